@@ -1,0 +1,1 @@
+"""Who may show what: rules, the engine that applies them, and targets."""

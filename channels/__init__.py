@@ -1,0 +1,1 @@
+"""The world outside: one folder a vendor, behind one small port."""

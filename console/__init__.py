@@ -1,0 +1,1 @@
+"""Doors for people and the outside: relay, command line, local stack, demo."""

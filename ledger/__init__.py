@@ -1,0 +1,1 @@
+"""The truth: one append-only ledger, and the words everyone shares."""

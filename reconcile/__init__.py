@@ -1,0 +1,1 @@
+"""Expected against actual: drift, its cause, and when to halt."""

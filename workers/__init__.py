@@ -1,0 +1,1 @@
+"""Everything that starts work: settings, wiring, use cases, Celery tasks."""
