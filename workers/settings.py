@@ -19,49 +19,85 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LOCKSTEP_", frozen=True, extra="ignore")
 
-    env: str = Field("local", description="Name of this installation; prefixes Redis keys and alerts")
-    home: Path = Field(Path(".lockstep"), description="Folder of the local profile: data, logs, state")
+    env: str = Field(
+        default="local", description="Name of this installation; prefixes Redis keys and alerts"
+    )
+    home: Path = Field(
+        default=Path(".lockstep"), description="Folder of the local profile: data, logs, state"
+    )
     database_url: str = Field(
-        "", description="PostgreSQL for the application role; empty means the local profile's own server"
+        default="",
+        description="PostgreSQL for the application role; empty means the local profile's own server",
     )
     database_admin_url: str = Field(
-        "", description="PostgreSQL for migrations and sealing; empty means `LOCKSTEP_DATABASE_URL`"
+        default="",
+        description="PostgreSQL for migrations and sealing; empty means `LOCKSTEP_DATABASE_URL`",
     )
-    redis_url: str = Field("", description="Redis or Valkey; empty means the local profile's own server")
-    pg_bin: Path | None = Field(None, description="Folder of initdb and postgres for the local profile")
-    redis_bin: Path | None = Field(None, description="valkey-server or redis-server for the local profile")
-    database_pool: int = Field(8, ge=1, description="Connections one process may hold")
+    redis_url: str = Field(
+        default="", description="Redis or Valkey; empty means the local profile's own server"
+    )
+    pg_bin: Path | None = Field(
+        default=None, description="Folder of initdb and postgres for the local profile"
+    )
+    redis_bin: Path | None = Field(
+        default=None, description="valkey-server or redis-server for the local profile"
+    )
+    database_pool: int = Field(default=8, ge=1, description="Connections one process may hold")
 
-    relay_host: str = Field("127.0.0.1", description="Address the relay listens on")
-    relay_port: int = Field(8080, ge=0, le=65535, description="Port the relay listens on; 0 takes a free one")
-    relay_body_bytes: int = Field(1_000_000, ge=1024, description="Largest body the relay reads; more is a 413")
+    relay_host: str = Field(default="127.0.0.1", description="Address the relay listens on")
+    relay_port: int = Field(
+        default=8080, ge=0, le=65535, description="Port the relay listens on; 0 takes a free one"
+    )
+    relay_body_bytes: int = Field(
+        default=1_000_000, ge=1024, description="Largest body the relay reads; more is a 413"
+    )
     relay_token: SecretStr = Field(
-        SecretStr(""), description="Bearer token of POST /events; empty closes that door"
+        default=SecretStr(""), description="Bearer token of POST /events; empty closes that door"
     )
     channel_secrets: SecretStr = Field(
-        SecretStr("{}"),
+        default=SecretStr("{}"),
         description='JSON: {"<channel>": {"token": "...", "webhook_secrets": ["new", "old"]}}',
     )
     channel_secrets_file: Path | None = Field(
-        None, description="The same JSON in a file; it is read when `LOCKSTEP_CHANNEL_SECRETS` is empty"
+        default=None,
+        description="The same JSON in a file; it is read when `LOCKSTEP_CHANNEL_SECRETS` is empty",
     )
 
-    flower_host: str = Field("127.0.0.1", description="Address Flower listens on")
-    flower_port: int = Field(5555, ge=0, le=65535, description="Port Flower listens on")
-    flower_user: str = Field("lockstep", description="User of Flower's basic auth")
+    flower_host: str = Field(default="127.0.0.1", description="Address Flower listens on")
+    flower_port: int = Field(default=5555, ge=0, le=65535, description="Port Flower listens on")
+    flower_user: str = Field(default="lockstep", description="User of Flower's basic auth")
     flower_password: SecretStr = Field(
-        SecretStr(""), description="Password of Flower's basic auth; Flower does not start without one"
+        default=SecretStr(""),
+        description="Password of Flower's basic auth; Flower does not start without one",
     )
 
-    drain_rows: int = Field(500, ge=1, le=5000, description="Inbox rows one drain claims in one transaction")
-    sweep_s: float = Field(3.0, gt=0, description="Seconds between sweeps that ring again for waiting work")
-    rise_wait_s: float = Field(1.0, ge=0, description="Seconds an increase waits for orders on their way")
-    push_limit_s: float = Field(60.0, gt=0, description="Age up to which a push counts as in flight")
-    verify_after_s: float = Field(2.0, ge=0, description="Seconds from a confirmed push to its read-back")
-    halt_percent: float = Field(10.0, gt=0, description="Drift above this percent may halt a SKU and channel")
-    halt_units: int = Field(3, ge=1, description="Drift of at least this many units may halt")
-    reconcile_s: int = Field(900, ge=5, le=86400, description="Length of one reconciliation window")
-    log_level: str = Field("INFO", description="Lowest level written: DEBUG, INFO, WARNING or ERROR")
+    drain_rows: int = Field(
+        default=500, ge=1, le=5000, description="Inbox rows one drain claims in one transaction"
+    )
+    sweep_s: float = Field(
+        default=3.0, gt=0, description="Seconds between sweeps that ring again for waiting work"
+    )
+    rise_wait_s: float = Field(
+        default=1.0, ge=0, description="Seconds an increase waits for orders on their way"
+    )
+    push_limit_s: float = Field(
+        default=60.0, gt=0, description="Age up to which a push counts as in flight"
+    )
+    verify_after_s: float = Field(
+        default=2.0, ge=0, description="Seconds from a confirmed push to its read-back"
+    )
+    halt_percent: float = Field(
+        default=10.0, gt=0, description="Drift above this percent may halt a SKU and channel"
+    )
+    halt_units: int = Field(
+        default=3, ge=1, description="Drift of at least this many units may halt"
+    )
+    reconcile_s: int = Field(
+        default=900, ge=5, le=86400, description="Length of one reconciliation window"
+    )
+    log_level: str = Field(
+        default="INFO", description="Lowest level written: DEBUG, INFO, WARNING or ERROR"
+    )
 
 
 @cache

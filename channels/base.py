@@ -1,0 +1,195 @@
+"""The port of a sales channel: six verbs, the values they speak in, and the errors that say what to do.
+
+ChannelError
++-- Throttled(retry_after_s)   come back when the vendor says; costs no attempt
++-- Unavailable                transport, 5xx, outcome unknown; back off with jitter, same idempotency key
++-- Unauthorised               credentials or scopes; the channel stops and a person is called
++-- Unreadable                 an answer we cannot understand; treated as outcome unknown, then parked
++-- Refused(code)              the vendor refused the whole call for a reason of ours; never retried as it is
+
+The class is the retry policy: nobody looks at a status code after `http.py`.
+A single bad row of a batch is not an error but an `Outcome` (see `Rejected`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+
+class ChannelError(Exception):
+    """A call to a channel that did not do what was asked."""
+
+
+class Throttled(ChannelError):
+    """The vendor's limit is reached; the call was not executed and may be repeated with the same key.
+
+    retry_after_s    seconds until the vendor lets us in again, at least 0
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(ChannelError):
+    """No answer, a 5xx or a broken connection: whether the call took effect is unknown."""
+
+
+class Unauthorised(ChannelError):
+    """The vendor does not accept our credentials or scopes; no retry helps."""
+
+
+class Unreadable(ChannelError):
+    """The vendor answered something that its own contract does not describe."""
+
+
+class Refused(ChannelError):
+    """The vendor refused the whole call; `code` is the vendor's word for it."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Our (channel, SKU, location) and the vendor's names for it.
+
+    item_id               what carries stock at the vendor (Shopify: InventoryItem gid)
+    vendor_location_id    the vendor's location (Shopify: Location gid)
+    variant_id            what is sold (Shopify: ProductVariant gid), with its product_id
+    level_id              the vendor's id of this stock level, where it has one
+    """
+
+    channel: str
+    sku: str
+    location: str
+    item_id: str
+    vendor_location_id: str
+    variant_id: str = ""
+    product_id: str = ""
+    level_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One number to be shown.
+
+    units       what the channel shall show, at least 0
+    number      the target's rising number; a later target has a higher one
+    expected    what we believe the channel shows now, for compare-and-set; None means no check
+    """
+
+    binding: Binding
+    units: int
+    number: int
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The vendor says it took the level."""
+
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Compare-and-set failed: the channel shows something else than we expected. A drift signal, not an error."""
+
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The vendor refuses this row; the others of its batch went through.
+
+    code       the vendor's code
+    message    the vendor's words
+    """
+
+    level: Level
+    code: str
+    message: str
+
+
+Outcome: TypeAlias = Confirmed | Stale | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a channel shows of one binding.
+
+    units         the sellable number shown; None is unknown (absent, untracked, inactive), never zero
+    committed     units on the vendor's own unfulfilled orders, None where it does not say
+    updated_at    when the vendor last changed the number, None where it does not say
+    observed_at   when we read it
+    """
+
+    binding: Binding
+    units: int | None
+    committed: int | None
+    updated_at: datetime | None
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOrder:
+    """A raw order of the channel's own order API, as the document its webhook would have carried.
+
+    delivery_id    a stable id for the inbox: the same order at the same revision has the same id
+    """
+
+    order_id: str
+    updated_at: datetime
+    delivery_id: str
+    topic: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A notification the channel sends us."""
+
+    subscription_id: str
+    topic: str
+    uri: str
+
+
+class Channel(Protocol):
+    """What every lane can do. One instance is one account at one vendor; it holds no state of the stock."""
+
+    name: str
+    #: Rows that one `push` call carries at most.
+    push_rows: int
+
+    def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
+        """Show these levels; one outcome a level, in order.
+
+        key       names this attempt (SKU set, numbers and epoch); a repeat of the same call with the same key is harmless
+        raises    ChannelError; after `Unavailable` any of the levels may or may not be shown
+        """
+
+    def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
+        """Read back what the channel shows, one reading a binding, in any order."""
+
+    def stop_sale(self, binding: Binding) -> Mapping[str, str]:
+        """Stop sales of this SKU on this channel only; returns what was changed, so that it can be undone exactly."""
+
+    def resume_sale(self, binding: Binding, undo: Mapping[str, str]) -> None:
+        """Undo `stop_sale`; what a person changed meanwhile is left as it is."""
+
+    def orders_since(self, mark: datetime) -> Iterator[ChannelOrder]:
+        """Orders created or changed at or after `mark`, oldest change first."""
+
+    def bindings(self, locations: Mapping[str, str]) -> Iterator[Binding]:
+        """Everything sellable on the channel as bindings; `locations` maps the vendor's location ids to ours."""
+
+    def subscriptions(self) -> list[Subscription]:
+        """The notifications the vendor believes it sends us."""
+
+    def subscribe(self, topics: Iterable[str], uri: str) -> list[Subscription]:
+        """Make sure that these topics are sent to `uri`; returns those that had to be created."""
