@@ -1,0 +1,72 @@
+"""Connections to PostgreSQL: one engine a process, one kind of transaction, and a guard against waiting inside one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+
+_open_transactions: ContextVar[int] = ContextVar("open_transactions", default=0)
+
+
+class NetworkInTransaction(RuntimeError):
+    """A call to the outside was about to be made while a transaction is open.
+
+    If you see this, a flow holds locks while it waits for a vendor: commit first, call, then open the next transaction.
+    It is our own mistake and should not be caught.
+    """
+
+
+def connect(url: str, *, pool: int = 8, application: str = "lockstep") -> Engine:
+    """An engine for the application role.
+
+    url          SQLAlchemy URL; a login other than lockstep_app becomes it with SET ROLE
+    pool         connections kept and allowed
+    application  name shown in pg_stat_activity
+    """
+    engine = create_engine(
+        url,
+        pool_size=pool,
+        max_overflow=2,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={
+            "application_name": application[:63],
+            "connect_timeout": 5,
+            "options": "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s"
+            " -c idle_in_transaction_session_timeout=30s",
+        },
+    )
+
+    @event.listens_for(engine, "connect")
+    def _take_the_lesser_role(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_user")
+            if cursor.fetchone()[0] != "lockstep_app":
+                cursor.execute("SET ROLE lockstep_app")
+        connection.commit()
+
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction: committed when the block ends, rolled back when it raises."""
+    token = _open_transactions.set(_open_transactions.get() + 1)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        _open_transactions.reset(token)
+
+
+def refuse_inside_transaction(what: str) -> None:
+    """Called by everything that goes out to the network.
+
+    raises    NetworkInTransaction while this thread (or task) holds a transaction open
+    """
+    if _open_transactions.get():
+        raise NetworkInTransaction(f"{what} inside an open transaction; commit first, then call")

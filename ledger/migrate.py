@@ -1,0 +1,71 @@
+"""Bring a database to the newest schema, one process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+#: One number for all of Lockstep's migrations; any other program may use any other.
+_LOCK = 7_305_200_115
+
+
+@contextmanager
+def locked(connection: Connection) -> Iterator[None]:
+    """Hold the migration lock of this database; a second migrator waits, then finds nothing to do."""
+    connection.execute(text("SET lock_timeout = '60s'"))
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+    # A migration that cannot get its table lock at once must give way to the running house.
+    connection.execute(text("SET lock_timeout = '4s'"))
+    connection.execute(text("SET statement_timeout = '10min'"))
+    connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+        connection.commit()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def upgrade(url: str) -> None:
+    """Apply every migration that `url` does not have yet.
+
+    url       SQLAlchemy URL of the schema's owner (not of the application role)
+    """
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection, locked(connection):
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def versions(url: str) -> tuple[str | None, str | None]:
+    """The schema version of the database at `url`, and the newest one this code knows."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(
+                connection, opts={"version_table": "schema_version"}
+            )
+            return context.get_current_revision(), ScriptDirectory.from_config(
+                _config()
+            ).get_current_head()
+    finally:
+        engine.dispose()
