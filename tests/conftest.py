@@ -1,0 +1,237 @@
+"""Fixtures of all tests: real PostgreSQL and Valkey, a held clock, no way out to the network.
+
+    def test_a_repeated_delivery_changes_nothing(database: Database, clock: Clock) -> None:
+        with database.engine.begin() as connection: ...
+
+`database`  a migrated database of the test's own (copied from a template in about 60 ms): `.engine` is the application
+            role, `.owner` the schema's owner, `.superuser` the superuser; `.app_url`, `.admin_url`, `.superuser_url`.
+`bare_database`  the same, but empty: for tests of the migrations themselves.
+`valkey`    the `redis://` URL of an empty database number of the test's own.
+`clock`     `.now` (aware, UTC) stands still until `.advance(seconds)`.
+`scratch`   a folder the embedded servers can use as a home, removed afterwards; kill tests start their own servers
+            in it (`start_postgres(scratch, durable=True)`), because the shared pair serves every other test.
+
+One server pair serves the whole run: started at first use, or with pytest-xdist by the controller, which hands the
+addresses to its workers. The types are in `tests/servers.py`: `from tests.servers import Clock, Database`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from console.local.lifeline import lifeline
+from console.local.postgres import APP, OWNER, SUPERUSER, RunningPostgres, start_postgres
+from console.local.valkey import DATABASES, RunningValkey, start_valkey
+from tests.servers import Clock, Database
+
+TEMPLATE = "lockstep_template"
+TEMPLATE_LOCK = 7_305_200_116
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where the pair of this run listens: a URL for each role, with `{database}` to be filled in."""
+
+    superuser_url: str
+    admin_url: str
+    app_url: str
+    valkey_url: str
+
+    def connect(self) -> psycopg.Connection:
+        """A superuser connection in autocommit."""
+        url = self.superuser_url.format(database="postgres").replace("+psycopg", "", 1)
+        return psycopg.connect(url, autocommit=True)
+
+
+class Pair:
+    """The two embedded servers, started once and removed with the run."""
+
+    def __init__(self) -> None:
+        self.home = _scratch_home()
+        self.postgres: RunningPostgres = start_postgres(self.home, durable=False)
+        for folder in self.postgres.folders():
+            lifeline().remove(folder)
+        self.valkey: RunningValkey = start_valkey(self.home, durable=False)
+
+    def servers(self) -> Servers:
+        superuser, admin, app = (
+            self.postgres.url(role, "X").removesuffix("X") + "{database}"
+            for role in (SUPERUSER, OWNER, APP)
+        )
+        return Servers(superuser, admin, app, self.valkey.url.removesuffix("0") + "{database}")
+
+    def close(self) -> None:
+        self.valkey.discard()
+        self.postgres.discard()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+_pair = pytest.StashKey[Pair]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """In the controller of pytest-xdist: one pair for all workers, its addresses sent to each."""
+    if _pair not in node.config.stash:
+        node.config.stash[_pair] = Pair()
+    node.workerinput["servers"] = json.dumps(asdict(node.config.stash[_pair].servers()))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The pair ends with the process that started it."""
+    pair = config.stash.get(_pair, None)
+    if pair is not None:
+        del config.stash[_pair]
+        pair.close()
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Servers:
+    """The server pair of this run, shared by every test."""
+    handed_down = getattr(request.config, "workerinput", {}).get("servers")
+    if handed_down is not None:
+        return Servers(**json.loads(handed_down))
+    if _pair not in request.config.stash:
+        request.config.stash[_pair] = Pair()
+    return request.config.stash[_pair].servers()
+
+
+@pytest.fixture(scope="session")
+def template(servers: Servers) -> str:
+    """The name of a migrated database to copy; the first to ask makes it, the others wait."""
+    from ledger.migrate import (
+        upgrade,
+    )  # alembic is slow to import and most test runs need no database
+
+    with servers.connect() as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
+        row = connection.execute(
+            "SELECT datistemplate FROM pg_database WHERE datname = %s", [TEMPLATE]
+        ).fetchone()
+        if row is None:
+            _create(connection, TEMPLATE, "template0")
+            upgrade(servers.admin_url.format(database=TEMPLATE))
+            connection.execute(f"ALTER DATABASE {TEMPLATE} IS_TEMPLATE true")
+        elif row[0] is False:
+            pytest.fail("the migrations failed in another worker: see the first error")
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(servers: Servers, template: str) -> Iterator[Database]:
+    """A migrated database of the test's own."""
+    yield from _database(servers, template)
+
+
+@pytest.fixture
+def bare_database(servers: Servers) -> Iterator[Database]:
+    """An empty database of the test's own, owned by `lockstep`."""
+    yield from _database(servers, "template0")
+
+
+@pytest.fixture
+def valkey(servers: Servers, worker_number: int) -> Iterator[str]:
+    """The URL of an empty Valkey database that no other worker uses."""
+    url = servers.valkey_url.format(database=1 + worker_number % (DATABASES - 1))
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+        yield url
+        client.flushdb()
+
+
+@pytest.fixture(scope="session")
+def worker_number() -> int:
+    """Which worker of pytest-xdist this is, from 0."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock the test holds."""
+    return Clock()
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A short, private-to-us folder the embedded servers can reach; removed afterwards."""
+    home = _scratch_home()
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _database(servers: Servers, source: str) -> Iterator[Database]:
+    name = f"t{os.getpid()}_{next(_numbers)}"
+    with servers.connect() as connection:
+        _create(connection, name, source)
+        urls = {
+            role: getattr(servers, role).format(database=name)
+            for role in ("app_url", "admin_url", "superuser_url")
+        }
+        database = Database(name=name, **urls)
+        yield database
+        database.dispose()
+        connection.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+
+def _create(connection: psycopg.Connection, name: str, source: str) -> None:
+    connection.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+            sql.Identifier(name), sql.Identifier(source), sql.Identifier(OWNER)
+        )
+    )
+
+
+def _scratch_home() -> Path:
+    """Passable for the user PostgreSQL runs as when we are root; pytest's own tmp_path is not."""
+    home = Path(tempfile.mkdtemp(prefix="lockstep-test-")).resolve()
+    home.chmod(0o711)
+    lifeline().remove(home)
+    return home
+
+
+def _stay_inside(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse every way out of this machine, also from code that would swallow the error of a missing network."""
+    if event == "socket.getaddrinfo":
+        _refuse_outside(arguments[0])
+    elif event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        address = arguments[1]
+        if isinstance(address, tuple):
+            _refuse_outside(address[0])
+
+
+def _refuse_outside(host: object) -> None:
+    name = host.decode() if isinstance(host, bytes) else host
+    inside = name is None or (
+        isinstance(name, str)
+        and (name in ("", "localhost", "::1", "0.0.0.0", "::") or name.startswith("127."))
+    )
+    if not inside:
+        raise WayOut(f"a test tried to reach {name!r}; tests talk to 127.0.0.1 only")
+
+
+class WayOut(BaseException):
+    """A test tried to leave this machine. Not an Exception, so that no retry or fallback hides it."""
+
+
+if not getattr(socket, "_lockstep_stays_inside", False):
+    # An audit hook cannot be taken back; set it once even when this file is loaded twice.
+    socket._lockstep_stays_inside = True  # type: ignore[attr-defined]  # our own mark on the module
+    sys.addaudithook(_stay_inside)
