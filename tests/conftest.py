@@ -34,8 +34,9 @@ import pytest
 import redis
 from psycopg import sql
 
+from console.local.cluster import APP, OWNER, SUPERUSER
 from console.local.lifeline import lifeline
-from console.local.postgres import APP, OWNER, SUPERUSER, RunningPostgres, start_postgres
+from console.local.postgres import RunningPostgres, start_postgres
 from console.local.valkey import DATABASES, RunningValkey, start_valkey
 from tests.servers import Clock, Database
 

@@ -28,9 +28,10 @@ class User:
 class Child:
     """A running process, leader of its own group.
 
-    name      what messages and the log call it
-    log       file its output is appended to
-    farewell  the signal that asks it to end in good order
+    name       what messages and the log call it
+    log        file its output is appended to
+    farewell   the signal that asks it to end in good order
+    started_s  when it started, on the monotonic clock
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Child:
         self.log = log
         self.pid = popen.pid
         self._popen = popen
-        self._farewell = farewell
+        self.farewell = farewell
         self._swept = False
         self._log_start = log_start
+        self.started_s = time.monotonic()
 
     def exit_code(self) -> int | None:
         """None while it runs; then its exit code, negative for a signal."""
@@ -50,6 +52,12 @@ class Child:
         if code is not None:
             self._sweep_group()
         return code
+
+    def output(self, limit_bytes: int = 1_000_000) -> bytes:
+        """What it has written so far, from the start."""
+        with self.log.open("rb") as file:
+            file.seek(self._log_start)
+            return file.read(limit_bytes)
 
     def log_end(self) -> str:
         """The last lines it wrote itself, headed by the log's path."""
@@ -61,7 +69,11 @@ class Child:
 
     def stop(self, grace_s: float = 10.0) -> int:
         """Ask it to end, kill the whole group after `grace_s`; the exit code."""
-        self.signal(self._farewell)
+        self.signal(self.farewell)
+        return self.wait(grace_s)
+
+    def wait(self, grace_s: float) -> int:
+        """Wait for its end, kill the whole group after `grace_s`; the exit code."""
         try:
             self._popen.wait(grace_s)
         except subprocess.TimeoutExpired:
@@ -115,7 +127,7 @@ def spawn(
             group=None if user is None else user.gid,
             extra_groups=None if user is None else [],
         )
-    lifeline().add(popen.pid, farewell)
+    lifeline().add(popen.pid, farewell, popen.poll)
     return Child(name, popen, log, log_start, farewell)
 
 

@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 GRACE_S = 5.0
@@ -23,6 +25,7 @@ class Lifeline:
     def __init__(self, grace_s: float = GRACE_S) -> None:
         self._lock = threading.Lock()
         self._owner = os.getpid()
+        self._reapers: dict[int, Callable[[], object]] = {}
         self._watcher = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_WATCH), str(grace_s)],
             stdin=subprocess.PIPE,
@@ -32,12 +35,17 @@ class Lifeline:
             start_new_session=True,
         )
 
-    def add(self, pid: int, farewell: int) -> None:
-        """Have the leader of a process group told `farewell`, and after the grace the group killed."""
+    def add(self, pid: int, farewell: int, reap: Callable[[], object]) -> None:
+        """Have the leader of a process group told `farewell`, and after the grace the group killed.
+
+        reap  collects the exit code: a dead child that nobody asked for looks alive to the watcher
+        """
+        self._reapers[pid] = reap
         self._send("add", pid, farewell)
 
     def drop(self, pid: int) -> None:
         """Forget a process that has ended."""
+        self._reapers.pop(pid, None)
         self._send("drop", pid)
 
     def remove(self, folder: Path) -> None:
@@ -49,7 +57,10 @@ class Lifeline:
         with self._lock:
             if self._watcher.stdin is not None and not self._watcher.stdin.closed:
                 self._watcher.stdin.close()
-        self._watcher.wait()
+        while self._watcher.poll() is None:
+            for reap in list(self._reapers.values()):
+                reap()
+            time.sleep(0.02)
 
     def alive(self) -> bool:
         """True while the watcher listens to this very process (a fork inherits the object, not the duty)."""

@@ -1,35 +1,23 @@
-"""Our own PostgreSQL: made once per home, started without pg_ctl, ended with its supervisor.
-
-Logins use passwords (SCRAM) even on the loopback address, because on a shared machine every local user can connect
-there and the superuser may read files. The passwords are random and 192 bits long, so one hashing round is enough and
-a connection costs hardly more than with `trust`. They stand in `postgres.json` beside the data, closed to others.
-"""
+"""Our own PostgreSQL: made once per home, started without pg_ctl, ended with its supervisor."""
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
-from psycopg import sql
 
-from console.local import binaries, place, ports
+from console.local import binaries, cluster, place, ports
 from console.local.child import Child, User, spawn, wait_ready
+from console.local.cluster import APP, DATABASE, OWNER, SUPERUSER
 from console.local.errors import AlreadyRunning, LocalError, NotReady
 
-SUPERUSER = "postgres"
-OWNER = "lockstep"
-APP = "lockstep_app"
-DATABASE = "lockstep"
 START_LIMIT_S = 120.0  # crash recovery of a large home may take a minute
 START_TRIES = 20
 
@@ -50,26 +38,8 @@ _FLEETING = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "autovacuum": "off",
     "max_wal_size": "256MB",
 }
-# A statement that waits longer than this has found a fault, not a queue.
-_SESSION = {
-    OWNER: {"idle_in_transaction_session_timeout": "30s"},
-    APP: {
-        "idle_in_transaction_session_timeout": "30s",
-        "lock_timeout": "5s",
-        "statement_timeout": "30s",
-    },
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What is remembered beside the data: the port last used and the password of each role."""
-
-    port: int
-    passwords: Mapping[str, str]
 
 
 class RunningPostgres:
@@ -78,20 +48,25 @@ class RunningPostgres:
     data     the data folder
     sockets  folder of the unix socket
     user     whom it runs as, None for ourselves
+
+    `patience_s` is how long `start` waits for an earlier run to end: a watcher may still be ending it.
     """
 
-    def __init__(self, home: Path, *, durable: bool, pg_bin: Path | None = None) -> None:
+    def __init__(
+        self, home: Path, *, durable: bool, pg_bin: Path | None = None, patience_s: float = 10.0
+    ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home = home.resolve()
         self.durable = durable
         self.user: User | None = place.server_user()
         self._base = place.data_base(self.home, self.user, durable=durable)
-        self.data = self._base / "postgres"
+        self.data = self._base / cluster.DATA
         self.sockets = place.socket_folder(self._base, self.home, self.user)
         self.log = self.home / "logs" / "postgres.log"
         self._bin = place.reachable_install(binaries.postgres_bin(pg_bin), self.user)
-        self._record = _read_record(self._base) or _new_record()
+        self._record = cluster.read_record(self._base) or cluster.new_record()
         self._child: Child | None = None
+        self._patience_s = patience_s
 
     @property
     def port(self) -> int:
@@ -99,11 +74,16 @@ class RunningPostgres:
         return self._record.port
 
     @property
-    def pid(self) -> int:
-        """The postmaster's process id; raises LocalError when the server was stopped."""
+    def child(self) -> Child:
+        """The running process; raises LocalError when the server was stopped."""
         if self._child is None:
             raise LocalError("PostgreSQL is not running: call start()")
-        return self._child.pid
+        return self._child
+
+    @property
+    def pid(self) -> int:
+        """The postmaster's process id; raises LocalError when the server was stopped."""
+        return self.child.pid
 
     @property
     def superuser_url(self) -> str:
@@ -146,8 +126,11 @@ class RunningPostgres:
             return
         self._wait_for_former()
         if not (self.data / "PG_VERSION").exists():
-            _write_record(self._base, self._record)
-            self._make_data()
+            cluster.write_record(self._base, self._record)
+            cluster.found(
+                self._bin, self._base, self._record.passwords, user=self.user, durable=self.durable
+            )
+            (self.home / place.POINTER).write_text(f"{self.data}\n")
         self._start_on_a_port()
 
     def stop(self) -> None:
@@ -169,7 +152,7 @@ class RunningPostgres:
         self.stop()
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.rmtree(self.sockets, ignore_errors=True)
-        (self._base / "postgres.json").unlink(missing_ok=True)
+        cluster.forget_record(self._base)
         (self.home / place.POINTER).unlink(missing_ok=True)
         if self._base != self.home:
             self._base.rmdir()
@@ -179,96 +162,11 @@ class RunningPostgres:
         outside = {self._base, self.sockets}
         return sorted(folder for folder in outside if not folder.is_relative_to(self.home))
 
-    def _make_data(self) -> None:
-        """initdb into a draft that becomes the data folder only when roles and database stand in it."""
-        draft = self._base / "postgres.draft"
-        if draft.exists():
-            shutil.rmtree(draft)
-        draft.mkdir(mode=0o700)
-        place.give(draft, self.user)
-        self._initdb(draft)
-        if self.data.exists():
-            self.data.rmdir()
-        draft.rename(self.data)
-        (self.home / place.POINTER).write_text(f"{self.data}\n")
-
-    def _initdb(self, draft: Path) -> None:
-        """Roles and database are made by a single-user run, so a data folder is never seen without them."""
-        password_file = self._base / "postgres.password"
-        password_file.touch(mode=0o600)
-        password_file.write_text(f"{self._record.passwords[SUPERUSER]}\n")
-        if self.user is not None:
-            os.chown(password_file, self.user.uid, self.user.gid)
-        options = f"--username={SUPERUSER} --auth=scram-sha-256 --locale=C --encoding=UTF8 --set=scram_iterations=1"
-        command: list[str | Path] = [
-            self._bin / "initdb",
-            "--pgdata",
-            draft,
-            "--pwfile",
-            password_file,
-            *options.split(),
-        ]
-        if not self.durable:
-            command.append("--no-sync")
-        try:
-            self._run(command, "")
-        finally:
-            password_file.unlink()
-        single: list[str | Path] = [
-            self._bin / "postgres",
-            "--single",
-            "-j",
-            "-D",
-            draft,
-            "-c",
-            "scram_iterations=1",
-            "postgres",
-        ]
-        self._run(single, ";\n\n".join([*self._founding_statements(), ""]))
-
-    def _founding_statements(self) -> list[str]:
-        role = {name: sql.Identifier(name) for name in (OWNER, APP)}
-        secret = {name: sql.Literal(self._record.passwords[name]) for name in (OWNER, APP)}
-        statements = [
-            sql.SQL("CREATE ROLE {} LOGIN CREATEROLE CREATEDB PASSWORD {}").format(
-                role[OWNER], secret[OWNER]
-            ),
-            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role[APP], secret[APP]),
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), role[OWNER]),
-            *(
-                sql.SQL("ALTER ROLE {} SET {} = {}").format(
-                    role[name], sql.Identifier(setting), sql.Literal(value)
-                )
-                for name, settings in _SESSION.items()
-                for setting, value in settings.items()
-            ),
-        ]
-        return [statement.as_string() for statement in statements]
-
-    def _run(self, command: list[str | Path], stdin: str) -> None:
-        answer = subprocess.run(
-            [str(part) for part in command],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=START_LIMIT_S,
-            cwd="/",
-            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-            user=None if self.user is None else self.user.uid,
-            group=None if self.user is None else self.user.gid,
-            extra_groups=None if self.user is None else [],
-        )
-        if answer.returncode != 0 or "ERROR:" in answer.stderr:
-            raise NotReady(
-                f"{Path(command[0]).name} failed in {self._base}\n{answer.stdout}{answer.stderr}"
-            )
-
     def _start_on_a_port(self) -> None:
         """Start; on another port when ours was taken, after a pause when a killed run's backends still end."""
         for attempt in range(1, START_TRIES + 1):
             self._record = replace(self._record, port=ports.free_port(self._record.port))
-            _write_record(self._base, self._record)
+            cluster.write_record(self._base, self._record)
             try:
                 self._start_once()
                 break
@@ -287,12 +185,11 @@ class RunningPostgres:
         command: list[str | Path] = [self._bin / "postgres", "-D", self.data]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
         child = spawn(
             "postgres",
             command,
             log=self.log,
-            env=environment,
+            env=cluster.ENVIRONMENT,
             cwd=Path("/"),
             user=self.user,
             farewell=signal.SIGINT,
@@ -309,10 +206,10 @@ class RunningPostgres:
             return False
         return row is not None and Path(row[0]) == self.data
 
-    def _wait_for_former(self, limit_s: float = 10.0) -> None:
+    def _wait_for_former(self) -> None:
         """Until no process of an earlier run holds the data; drop a pid file whose number now means another process."""
         pid_file = self.data / "postmaster.pid"
-        until = time.monotonic() + limit_s
+        until = time.monotonic() + self._patience_s
         while (pid := _former_pid(pid_file)) is not None:
             if not _serves(pid, self.data):
                 pid_file.unlink(missing_ok=True)
@@ -361,24 +258,3 @@ def _serves(pid: int, data: Path) -> bool:
         except FileNotFoundError:
             return True
     return os.fsencode(data) in arguments
-
-
-def _new_record() -> Record:
-    return Record(0, {role: secrets.token_hex(24) for role in (SUPERUSER, OWNER, APP)})
-
-
-def _read_record(base: Path) -> Record | None:
-    path = base / "postgres.json"
-    if not path.exists():
-        return None
-    kept = json.loads(path.read_text())
-    return Record(
-        int(kept["port"]), {str(role): str(secret) for role, secret in kept["passwords"].items()}
-    )
-
-
-def _write_record(base: Path, record: Record) -> None:
-    draft = base / "postgres.json.draft"
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(asdict(record)))
-    draft.replace(base / "postgres.json")

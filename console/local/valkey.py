@@ -51,11 +51,16 @@ class RunningValkey:
         return self._port
 
     @property
-    def pid(self) -> int:
-        """The server's process id; raises LocalError when it was stopped."""
+    def child(self) -> Child:
+        """The running process; raises LocalError when the server was stopped."""
         if self._child is None:
             raise LocalError("Valkey is not running: call start()")
-        return self._child.pid
+        return self._child
+
+    @property
+    def pid(self) -> int:
+        """The server's process id; raises LocalError when the server was stopped."""
+        return self.child.pid
 
     @property
     def url(self) -> str:
