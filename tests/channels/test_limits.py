@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+import redis
+from redis.connection import parse_url
+
+from channels.base import Throttled
+from channels.limits import Bucket
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+def a_bucket(
+    url: str, *, account: str = "shopify:shop", maximum: float = 100, rate: float = 50
+) -> Bucket:
+    client = redis.Redis.from_url(url, socket_connect_timeout=0.2, retry=None)
+    return Bucket(client, account, maximum=maximum, restore_rate=rate)
+
+
+def test_a_full_bucket_gives_its_tokens_and_then_says_how_long_to_wait(valkey: str) -> None:
+    bucket = a_bucket(valkey)
+    bucket.take(60)
+
+    with pytest.raises(Throttled) as refusal:
+        bucket.take(60)
+
+    assert refusal.value.retry_after_s == pytest.approx(20 / 50, abs=0.1)
+
+
+def test_tokens_come_back_at_the_restore_rate(valkey: str) -> None:
+    bucket = a_bucket(valkey, rate=200)
+    bucket.take(100)
+
+    time.sleep(0.25)
+
+    bucket.take(40)
+    assert bucket.state().available < 60
+
+
+def test_two_accounts_do_not_share_a_bucket(valkey: str) -> None:
+    a_bucket(valkey, account="shopify:one").take(100)
+
+    a_bucket(valkey, account="shopify:two").take(100)
+
+    assert a_bucket(valkey, account="shopify:one").state().available < 20
+
+
+def test_a_cost_above_the_maximum_waits_for_a_full_bucket_only(valkey: str) -> None:
+    bucket = a_bucket(valkey)
+
+    bucket.take(5000)
+
+    with pytest.raises(Throttled) as refusal:
+        bucket.take(5000)
+    assert refusal.value.retry_after_s <= 2.0
+
+
+def test_the_vendors_numbers_replace_our_estimate(valkey: str) -> None:
+    bucket = a_bucket(valkey, maximum=100, rate=50)
+    ticket = bucket.take(50)
+
+    bucket.correct(1990, 2000, 100, ticket=ticket)
+
+    state = bucket.state()
+    assert (state.maximum, state.restore_per_s, state.shared) == (2000, 100, True)
+    assert 1990 <= state.available <= 2000
+    assert state.calls_away == 0
+
+
+def test_a_correction_counts_the_calls_still_on_their_way_as_spent(valkey: str) -> None:
+    bucket = a_bucket(valkey, rate=0.001)
+    ours = bucket.take(20)
+    bucket.take(30)
+
+    bucket.correct(80, 100, 0.001, ticket=ours)
+
+    assert bucket.state().available == pytest.approx(50, abs=0.1)
+    assert bucket.state().calls_away == 1
+
+
+def test_a_correction_that_ran_twice_changes_nothing_more(valkey: str) -> None:
+    bucket = a_bucket(valkey, rate=0.001)
+    ticket = bucket.take(20)
+    bucket.correct(80, 100, 0.001, ticket=ticket)
+    before = bucket.state()
+
+    bucket.correct(80, 100, 0.001, ticket=ticket)
+
+    assert bucket.state().available == pytest.approx(before.available, abs=0.01)
+
+
+def test_a_take_that_ran_twice_on_the_server_costs_once(valkey: str) -> None:
+    class RunsTwice(redis.Redis):
+        def execute_command(self, *arguments: Any, **options: Any) -> Any:
+            if arguments[0] == "EVALSHA":
+                super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+            return super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+
+    bucket = Bucket(RunsTwice.from_url(valkey), "shopify:shop", maximum=100, restore_rate=0.001)
+
+    bucket.take(60)
+
+    assert bucket.state().available == pytest.approx(40, abs=0.1)
+
+
+def test_a_closed_bucket_gives_nothing_until_the_vendors_time_is_over(valkey: str) -> None:
+    bucket = a_bucket(valkey)
+
+    bucket.close(0.3)
+
+    with pytest.raises(Throttled) as refusal:
+        bucket.take(1)
+    assert 0.1 < refusal.value.retry_after_s <= 0.3
+    time.sleep(0.35)
+    bucket.take(1)
+
+
+def test_eight_threads_never_exceed_the_rate_together(valkey: str) -> None:
+    maximum, rate, cost, seconds = 100.0, 400.0, 10.0, 1.5
+    taken: list[float] = []
+    started_at = time.monotonic()
+
+    def push_as_fast_as_allowed() -> None:
+        bucket = a_bucket(valkey, maximum=maximum, rate=rate)
+        while time.monotonic() - started_at < seconds:
+            try:
+                bucket.take(cost)
+            except Throttled as refusal:
+                time.sleep(min(refusal.retry_after_s, 0.05))
+            else:
+                taken.append(cost)
+
+    threads = [threading.Thread(target=push_as_fast_as_allowed) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    elapsed_s = time.monotonic() - started_at
+
+    assert sum(taken) <= maximum + rate * elapsed_s
+    assert sum(taken) >= 0.6 * rate * seconds
+
+
+def test_without_redis_a_process_limits_itself_to_its_share() -> None:
+    moment = [0.0]
+    client = redis.Redis.from_url(NOWHERE, socket_connect_timeout=0.2, retry=None)
+    bucket = Bucket(
+        client,
+        "shopify:shop",
+        maximum=100,
+        restore_rate=50,
+        alone_share=0.25,
+        monotonic=lambda: moment[0],
+    )
+    bucket.take(25)
+
+    with pytest.raises(Throttled) as refusal:
+        bucket.take(25)
+
+    assert refusal.value.retry_after_s == pytest.approx(25 / 12.5)
+    assert bucket.state().shared is False
+    moment[0] = 2.0
+    bucket.take(25)
+
+
+def test_without_redis_the_vendors_words_are_still_heard() -> None:
+    moment = [0.0]
+    bucket = Bucket(
+        None,
+        "shopify:shop",
+        maximum=100,
+        restore_rate=50,
+        alone_share=0.5,
+        monotonic=lambda: moment[0],
+    )
+    bucket.correct(10, 1000, 100)
+    assert (bucket.state().available, bucket.state().maximum) == (10, 500)
+
+    bucket.close(3)
+
+    with pytest.raises(Throttled) as refusal:
+        bucket.take(1)
+    assert refusal.value.retry_after_s == 3
+
+
+def test_redis_that_comes_back_is_used_again(valkey: str) -> None:
+    moment = [0.0]
+    gone = redis.Redis.from_url(NOWHERE, socket_connect_timeout=0.2, retry=None)
+    bucket = Bucket(gone, "shopify:shop", maximum=100, restore_rate=50, monotonic=lambda: moment[0])
+    bucket.take(1)
+    assert bucket.state().shared is False
+    gone.connection_pool.connection_kwargs.update(parse_url(valkey))  # type: ignore[no-untyped-call]
+    gone.connection_pool.reset()
+
+    moment[0] = 6.0
+
+    assert bucket.state().shared is True
