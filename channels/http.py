@@ -1,0 +1,230 @@
+"""HTTP for every lane: one pooled session, and every way a call can fail turned into one of our errors.
+
+Nobody looks at a status code after this file. Secrets are cut out of every message before it is raised.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
+from channels.base import (
+    ChannelError,
+    Refused,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+    Unreadable,
+)
+
+Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
+
+CONNECT_S = 3.05
+READ_S = 30.0
+USER_AGENT = "lockstep/0.1 (stock sync)"
+_SHOWN_CHARACTERS = 200
+_DEFAULT_RETRY_AFTER_S = 1.0
+
+
+class Unreached(Unavailable):
+    """The connection broke or was refused; unlike a timeout this is known at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A 2xx answer; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Http:
+    """One vendor account's connections.
+
+    base_url    scheme, host and optional path; `path` of a call is appended
+    headers     sent with every call
+    secrets     texts that must never appear in an error, such as the access token
+    connect_s   seconds to connect;  read_s   seconds between two bytes
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        secrets: Sequence[str] = (),
+        connect_s: float = CONNECT_S,
+        read_s: float = READ_S,
+        pool: int = 8,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._secrets = tuple(secret for secret in secrets if secret)
+        self._timeouts = (connect_s, read_s)
+        self._session = requests.Session()
+        # Proxies and .netrc of the machine must neither see nor replace a merchant's token.
+        self._session.trust_env = False
+        self._session.headers.update({"User-Agent": USER_AGENT, **headers})
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool, max_retries=0)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._session.close()
+
+    def post_json(self, path: str, document: Json, *, idempotent_read: bool = False) -> Reply:
+        """Send a JSON document.
+
+        idempotent_read    the call changes nothing, so that a broken connection is tried once more at once
+        raises             ChannelError, see `base.py`
+        """
+        # Nothing is dropped from the document: a null is a word of its own on some vendors' wires.
+        body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+        return self.call(
+            "POST",
+            path,
+            body=body,
+            headers={"Content-Type": "application/json"},
+            idempotent_read=idempotent_read,
+        )
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent_read: bool = False,
+    ) -> Reply:
+        """One call; the answer is a 2xx or an error of ours."""
+        tries = 2 if idempotent_read else 1
+        for attempt in Retrying(
+            stop=stop_after_attempt(tries),
+            retry=retry_if_exception_type(Unreached),
+            reraise=True,
+        ):
+            with attempt:
+                return self._once(method, path, params=params, body=body, headers=headers)
+        raise AssertionError("tenacity either returns or raises")
+
+    def json_object(self, reply: Reply) -> dict[str, object]:
+        """The reply's JSON object; Unreadable for anything else, with the first characters of it."""
+        try:
+            document = json.loads(reply.body)
+        except ValueError:
+            raise self.unreadable("not JSON", reply.body) from None
+        if not isinstance(document, dict):
+            raise self.unreadable("not a JSON object", reply.body)
+        return document
+
+    def unreadable(self, problem: str, body: bytes) -> Unreadable:
+        """The error for an answer that its own contract does not describe."""
+        return Unreadable(f"{self._host} answered {problem}: {self._shown(body)!r}")
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+    ) -> Reply:
+        try:
+            answer = self._session.request(
+                method,
+                self._base_url + path,
+                params=params,
+                data=body,
+                headers=headers,
+                timeout=self._timeouts,
+                # A redirect would carry the token to a host nobody configured.
+                allow_redirects=False,
+            )
+        except requests.Timeout as error:
+            raise Unavailable(self._failure(method, path, error)) from None
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            raise Unreached(self._failure(method, path, error)) from None
+        except requests.RequestException as error:
+            raise Unavailable(self._failure(method, path, error)) from None
+        reply = Reply(
+            status=answer.status_code,
+            headers={name.lower(): value for name, value in answer.headers.items()},
+            body=answer.content,
+        )
+        if 200 <= reply.status < 300:
+            return reply
+        raise self._error(method, path, reply)
+
+    def _error(self, method: str, path: str, reply: Reply) -> ChannelError:
+        what = f"{method} {self._host}{path} answered {reply.status}: {self._shown(reply.body)!r}"
+        retry_after_s = seconds_of(reply.headers.get("retry-after"), reply.headers.get("date"))
+        match reply.status:
+            case 429:
+                wait_s = _DEFAULT_RETRY_AFTER_S if retry_after_s is None else retry_after_s
+                return Throttled(what, retry_after_s=wait_s)
+            case 503 if retry_after_s is not None:
+                return Throttled(what, retry_after_s=retry_after_s)
+            case 401 | 403:
+                return Unauthorised(f"{what}; check the channel's token and scopes")
+            case 408:
+                return Unavailable(what)
+            case status if status >= 500:
+                return Unavailable(what)
+            case _:
+                return Refused(what, code=str(reply.status))
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self._base_url).netloc
+
+    def _failure(self, method: str, path: str, error: Exception) -> str:
+        return self._cut(f"{method} {self._host}{path}: {type(error).__name__}: {error}")
+
+    def _shown(self, body: bytes) -> str:
+        # Cut secrets before cutting the length: half a secret at the edge would not be recognised.
+        return self._cut(body.decode("utf-8", errors="replace"))[:_SHOWN_CHARACTERS]
+
+    def _cut(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def seconds_of(retry_after: str | None, date: str | None) -> float | None:
+    """Seconds of a Retry-After header, which is a number or an HTTP date (RFC 9110, 10.2.3); None when absent.
+
+    date    the same answer's Date header; the difference of both needs no clock of ours
+    """
+    if retry_after is None:
+        return None
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    until, sent = _http_date(retry_after), _http_date(date)
+    if until is None or sent is None:
+        return _DEFAULT_RETRY_AFTER_S
+    return max(0.0, (until - sent).total_seconds())
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None
+    if moment is not None and moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    return moment
