@@ -1,0 +1,67 @@
+"""Words of the way in: what a delivery says of itself, and the vendor's names for what we call SKU and location."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What the headers of a notification say. No signature covers them: hints for routing and deduplication only.
+
+    delivery_id     one per delivery; "" where the vendor sends none
+    event_id        shared by all deliveries with one cause, "" where unknown
+    account         the vendor's name of the shop or seller
+    signature       what `verify` compares the body with
+    triggered_at    None when absent or unreadable
+    """
+
+    topic: str
+    delivery_id: str
+    event_id: str
+    account: str
+    signature: str
+    triggered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The vendor's ids in our words.
+
+    skus               vendor's variant id -> our SKU
+    locations          vendor's location id -> our location
+    default_location   where an order is served that names no location
+    """
+
+    skus: Mapping[str, str]
+    locations: Mapping[str, str]
+    default_location: str
+
+
+class Unmapped(Exception):
+    """A document speaks of something that has no name of ours; it waits until somebody gives it one.
+
+    variants     vendor's variant id -> the vendor's own SKU text, "" where it has none
+    locations    vendor's location ids
+    """
+
+    def __init__(
+        self, *, channel: str, variants: Mapping[str, str], locations: frozenset[str]
+    ) -> None:
+        self.channel = channel
+        self.variants = dict(variants)
+        self.locations = locations
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        missing = [
+            f"variant {variant} (its SKU there: {sku or 'none'})"
+            for variant, sku in sorted(self.variants.items())
+        ]
+        missing += [f"location {location}" for location in sorted(self.locations)]
+        return (
+            f"{self.channel}: not mapped: {', '.join(missing)}; "
+            "map it with `lockstep channel map`, then replay the delivery"
+        )

@@ -1,0 +1,1 @@
+"""Shopify through its Admin GraphQL API and its webhooks."""
