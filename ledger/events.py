@@ -215,11 +215,15 @@ class Opening(_AtPlace):
 
 
 class Reversal(Fact):
-    """Undoes one event, once only; the event is named by its own source and id."""
+    """Undoes one event, once only; the event is named by its own source and id.
+
+    if_known   do nothing when the book does not have that event, instead of waiting for it (a snapshot says it each time)
+    """
 
     kind: Literal["reversal"] = "reversal"
     reverses_source: Name
     reverses_id: LongName
+    if_known: bool = False
     reason: Annotated[str, StringConstraints(min_length=3, max_length=1000, pattern=r"^[^\x00]*$")]
 
 

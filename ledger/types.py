@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import NewType, TypeAlias
+from typing import Final, NewType, TypeAlias
 
 Sku = NewType("Sku", str)
 LocationId = NewType("LocationId", str)
@@ -16,21 +15,24 @@ IN_TRANSIT = LocationId("IN-TRANSIT")
 OUTSIDE = LocationId("OUTSIDE")
 
 
-class State(StrEnum):
-    """Where units stand: six states of stock we hold or expect, then the accounts outside the house."""
+class State:
+    """Where units stand: six states of stock we hold or expect, then the accounts outside the house.
 
-    AVAILABLE = "available"
-    UNAVAILABLE = "unavailable"
-    COMMITTED = "committed"
-    RESERVED = "reserved"
-    IN_TRANSIT = "in_transit"
-    INCOMING = "incoming"
+    Plain strings, not an enum: they go to PostgreSQL in arrays of thousands.
+    """
 
-    SUPPLIER = "supplier"
-    CUSTOMER = "customer"
-    LOSS = "loss"
-    FOUND = "found"
-    OPENING = "opening"
+    AVAILABLE: Final = "available"
+    UNAVAILABLE: Final = "unavailable"
+    COMMITTED: Final = "committed"
+    RESERVED: Final = "reserved"
+    IN_TRANSIT: Final = "in_transit"
+    INCOMING: Final = "incoming"
+
+    SUPPLIER: Final = "supplier"
+    CUSTOMER: Final = "customer"
+    LOSS: Final = "loss"
+    FOUND: Final = "found"
+    OPENING: Final = "opening"
 
 
 #: The states that make up on hand at a location (on hand = their sum).

@@ -1,0 +1,104 @@
+"""Our SKUs and locations on each channel, and the vendor's names for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from channels.base import Binding
+from channels.names import Names
+
+_KINDS = text(
+    "SELECT channel, kind FROM channel WHERE channel = ANY(CAST(:channels AS text[])) ORDER BY channel"
+)
+
+_VARIANTS = text("""
+    SELECT DISTINCT variant_id, sku FROM binding
+    WHERE channel = :channel AND variant_id = ANY(CAST(:ids AS text[]))
+""")
+
+_LOCATIONS = text("""
+    SELECT channel_location.vendor_location_id, channel_location.location, channel.options ->> 'default_location' AS usual
+    FROM channel LEFT JOIN channel_location USING (channel)
+    WHERE channel = :channel
+    ORDER BY channel_location.vendor_location_id
+""")
+
+_OF_CHANNEL = text("""
+    SELECT channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id
+    FROM binding
+    WHERE channel = :channel
+      AND (CAST(:skus AS text[]) IS NULL OR sku = ANY(CAST(:skus AS text[])))
+    ORDER BY sku, location
+""")
+
+_BIND = text("""
+    INSERT INTO binding (channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id)
+    SELECT channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id
+    FROM unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:items AS text[]),
+                CAST(:vendor_locations AS text[]), CAST(:variants AS text[]), CAST(:products AS text[]),
+                CAST(:levels AS text[]))
+         AS given (channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id)
+    ORDER BY channel, sku, location
+    ON CONFLICT (channel, sku, location) DO UPDATE SET
+        item_id = excluded.item_id, vendor_location_id = excluded.vendor_location_id,
+        variant_id = excluded.variant_id, product_id = excluded.product_id, level_id = excluded.level_id
+""")
+
+_DUE = text("""
+    INSERT INTO due (sku, since) SELECT sku, :now FROM unnest(CAST(:skus AS text[])) AS given (sku) ORDER BY sku
+    ON CONFLICT (sku) DO UPDATE SET since = least(due.since, excluded.since)
+""")
+
+
+def kinds(connection: Connection, channels: Collection[str]) -> dict[str, str]:
+    """The kind of each of these channels that is set up."""
+    rows = connection.execute(_KINDS, {"channels": sorted(channels)})
+    return {row.channel: row.kind for row in rows}
+
+
+def names(connection: Connection, channel: str, vendor_ids: Collection[str]) -> Names:
+    """What the vendor's ids mean to us: variants to SKUs, locations to locations."""
+    variants = connection.execute(_VARIANTS, {"channel": channel, "ids": sorted(vendor_ids)})
+    skus = {row.variant_id: row.sku for row in variants}
+    rows = connection.execute(_LOCATIONS, {"channel": channel}).all()
+    return Names(
+        skus=skus,
+        locations={row.vendor_location_id: row.location for row in rows if row.vendor_location_id},
+        default_location=next((row.usual for row in rows if row.usual), ""),
+    )
+
+
+def of_channel(
+    connection: Connection, channel: str, skus: Sequence[str] | None = None
+) -> list[Binding]:
+    """The bindings of a channel, of all SKUs or of these."""
+    wanted = sorted(skus) if skus is not None else None
+    return [
+        Binding(*row)
+        for row in connection.execute(_OF_CHANNEL, {"channel": channel, "skus": wanted})
+    ]
+
+
+def bind(connection: Connection, bound: Iterable[Binding], *, now: datetime) -> int:
+    """Write bindings down, replacing older ones of the same (channel, SKU, location), and mark their SKUs due."""
+    rows = list(bound)
+    if not rows:
+        return 0
+    connection.execute(
+        _BIND,
+        {
+            "channels": [b.channel for b in rows],
+            "skus": [b.sku for b in rows],
+            "locations": [b.location for b in rows],
+            "items": [b.item_id for b in rows],
+            "vendor_locations": [b.vendor_location_id for b in rows],
+            "variants": [b.variant_id for b in rows],
+            "products": [b.product_id for b in rows],
+            "levels": [b.level_id for b in rows],
+        },
+    )
+    connection.execute(_DUE, {"skus": sorted({b.sku for b in rows}), "now": now})
+    return len(rows)

@@ -1,0 +1,151 @@
+"""What the book knows of everything a batch of facts names, read in a handful of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, text
+
+from ledger import postings
+from ledger.digest import FactKey, Known, LineKey, Written
+from ledger.events import AnyFact, Reversal
+from ledger.postings import OrderLine
+from ledger.types import Move
+
+_SKUS = text("SELECT sku FROM sku WHERE sku = ANY(CAST(:skus AS text[]))")
+
+_LOCATIONS = text("SELECT location FROM location WHERE location <> 'OUTSIDE'")
+
+_LINES = text("""
+    SELECT l.channel, l.order_id, l.line_id, l.sku, l.location, l.revision,
+           l.ordered_units, l.cancelled_units, l.shipped_units
+    FROM order_line AS l
+    JOIN unnest(CAST(:channels AS text[]), CAST(:orders AS text[]), CAST(:lines AS text[]))
+         AS given (channel, order_id, line_id)
+      ON given.channel = l.channel AND given.order_id = l.order_id AND given.line_id = l.line_id
+    ORDER BY l.channel, l.order_id, l.line_id
+    FOR UPDATE OF l
+""")
+
+_EVENTS = text("""
+    SELECT e.source, e.source_id
+    FROM event AS e
+    JOIN unnest(CAST(:sources AS text[]), CAST(:ids AS text[])) AS given (source, source_id)
+      ON given.source = e.source AND given.source_id = e.source_id
+""")
+
+_REVERSIBLE = text("""
+    SELECT e.id, e.source, e.source_id, e.kind, e.channel, e.order_id, e.line_id,
+           EXISTS (SELECT FROM event AS r WHERE r.reverses = e.id) AS reversed,
+           p.sku, p.from_location, p.from_state, p.to_location, p.to_state, p.units
+    FROM event AS e
+    JOIN unnest(CAST(:sources AS text[]), CAST(:ids AS text[])) AS given (source, source_id)
+      ON given.source = e.source AND given.source_id = e.source_id
+    LEFT JOIN posting AS p ON p.event_id = e.id
+    ORDER BY e.seq, p.line
+""")
+
+
+class Catalogue:
+    """The SKUs and locations this process has seen in the database; they are added to, never taken away."""
+
+    def __init__(self) -> None:
+        self._skus: set[str] = set()
+        self._locations: set[str] = set()
+
+    def skus(self, connection: Connection, named: set[str]) -> set[str]:
+        """Those of `named` that exist, and maybe others."""
+        missing = named - self._skus
+        if missing:
+            found = connection.execute(_SKUS, {"skus": sorted(missing)}).scalars()
+            self._skus.update(found)
+        return self._skus
+
+    def locations(self, connection: Connection, named: set[str]) -> set[str]:
+        """Those of `named` that exist, and maybe others."""
+        if named - self._locations:
+            self._locations.update(connection.execute(_LOCATIONS).scalars())
+        return self._locations
+
+
+def known(connection: Connection, facts: Sequence[AnyFact], catalogue: Catalogue) -> Known:
+    """Read what the book knows of these facts; their order lines stay locked for this transaction."""
+    places = [postings.named_places(fact) for fact in facts]
+    reversals = [fact for fact in facts if isinstance(fact, Reversal)]
+    written = _reversible(connection, reversals)
+    keys = {key for fact in facts if (key := postings.order_line_key(fact))}
+    keys |= {event.line for event in written.values() if event.line}
+    return Known(
+        skus=catalogue.skus(connection, {sku for sku, _ in places if sku is not None}),
+        locations=catalogue.locations(
+            connection, {place for _, place in places if place is not None}
+        ),
+        lines=_lines(connection, keys),
+        events=_written(connection, facts) | written,
+    )
+
+
+def _lines(connection: Connection, keys: Iterable[LineKey]) -> dict[LineKey, OrderLine]:
+    wanted = sorted(keys)
+    if not wanted:
+        return {}
+    rows = connection.execute(
+        _LINES,
+        {
+            "channels": [key[0] for key in wanted],
+            "orders": [key[1] for key in wanted],
+            "lines": [key[2] for key in wanted],
+        },
+    )
+    return {
+        (channel, order_id, line_id): OrderLine(
+            sku, location, revision, ordered_units, cancelled_units, shipped_units
+        )
+        for channel, order_id, line_id, sku, location, revision, ordered_units, cancelled_units, shipped_units in rows
+    }
+
+
+def _written(connection: Connection, facts: Sequence[AnyFact]) -> dict[FactKey, Written]:
+    """Facts of the batch that are in the book already; nothing is known of them but that."""
+    rows = connection.execute(
+        _EVENTS, {"sources": [f.source for f in facts], "ids": [f.id for f in facts]}
+    )
+    return {(row.source, row.source_id): Written(None, "", (), None, False) for row in rows}
+
+
+def _reversible(connection: Connection, reversals: Sequence[Reversal]) -> dict[FactKey, Written]:
+    """The events that reversals name, with their moves."""
+    if not reversals:
+        return {}
+    rows = connection.execute(
+        _REVERSIBLE,
+        {
+            "sources": [fact.reverses_source for fact in reversals],
+            "ids": [fact.reverses_id for fact in reversals],
+        },
+    )
+    events: dict[FactKey, Written] = {}
+    for row in rows:
+        name = (row.source, row.source_id)
+        known_moves = events[name].moves if name in events else ()
+        move = (
+            (
+                Move(
+                    row.sku,
+                    row.from_location,
+                    row.from_state,
+                    row.to_location,
+                    row.to_state,
+                    row.units,
+                ),
+            )
+            if row.sku is not None
+            else ()
+        )
+        line = (
+            (row.channel, row.order_id, row.line_id)
+            if row.channel and row.order_id and row.line_id
+            else None
+        )
+        events[name] = Written(row.id, row.kind, known_moves + move, line, row.reversed)
+    return events

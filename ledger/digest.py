@@ -1,0 +1,268 @@
+"""A batch of deliveries, one after the other, into entries for the book: pure thinking between two pieces of SQL.
+
+Each delivery is taken whole or not at all. What a delivery needs from the past (its order line, the event it undoes) is
+in `Known`; what it leaves for the next one of the batch is added there. A fact whose cause is not known waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ledger import postings
+from ledger.events import AnyFact, Count, Order, OrderCancel, Reversal, Ship
+from ledger.inbox import Settlement
+from ledger.postings import OrderLine
+from ledger.types import Move
+
+LineKey = tuple[str, str, str]
+FactKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event as it will stand in the book, with its moves.
+
+    occurred_at   in the world; the book's own time is added when it is written
+    reverses      id of the event it undoes
+    counted       units seen at `place` (SKU, location), for a physical count whose variance is still to be found
+    """
+
+    kind: str
+    source: str
+    source_id: str
+    occurred_at: datetime
+    moves: tuple[Move, ...]
+    actor: str = ""
+    reason: str = ""
+    reference: str = ""
+    channel: str | None = None
+    order_id: str | None = None
+    line_id: str | None = None
+    reverses: UUID | None = None
+    inbox_id: int | None = None
+    payload: dict[str, Any] = field(default_factory=dict)
+    counted: int | None = None
+    place: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An event that is in the book already, as far as a reversal needs it (no id: nobody asked for more)."""
+
+    event_id: UUID | None
+    kind: str
+    moves: tuple[Move, ...]
+    line: LineKey | None
+    reversed: bool
+
+
+@dataclass(slots=True)
+class Known:
+    """What the book knows of everything a batch names; grows while the batch is digested."""
+
+    skus: set[str]
+    locations: set[str]
+    lines: dict[LineKey, OrderLine]
+    events: dict[FactKey, Written]
+    #: Facts of this batch digested so far; a second one with the same name is a repeat.
+    fresh: set[FactKey] = field(default_factory=set)
+    #: Events that this batch has reversed so far.
+    undone: set[FactKey] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Digest:
+    """What a batch comes to.
+
+    entries        to be appended, in order
+    lines          order lines as they stand afterwards
+    settlements    one a delivery
+    arrived        names of what others may be waiting for
+    repeats        facts that were in the book already
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    lines: dict[LineKey, OrderLine] = field(default_factory=dict)
+    settlements: list[Settlement] = field(default_factory=list)
+    arrived: list[str] = field(default_factory=list)
+    repeats: int = 0
+
+
+class NotNow(Exception):
+    """The delivery cannot be taken yet; `wait_for` names what must come first."""
+
+    def __init__(self, wait_for: str) -> None:
+        super().__init__(wait_for)
+        self.wait_for = wait_for
+
+
+class NotEver(Exception):
+    """The delivery cannot be taken as it is; the message says why and what to do."""
+
+
+def waits_for_line(key: LineKey) -> str:
+    """The name under which deliveries wait for an order line."""
+    return "line/" + "/".join(key)
+
+
+def waits_for_event(key: FactKey) -> str:
+    """The name under which deliveries wait for an event."""
+    return "event/" + "/".join(key)
+
+
+def digest(deliveries: Iterable[tuple[int, Sequence[AnyFact]]], known: Known) -> Digest:
+    """Turn (inbox id, facts) into entries, order lines and settlements, in the order given."""
+    result = Digest()
+    for row_id, facts in deliveries:
+        try:
+            _take(row_id, facts, known, result)
+        except NotNow as later:
+            result.settlements.append(Settlement(row_id, "waiting", wait_for=later.wait_for))
+        except NotEver as why:
+            result.settlements.append(Settlement(row_id, "parked", error=str(why)))
+    return result
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What one delivery would change, until all of it is known to be good."""
+
+    entries: list[Entry] = field(default_factory=list)
+    lines: dict[LineKey, OrderLine] = field(default_factory=dict)
+    names: set[FactKey] = field(default_factory=set)
+    undone: set[FactKey] = field(default_factory=set)
+    repeats: int = 0
+
+    def line(self, key: LineKey | None, known: Known) -> OrderLine | None:
+        return self.lines.get(key, known.lines.get(key)) if key else None
+
+
+def _take(row_id: int, facts: Sequence[AnyFact], known: Known, result: Digest) -> None:
+    """Digest one delivery whole; nothing of it is left behind when one of its facts cannot be taken."""
+    draft = _Draft()
+    for fact in facts:
+        name = (fact.source, fact.id)
+        if name in known.events or name in known.fresh or name in draft.names:
+            draft.repeats += 1
+            continue
+        _require_known_places(fact, known)
+        entry = _entry(row_id, fact, known, draft)
+        if entry is not None:
+            draft.entries.append(entry)
+            draft.names.add(name)
+    _accept(row_id, len(facts), draft, known, result)
+
+
+def _accept(row_id: int, facts: int, draft: _Draft, known: Known, result: Digest) -> None:
+    known.fresh |= draft.names
+    known.lines.update(draft.lines)
+    known.undone |= draft.undone
+    result.lines.update(draft.lines)
+    result.arrived.extend(waits_for_line(key) for key in draft.lines)
+    result.arrived.extend(waits_for_event(name) for name in draft.names)
+    result.entries.extend(draft.entries)
+    result.repeats += draft.repeats
+    note = f"{draft.repeats} of {facts} facts were in the book already" if draft.repeats else None
+    result.settlements.append(Settlement(row_id, "applied", error=note))
+
+
+def _entry(row_id: int, fact: AnyFact, known: Known, draft: _Draft) -> Entry | None:
+    """One fact as an entry; None when it changes nothing that is worth a line in the book."""
+    key = postings.order_line_key(fact)
+    line = draft.line(key, known)
+    reverses: UUID | None = None
+    match fact:
+        case Reversal():
+            undo = _undo(fact, known, draft)
+            if undo is None:
+                return None
+            moves, key, line, reverses = undo
+        case Order():
+            moves, line = postings.order(fact, line)
+        case OrderCancel():
+            moves, line = postings.cancel(fact, _arrived(line, key))
+        case Ship() if key is not None:
+            moves, line = postings.ship(fact, _arrived(line, key))
+        case _:
+            moves = postings.unlined(fact)
+    if key and line is not None:
+        draft.lines[key] = line
+    if isinstance(fact, Order) and not moves:
+        return None
+    return Entry(
+        kind=fact.kind,
+        source=fact.source,
+        source_id=fact.id,
+        occurred_at=fact.occurred_at,
+        moves=tuple(moves),
+        actor=fact.actor,
+        reason=fact.reason,
+        reference=fact.reference,
+        channel=key[0] if key else getattr(fact, "channel", None),
+        order_id=key[1] if key else getattr(fact, "order", None),
+        line_id=key[2] if key else getattr(fact, "line", None),
+        reverses=reverses,
+        inbox_id=row_id,
+        payload=_payload(fact),
+        counted=fact.counted if isinstance(fact, Count) else None,
+        place=(fact.sku, fact.location) if isinstance(fact, Count) else None,
+    )
+
+
+def _arrived(line: OrderLine | None, key: LineKey | None) -> OrderLine:
+    if line is None:
+        raise NotNow(waits_for_line(key or ("", "", "")))
+    return line
+
+
+def _require_known_places(fact: AnyFact, known: Known) -> None:
+    sku, location = postings.named_places(fact)
+    if sku is not None and sku not in known.skus:
+        raise NotEver(
+            f"unknown SKU {sku!r} in {fact.kind} {fact.id!r}: add it to the catalogue"
+            f" (lockstep catalogue add-sku), then replay this delivery"
+        )
+    if location is not None and location not in known.locations:
+        raise NotEver(
+            f"unknown location {location!r} in {fact.kind} {fact.id!r}: add it to the catalogue"
+            f" (lockstep catalogue add-location), then replay this delivery"
+        )
+
+
+def _undo(
+    fact: Reversal, known: Known, draft: _Draft
+) -> tuple[list[Move], LineKey | None, OrderLine | None, UUID | None] | None:
+    """The moves of a reversal; waits while the event it names is not in the book, unless it says not to."""
+    name = (fact.reverses_source, fact.reverses_id)
+    written = known.events.get(name)
+    if written is None:
+        if fact.if_known and name not in known.fresh and name not in draft.names:
+            return None
+        raise NotNow(waits_for_event(name))
+    if written.reversed or name in known.undone or name in draft.undone:
+        if fact.if_known:
+            return None
+        raise NotEver(f"event {name[0]}/{name[1]} is reversed already; an event is reversed once")
+    if written.kind == "reversal":
+        raise NotEver(
+            f"event {name[0]}/{name[1]} is itself a reversal; send the fact again under a new id instead"
+        )
+    moves, line = postings.reversal(written.kind, written.moves, draft.line(written.line, known))
+    draft.undone.add(name)
+    return moves, written.line, line, written.event_id
+
+
+def _payload(fact: AnyFact) -> dict[str, Any]:
+    """What the columns of `event` do not say already."""
+    match fact:
+        case Order():
+            return {"units": fact.units, "revision": fact.as_of.isoformat()}
+        case Count() if fact.counted is not None:
+            return {"counted": fact.counted}
+        case _:
+            disposition = getattr(fact, "disposition", None)
+            return {"disposition": disposition} if disposition else {}

@@ -1,0 +1,248 @@
+"""The inbox: every delivery as it came, kept once, then claimed in batches and settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import orjson
+from sqlalchemy import Connection, text
+
+#: Topic of a body that is one canonical fact (`ledger.events`).
+FACT_TOPIC = "fact"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One thing that somebody told us.
+
+    source        who: a channel's name, or the name of a system that posts canonical facts
+    delivery_id   the sender's id of this delivery; the same id is the same delivery
+    """
+
+    source: str
+    delivery_id: str
+    topic: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A claimed delivery."""
+
+    id: int
+    source: str
+    topic: str
+    body: bytes
+    received_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a claimed delivery.
+
+    state      applied | waiting | parked
+    wait_for   what must arrive first, when waiting
+    error      why, and what to do, when parked; a note, when applied without effect
+    """
+
+    row_id: int
+    state: str
+    wait_for: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of deliveries handed to `keep`; positions in the sequence given.
+
+    fresh       kept now
+    repeated    known already, with the same body
+    differing   known already, with another body: the sender reused an id
+    """
+
+    fresh: tuple[int, ...]
+    repeated: tuple[int, ...]
+    differing: tuple[int, ...]
+
+
+_KEEP = text("""
+    INSERT INTO inbox (source, delivery_id, topic, headers, body, received_at)
+    SELECT source, delivery_id, topic, headers, body, :received_at
+    FROM unnest(CAST(:sources AS text[]), CAST(:delivery_ids AS text[]), CAST(:topics AS text[]),
+                CAST(:headers AS jsonb[]), CAST(:bodies AS bytea[]))
+         WITH ORDINALITY AS given (source, delivery_id, topic, headers, body, position)
+    ORDER BY position
+    ON CONFLICT (source, delivery_id) DO NOTHING
+    RETURNING source, delivery_id
+""")
+
+_KNOWN = text("""
+    SELECT inbox.source, inbox.delivery_id, inbox.body
+    FROM inbox
+    JOIN unnest(CAST(:sources AS text[]), CAST(:delivery_ids AS text[])) AS given (source, delivery_id)
+      ON given.source = inbox.source AND given.delivery_id = inbox.delivery_id
+""")
+
+_CLAIM = text("""
+    SELECT id, source, topic, body, received_at, attempts
+    FROM inbox
+    WHERE state = 'pending'
+    ORDER BY id
+    LIMIT :rows
+    FOR UPDATE SKIP LOCKED
+""")
+
+_CLAIM_THESE = text("""
+    SELECT id, source, topic, body, received_at, attempts
+    FROM inbox
+    WHERE state = 'pending' AND id = ANY(CAST(:ids AS bigint[]))
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+""")
+
+_SETTLE = text("""
+    UPDATE inbox
+    SET state = done.state, wait_for = done.wait_for, error = done.error, attempts = attempts + 1,
+        settled_at = CASE WHEN done.state = 'waiting' THEN NULL ELSE CAST(:now AS timestamptz) END
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:wait_fors AS text[]),
+                CAST(:errors AS text[])) AS done (id, state, wait_for, error)
+    WHERE inbox.id = done.id
+""")
+
+_WAKE = text("""
+    UPDATE inbox SET state = 'pending', wait_for = NULL
+    WHERE state = 'waiting' AND wait_for = ANY(CAST(:arrived AS text[]))
+""")
+
+_WAKE_MISSED = text("""
+    UPDATE inbox SET state = 'pending', wait_for = NULL
+    FROM order_line
+    WHERE inbox.state = 'waiting'
+      AND inbox.wait_for = 'line/' || order_line.channel || '/' || order_line.order_id || '/' || order_line.line_id
+""")
+
+_PARK_FORGOTTEN = text("""
+    UPDATE inbox SET state = 'parked', settled_at = :now, error = 'waited since ' || received_at
+        || ' for ' || wait_for || ', which never came; bring it in, then replay this delivery', wait_for = NULL
+    WHERE state = 'waiting' AND received_at < :before
+    RETURNING id
+""")
+
+_REPLAY = text("""
+    UPDATE inbox SET state = 'pending', wait_for = NULL, error = NULL, settled_at = NULL, attempts = 0
+    WHERE state IN ('parked', 'rejected') AND id = ANY(CAST(:ids AS bigint[]))
+    RETURNING id
+""")
+
+
+_PENDING = text(
+    "SELECT count(*) FROM (SELECT FROM inbox WHERE state = 'pending' LIMIT 10000) AS some"
+)
+
+
+def keep(connection: Connection, deliveries: Sequence[Delivery], *, now: datetime) -> Kept:
+    """Write deliveries down, each once per (source, delivery id); the sender may be answered after the commit."""
+    if not deliveries:
+        return Kept((), (), ())
+    keys = [(d.source, d.delivery_id) for d in deliveries]
+    inserted = {
+        (row.source, row.delivery_id)
+        for row in connection.execute(
+            _KEEP,
+            {
+                "sources": [d.source for d in deliveries],
+                "delivery_ids": [d.delivery_id for d in deliveries],
+                "topics": [d.topic for d in deliveries],
+                "headers": [orjson.dumps(dict(d.headers)).decode() for d in deliveries],
+                "bodies": [d.body for d in deliveries],
+                "received_at": now,
+            },
+        )
+    }
+    if len(inserted) == len(deliveries):
+        return Kept(tuple(range(len(deliveries))), (), ())
+    return _sort_out(connection, deliveries, keys, inserted)
+
+
+def _sort_out(
+    connection: Connection,
+    deliveries: Sequence[Delivery],
+    keys: list[tuple[str, str]],
+    inserted: set[tuple[str, str]],
+) -> Kept:
+    """Tell fresh deliveries from repeated ones, and honest repeats from reused ids."""
+    rows = connection.execute(
+        _KNOWN, {"sources": [k[0] for k in keys], "delivery_ids": [k[1] for k in keys]}
+    )
+    bodies = {(row.source, row.delivery_id): bytes(row.body) for row in rows}
+    fresh, repeated, differing = [], [], []
+    for position, (key, delivery) in enumerate(zip(keys, deliveries, strict=True)):
+        if key in inserted:
+            fresh.append(position)
+            inserted.discard(key)
+        elif bodies.get(key) == delivery.body:
+            repeated.append(position)
+        else:
+            differing.append(position)
+    return Kept(tuple(fresh), tuple(repeated), tuple(differing))
+
+
+def claim(connection: Connection, *, rows: int) -> list[Row]:
+    """Lock the oldest pending deliveries for this transaction, skipping those another one holds."""
+    return [_row(*found) for found in connection.execute(_CLAIM, {"rows": rows})]
+
+
+def claim_these(connection: Connection, ids: Sequence[int]) -> list[Row]:
+    """Lock these deliveries, as far as they are still pending."""
+    return [_row(*found) for found in connection.execute(_CLAIM_THESE, {"ids": list(ids)})]
+
+
+def _row(
+    row_id: int, source: str, topic: str, body: bytes, received_at: datetime, attempts: int
+) -> Row:
+    return Row(row_id, source, topic, bytes(body), received_at, attempts)
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement], *, now: datetime) -> None:
+    """Write down what became of claimed deliveries, in the transaction that made it so."""
+    connection.execute(
+        _SETTLE,
+        {
+            "ids": [s.row_id for s in settlements],
+            "states": [s.state for s in settlements],
+            "wait_fors": [s.wait_for for s in settlements],
+            "errors": [s.error for s in settlements],
+            "now": now,
+        },
+    )
+
+
+def wake(connection: Connection, arrived: Sequence[str]) -> int:
+    """Make deliveries pending again whose cause has arrived; returns how many."""
+    if not arrived:
+        return 0
+    return connection.execute(_WAKE, {"arrived": list(arrived)}).rowcount
+
+
+def wake_missed(connection: Connection) -> int:
+    """The sweep's share of `wake`: those whose order line is there, though nobody woke them."""
+    return connection.execute(_WAKE_MISSED).rowcount
+
+
+def park_forgotten(connection: Connection, *, now: datetime, before: datetime) -> list[int]:
+    """Park deliveries that have waited since before `before`; returns their ids."""
+    return list(connection.execute(_PARK_FORGOTTEN, {"now": now, "before": before}).scalars())
+
+
+def replay(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Make parked deliveries pending again; returns the ids that were."""
+    return list(connection.execute(_REPLAY, {"ids": list(ids)}).scalars())
+
+
+def pending(connection: Connection) -> int:
+    """How many deliveries are pending, counted up to 10,000 (the sweep only asks whether to ring)."""
+    return int(connection.execute(_PENDING).scalar_one())

@@ -1,0 +1,278 @@
+"""Writing the book: append events, post their moves, move the balances, mark the SKUs due. One transaction, few statements.
+
+Locks are taken in one order everywhere: the writers' gate, order lines, balances sorted by (SKU, location, state), due SKUs
+sorted. Balances are the last thing touched, so that a hot SKU is held only over two statements and the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, text
+
+from ledger import counts
+from ledger.digest import Entry, LineKey
+from ledger.ids import uuid7s
+from ledger.postings import OrderLine
+from ledger.types import Place
+
+#: Random bytes, as many as asked for; `os.urandom` at the doors.
+Entropy: TypeAlias = Callable[[int], bytes]
+
+#: Writers share it, sealing takes it alone for a moment, so that a sealed range never gains an event (`ledger.seals`).
+WRITERS_GATE = 7_305_200_116
+
+_GATE = text("SELECT pg_advisory_xact_lock_shared(:gate)")
+
+_EVENTS = text("""
+    INSERT INTO event (id, kind, source, source_id, occurred_at, recorded_at, actor, reason, reference,
+                       channel, order_id, line_id, reverses, inbox_id, payload)
+    SELECT id, kind, source, source_id, occurred_at, :now, actor, reason, reference,
+           channel, order_id, line_id, reverses, inbox_id, payload
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:sources AS text[]), CAST(:source_ids AS text[]),
+                CAST(:occurred AS timestamptz[]), CAST(:actors AS text[]), CAST(:reasons AS text[]),
+                CAST(:references AS text[]), CAST(:channels AS text[]), CAST(:orders AS text[]), CAST(:lines AS text[]),
+                CAST(:reverses AS uuid[]), CAST(:inbox_ids AS bigint[]), CAST(:payloads AS jsonb[]))
+         WITH ORDINALITY AS given (id, kind, source, source_id, occurred_at, actor, reason, reference,
+                                   channel, order_id, line_id, reverses, inbox_id, payload, position)
+    ORDER BY position
+""")
+
+# The upsert returns each balance as it is after the whole batch; walking back from there by window gives every posting
+# its before, after and version, whatever happened to the same place in between.
+_POSTINGS = text("""
+    WITH given AS (
+        SELECT event_id, line, sku, units, from_location, from_state, to_location, to_state, occurred_at, position
+        FROM unnest(CAST(:event_ids AS uuid[]), CAST(:lines AS integer[]), CAST(:skus AS text[]),
+                    CAST(:units AS bigint[]), CAST(:from_locations AS text[]), CAST(:from_states AS text[]),
+                    CAST(:to_locations AS text[]), CAST(:to_states AS text[]), CAST(:occurred AS timestamptz[]))
+             WITH ORDINALITY AS g (event_id, line, sku, units, from_location, from_state, to_location, to_state,
+                                   occurred_at, position)
+    ), leg AS (
+        SELECT position, 0 AS side, sku, from_location AS location, from_state AS state, -units AS delta FROM given
+        UNION ALL
+        SELECT position, 1, sku, to_location, to_state, units FROM given
+    ), net AS (
+        SELECT sku, location, state, sum(delta)::bigint AS delta, count(*) AS legs
+        FROM leg GROUP BY sku, location, state
+    ), moved AS (
+        INSERT INTO balance AS b (sku, location, state, units, version)
+        SELECT sku, location, state, delta, legs FROM net ORDER BY sku, location, state
+        ON CONFLICT (sku, location, state)
+            DO UPDATE SET units = b.units + excluded.units, version = b.version + excluded.version
+        RETURNING sku, location, state, units, version
+    ), running AS (
+        SELECT leg.position, leg.side, leg.delta,
+               moved.units - net.delta + sum(leg.delta) OVER place AS after,
+               moved.version - net.legs + row_number() OVER place AS version
+        FROM leg
+        JOIN net USING (sku, location, state)
+        JOIN moved USING (sku, location, state)
+        WINDOW place AS (PARTITION BY leg.sku, leg.location, leg.state ORDER BY leg.position, leg.side)
+    ), both_sides AS (
+        SELECT position,
+               max(after) FILTER (WHERE side = 0) AS from_after, max(version) FILTER (WHERE side = 0) AS from_version,
+               max(after) FILTER (WHERE side = 1) AS to_after, max(version) FILTER (WHERE side = 1) AS to_version
+        FROM running GROUP BY position
+    )
+    INSERT INTO posting (event_id, line, sku, units,
+                         from_location, from_state, from_before, from_after, from_version,
+                         to_location, to_state, to_before, to_after, to_version, occurred_at, recorded_at)
+    SELECT given.event_id, given.line, given.sku, given.units,
+           given.from_location, given.from_state, from_after + given.units, from_after, from_version,
+           given.to_location, given.to_state, to_after - given.units, to_after, to_version,
+           given.occurred_at, :now
+    FROM given JOIN both_sides USING (position)
+    ORDER BY position
+""")
+
+# DO UPDATE, not DO NOTHING: the row stays locked until this transaction's balances are visible, so that whoever claims
+# the SKU (skipping locked rows) cannot compute from the balances of before.
+_DUE = text("""
+    INSERT INTO due (sku, since)
+    SELECT sku, :now FROM unnest(CAST(:skus AS text[])) AS given (sku) ORDER BY sku
+    ON CONFLICT (sku) DO UPDATE SET since = least(due.since, excluded.since)
+""")
+
+_LINES = text("""
+    INSERT INTO order_line (channel, order_id, line_id, sku, location, revision,
+                            ordered_units, cancelled_units, shipped_units)
+    SELECT channel, order_id, line_id, sku, location, revision, ordered, cancelled, shipped
+    FROM unnest(CAST(:channels AS text[]), CAST(:orders AS text[]), CAST(:line_ids AS text[]), CAST(:skus AS text[]),
+                CAST(:locations AS text[]), CAST(:revisions AS timestamptz[]), CAST(:ordered AS bigint[]),
+                CAST(:cancelled AS bigint[]), CAST(:shipped AS bigint[]))
+         AS given (channel, order_id, line_id, sku, location, revision, ordered, cancelled, shipped)
+    ORDER BY channel, order_id, line_id
+    ON CONFLICT (channel, order_id, line_id) DO UPDATE SET
+        sku = excluded.sku, location = excluded.location, revision = excluded.revision,
+        ordered_units = excluded.ordered_units, cancelled_units = excluded.cancelled_units,
+        shipped_units = excluded.shipped_units
+""")
+
+_VERSIONS = text("""
+    SELECT b.sku, b.location, b.state, b.version
+    FROM balance AS b
+    JOIN unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:states AS text[]))
+         AS given (sku, location, state)
+      ON given.sku = b.sku AND given.location = b.location AND given.state = b.state
+    ORDER BY b.sku, b.location, b.state
+    FOR UPDATE OF b
+""")
+
+
+class VersionMoved(Exception):
+    """A balance changed after the decision was made on it; read again and decide again."""
+
+
+def append(
+    connection: Connection,
+    entries: Sequence[Entry],
+    *,
+    now: datetime,
+    entropy: Entropy,
+    decided_on: Mapping[Place, int] | None = None,
+) -> list[UUID]:
+    """Write entries into the book and mark their SKUs due; physical counts come after everything else of the batch.
+
+    entropy      random bytes for the events' ids, as many as asked for
+    decided_on   balances (as version) that the caller decided on
+    returns      the events' ids, in the order of `entries`
+    raises       VersionMoved when one of `decided_on` has moved; IntegrityError when an entry breaks a rule of the
+                 schema (a fact written twice, an unknown SKU): the transaction is then void
+    """
+    if not entries:
+        return []
+    connection.execute(_GATE, {"gate": WRITERS_GATE})
+    if decided_on:
+        _check_versions(connection, decided_on)
+    ids = _ids(len(entries), now, entropy)
+    plain = [(e, i) for e, i in zip(entries, ids, strict=True) if e.counted is None]
+    skus = _write(connection, plain, now)
+    skus |= _restate(connection, plain, now, entropy)
+    for entry, event_id in sorted(
+        ((e, i) for e, i in zip(entries, ids, strict=True) if e.counted is not None),
+        key=lambda counted: counted[0].occurred_at,
+    ):
+        skus |= _count(connection, entry, event_id, now, entropy)
+    if skus:
+        connection.execute(_DUE, {"skus": sorted(skus), "now": now})
+    return ids
+
+
+def _ids(count: int, now: datetime, entropy: Entropy) -> list[UUID]:
+    return uuid7s(int(now.timestamp() * 1000), entropy(8 * count))
+
+
+def _restate(
+    connection: Connection, written: Sequence[tuple[Entry, UUID]], now: datetime, entropy: Entropy
+) -> set[str]:
+    """Correct the counts that these events should have come before."""
+    late = counts.restatements(connection, written)
+    return _write(connection, list(zip(late, _ids(len(late), now, entropy), strict=True)), now)
+
+
+def _count(
+    connection: Connection, entry: Entry, event_id: UUID, now: datetime, entropy: Entropy
+) -> set[str]:
+    """Write one physical count: its variance to the position at its minute, then what that changes for later counts."""
+    counted = counts.with_variance(connection, entry)
+    skus = _write(connection, [(counted, event_id)], now)
+    skus |= _restate(connection, [(counted, event_id)], now, entropy)
+    counts.mark(connection, counted, event_id)
+    return skus
+
+
+def _check_versions(connection: Connection, decided_on: Mapping[Place, int]) -> None:
+    places = sorted(decided_on)
+    found = connection.execute(
+        _VERSIONS,
+        {
+            "skus": [p.sku for p in places],
+            "locations": [p.location for p in places],
+            "states": [p.state for p in places],
+        },
+    )
+    versions = {Place(row.sku, row.location, row.state): row.version for row in found}
+    for place in places:
+        version = versions.get(place, 0)
+        if version != decided_on[place]:
+            raise VersionMoved(
+                f"{place.sku} {place.state} at {place.location} was decided on at version"
+                f" {decided_on[place]} and is at {version} now; read it again"
+            )
+
+
+def _write(
+    connection: Connection, entries: Sequence[tuple[Entry, UUID]], now: datetime
+) -> set[str]:
+    """Insert events and postings and move the balances; returns the SKUs that moved."""
+    if not entries:
+        return set()
+    connection.execute(_EVENTS, _event_columns(entries) | {"now": now})
+    moves = [
+        (event_id, line, move, entry.occurred_at)
+        for entry, event_id in entries
+        for line, move in enumerate(entry.moves, start=1)
+    ]
+    if not moves:
+        return set()
+    connection.execute(
+        _POSTINGS,
+        {
+            "event_ids": [event_id for event_id, _, _, _ in moves],
+            "lines": [line for _, line, _, _ in moves],
+            "skus": [move.sku for _, _, move, _ in moves],
+            "units": [move.units for _, _, move, _ in moves],
+            "from_locations": [move.from_location for _, _, move, _ in moves],
+            "from_states": [move.from_state for _, _, move, _ in moves],
+            "to_locations": [move.to_location for _, _, move, _ in moves],
+            "to_states": [move.to_state for _, _, move, _ in moves],
+            "occurred": [occurred_at for _, _, _, occurred_at in moves],
+            "now": now,
+        },
+    )
+    return {move.sku for _, _, move, _ in moves}
+
+
+def _event_columns(entries: Sequence[tuple[Entry, UUID]]) -> dict[str, list[object]]:
+    return {
+        "ids": [event_id for _, event_id in entries],
+        "kinds": [e.kind for e, _ in entries],
+        "sources": [e.source for e, _ in entries],
+        "source_ids": [e.source_id for e, _ in entries],
+        "occurred": [e.occurred_at for e, _ in entries],
+        "actors": [e.actor for e, _ in entries],
+        "reasons": [e.reason for e, _ in entries],
+        "references": [e.reference for e, _ in entries],
+        "channels": [e.channel for e, _ in entries],
+        "orders": [e.order_id for e, _ in entries],
+        "lines": [e.line_id for e, _ in entries],
+        "reverses": [e.reverses for e, _ in entries],
+        "inbox_ids": [e.inbox_id for e, _ in entries],
+        "payloads": [orjson.dumps(e.payload).decode() if e.payload else "{}" for e, _ in entries],
+    }
+
+
+def write_lines(connection: Connection, lines: Mapping[LineKey, OrderLine]) -> None:
+    """Remember what has been posted for each order line."""
+    if not lines:
+        return
+    rows = list(lines.items())
+    connection.execute(
+        _LINES,
+        {
+            "channels": [key[0] for key, _ in rows],
+            "orders": [key[1] for key, _ in rows],
+            "line_ids": [key[2] for key, _ in rows],
+            "skus": [line.sku for _, line in rows],
+            "locations": [line.location for _, line in rows],
+            "revisions": [line.revision for _, line in rows],
+            "ordered": [line.ordered_units for _, line in rows],
+            "cancelled": [line.cancelled_units for _, line in rows],
+            "shipped": [line.shipped_units for _, line in rows],
+        },
+    )

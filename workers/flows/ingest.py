@@ -1,0 +1,276 @@
+"""From the inbox to the ledger: claim hundreds of deliveries, read them, write the book, settle, all in one transaction.
+
+A delivery that cannot be read or applied is parked or rejected with its reason and never holds up the others: when the
+database refuses a batch, the batch is halved until the culprit stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, cast
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DataError, IntegrityError
+
+from channels import bindings
+from channels.base import Unreadable
+from channels.names import Names, Unmapped
+from ledger import context, inbox, store
+from ledger.db import transaction
+from ledger.digest import Digest, digest
+from ledger.events import FACT, AnyFact
+from ledger.inbox import FACT_TOPIC, Row, Settlement
+from ledger.store import Entropy
+
+#: Imported history may be of any age; its source says so.
+HISTORY = "history:"
+_AHEAD = timedelta(minutes=15)
+_OLDEST = timedelta(days=400)
+#: Longest time a delivery waits for its cause before a person is asked.
+_PATIENCE = timedelta(days=7)
+
+#: Drains take turns: a second one would gain nothing (batches are set-based) and could pass the first on the same order.
+_TURN = text("SELECT pg_advisory_xact_lock(7305200117)")
+
+
+class Reader(Protocol):
+    """What a lane's webhook module offers to the drain."""
+
+    def parse(self, topic: str, body: bytes) -> object:
+        """The body as the lane's own value; raises Unreadable."""
+
+    def vendor_ids(self, parsed: object) -> set[str]:
+        """The vendor's ids of what is sold and where, to be looked up."""
+
+    def facts(self, parsed: object, *, source: str, channel: str, names: Names) -> list[AnyFact]:
+        """Canonical facts; raises Unmapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a drain needs of the process it runs in.
+
+    readers    lane by the kind of channel
+    entropy    random bytes, `os.urandom` outside of tests
+    """
+
+    engine: Engine
+    readers: Mapping[str, Reader]
+    catalogue: context.Catalogue
+    entropy: Entropy
+    rows: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What a drain did, in deliveries (and `entries` in events)."""
+
+    claimed: int = 0
+    applied: int = 0
+    waiting: int = 0
+    parked: int = 0
+    repeats: int = 0
+    entries: int = 0
+
+    def __add__(self, other: Drained) -> Drained:
+        return Drained(
+            self.claimed + other.claimed,
+            self.applied + other.applied,
+            self.waiting + other.waiting,
+            self.parked + other.parked,
+            self.repeats + other.repeats,
+            self.entries + other.entries,
+        )
+
+
+def drain(house: House, *, now: datetime, batches: int = 1000) -> Drained:
+    """Apply everything that is pending, batch by batch, at most `batches` of them."""
+    total = Drained()
+    for _ in range(batches):
+        done = _drain_batch(house, now=now)
+        total += done
+        if not done.claimed:
+            break
+    return total
+
+
+def _drain_batch(house: House, *, now: datetime) -> Drained:
+    ids: list[int] = []
+    try:
+        with transaction(house.engine) as connection:
+            connection.execute(_TURN)
+            rows = inbox.claim(connection, rows=house.rows)
+            ids = [row.id for row in rows]
+            return _apply(house, connection, rows, now=now)
+    except (IntegrityError, DataError) as refused:
+        return _drain_halves(house, ids, refused, now=now)
+
+
+def _drain_halves(
+    house: House, ids: Sequence[int], refused: IntegrityError | DataError, *, now: datetime
+) -> Drained:
+    """The database refused these deliveries together: find the one it cannot take, apply the others."""
+    if len(ids) == 1:
+        why = str(refused.orig).split("\n", 1)[0]
+        settlement = Settlement(
+            ids[0],
+            "parked",
+            error=f"the ledger refused it: {why}; correct the cause, then replay this delivery",
+        )
+        with transaction(house.engine) as connection:
+            inbox.settle(connection, [settlement], now=now)
+        return Drained(claimed=1, parked=1)
+    total = Drained()
+    for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+        try:
+            with transaction(house.engine) as connection:
+                connection.execute(_TURN)
+                total += _apply(house, connection, inbox.claim_these(connection, half), now=now)
+        except (IntegrityError, DataError) as again:
+            total += _drain_halves(house, half, again, now=now)
+    return total
+
+
+def _apply(house: House, connection: Connection, rows: Sequence[Row], *, now: datetime) -> Drained:
+    """Read, digest and write these claimed deliveries."""
+    if not rows:
+        return Drained()
+    read, unreadable = _read(house, connection, rows)
+    facts = [fact for _, of_row in read for fact in of_row]
+    known = context.known(connection, facts, house.catalogue)
+    result = digest(read, known)
+    store.write_lines(connection, result.lines)
+    store.append(connection, result.entries, now=now, entropy=house.entropy)
+    settlements = [*result.settlements, *unreadable]
+    inbox.settle(connection, settlements, now=now)
+    inbox.wake(connection, result.arrived)
+    return _drained(result, settlements)
+
+
+def _drained(result: Digest, settlements: Sequence[Settlement]) -> Drained:
+    states = [s.state for s in settlements]
+    return Drained(
+        claimed=len(states),
+        applied=states.count("applied"),
+        waiting=states.count("waiting"),
+        parked=states.count("parked") + states.count("rejected"),
+        repeats=result.repeats,
+        entries=len(result.entries),
+    )
+
+
+def _read(
+    house: House, connection: Connection, rows: Sequence[Row]
+) -> tuple[list[tuple[int, list[AnyFact]]], list[Settlement]]:
+    """Every delivery as facts, and a settlement for each that cannot be read."""
+    foreign = {row.source for row in rows if row.topic != FACT_TOPIC}
+    kinds = bindings.kinds(connection, foreign) if foreign else {}
+    parsed = {row.id: _parsed(house, row, kinds) for row in rows}
+    names = _names(house, connection, rows, parsed, kinds)
+    read: list[tuple[int, list[AnyFact]]] = []
+    unreadable: list[Settlement] = []
+    for row in rows:
+        facts = _facts(house, row, parsed[row.id], kinds, names)
+        if isinstance(facts, Settlement):
+            unreadable.append(facts)
+        else:
+            read.append((row.id, facts))
+    return read, unreadable
+
+
+def _parsed(house: House, row: Row, kinds: Mapping[str, str]) -> object:
+    """The body as a fact or as the lane's value, or the settlement that says why not."""
+    try:
+        if row.topic == FACT_TOPIC:
+            return FACT.validate_json(row.body)
+        reader = house.readers.get(kinds.get(row.source, ""))
+        if reader is None:
+            return Settlement(
+                row.id,
+                "parked",
+                error=f"no channel {row.source!r} is set up: add it to the rules (lockstep alloc apply),"
+                " then replay this delivery",
+            )
+        return reader.parse(row.topic, row.body)
+    except (ValidationError, Unreadable) as error:
+        return Settlement(row.id, "rejected", error=_in_a_line(error))
+
+
+def _names(
+    house: House,
+    connection: Connection,
+    rows: Sequence[Row],
+    parsed: Mapping[int, object],
+    kinds: Mapping[str, str],
+) -> dict[str, Names]:
+    """What the vendors' ids in this batch mean, per channel, in one look-up each."""
+    mentioned: dict[str, set[str]] = {}
+    for row in rows:
+        value = parsed[row.id]
+        if row.topic != FACT_TOPIC and not isinstance(value, Settlement):
+            reader = house.readers[kinds[row.source]]
+            mentioned.setdefault(row.source, set()).update(reader.vendor_ids(value))
+    return {channel: bindings.names(connection, channel, ids) for channel, ids in mentioned.items()}
+
+
+def _facts(
+    house: House, row: Row, parsed: object, kinds: Mapping[str, str], names: Mapping[str, Names]
+) -> list[AnyFact] | Settlement:
+    if isinstance(parsed, Settlement):
+        return parsed
+    try:
+        if row.topic == FACT_TOPIC:
+            return _in_time([cast("AnyFact", parsed)], row)
+        else:
+            facts = house.readers[kinds[row.source]].facts(
+                parsed, source=row.source, channel=row.source, names=names[row.source]
+            )
+    except (ValidationError, Unreadable) as error:
+        return Settlement(row.id, "rejected", error=_in_a_line(error))
+    except Unmapped as error:
+        return Settlement(row.id, "parked", error=f"{error}; then replay this delivery")
+    return _in_time(facts, row)
+
+
+def _in_time(facts: list[AnyFact], row: Row) -> list[AnyFact] | Settlement:
+    wrong = next((why for fact in facts if (why := _wrong_time(fact, row))), None)
+    return Settlement(row.id, "parked", error=wrong) if wrong else facts
+
+
+def _wrong_time(fact: AnyFact, row: Row) -> str | None:
+    """Why the time of a fact cannot be right, None when it can."""
+    if fact.occurred_at > row.received_at + _AHEAD:
+        return (
+            f"{fact.kind} {fact.id!r} says it happens at {fact.occurred_at.isoformat()}, which was in the future when it"
+            f" came ({row.received_at.isoformat()}): check the sender's clock and time zone, then send it under a new id"
+        )
+    if fact.occurred_at < row.received_at - _OLDEST and not row.source.startswith(HISTORY):
+        return (
+            f"{fact.kind} {fact.id!r} says it happened at {fact.occurred_at.isoformat()}, more than"
+            f" {_OLDEST.days} days before it came: bring history in with `lockstep history import`"
+        )
+    return None
+
+
+def _in_a_line(error: ValidationError | Unreadable) -> str:
+    """What is wrong, field by field, without the body."""
+    if isinstance(error, Unreadable):
+        return str(error)
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    said = "; ".join(
+        f"{'.'.join(str(part) for part in e['loc']) or 'body'}: {e['msg']}" for e in found[:5]
+    )
+    return (
+        f"not a stock event: {said}; the sender must correct it and send it under a new delivery id"
+    )
+
+
+def sweep_inbox(engine: Engine, *, now: datetime) -> int:
+    """Wake what waits for something that is there, park what has waited too long; returns how many are pending."""
+    with transaction(engine) as connection:
+        inbox.wake_missed(connection)
+        inbox.park_forgotten(connection, now=now, before=now - _PATIENCE)
+        return inbox.pending(connection)
