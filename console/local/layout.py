@@ -1,0 +1,120 @@
+"""Which processes make a local stack, and what each is told: commands and environment, nothing started here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr
+
+from console.local.probes import Probe, http_answers, log_says, survives
+from console.local.supervisor import Service
+from workers.settings import CHANNEL_QUEUES, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+ENTRY = (sys.executable, "-m", "console")
+QUEUES = (
+    "ingest",
+    "allocate",
+    "reconcile",
+    "control",
+    *(f"push.{channel}" for channel in CHANNEL_QUEUES),
+)
+# What a process that may not speak of its start needs at most on a slow machine.
+QUIET_START_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One Celery worker.
+
+    pool  `threads`: many pushes wait for vendors at once, small and fast to start.
+          `prefork`: a task that hangs or grows can be killed alone
+    """
+
+    name: str
+    queues: tuple[str, ...]
+    pool: Literal["threads", "prefork"]
+    concurrency: int
+
+
+#: Two small workers that both take from every queue, so that either may die and the other goes on.
+LAPTOP = (
+    Worker("worker-threads", QUEUES, "threads", 8),
+    Worker("worker-prefork", QUEUES, "prefork", 1),
+)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as `LOCKSTEP_*` variables; a process that reads them has the same settings.
+
+    Fields without a value are left out.
+    """
+    return {
+        f"LOCKSTEP_{name.upper()}": value.get_secret_value()
+        if isinstance(value, SecretStr)
+        else str(value)
+        for name, value in settings
+        if value is not None
+    }
+
+
+def relay(settings: Settings, entry: Sequence[str] = ENTRY) -> Service:
+    """The door for webhooks."""
+    url = f"http://{settings.relay_host}:{settings.relay_port}/healthz"
+    return _service("relay", settings, (*entry, "serve", "relay"), http_answers(url))
+
+
+def worker(settings: Settings, worker: Worker, entry: Sequence[str] = ENTRY) -> Service:
+    """One Celery worker; ready when it takes work."""
+    command = (
+        *entry, "worker",
+        "--name", worker.name,
+        "--queues", ",".join(worker.queues),
+        "--pool", worker.pool,
+        "--concurrency", str(worker.concurrency),
+    )  # fmt: skip
+    return _service(worker.name, settings, command, _says(settings, " ready."))
+
+
+def beat(settings: Settings, entry: Sequence[str] = ENTRY) -> Service:
+    """The clock: rings the sweep and the reconciliation."""
+    return _service("beat", settings, (*entry, "beat"), _says(settings, "beat", "tarting"))
+
+
+def flower(settings: Settings, entry: Sequence[str] = ENTRY) -> Service:
+    """Celery's own monitor."""
+    url = f"http://{settings.flower_host}:{settings.flower_port}/healthcheck"
+    return _service("flower", settings, (*entry, "flower"), http_answers(url))
+
+
+def simulators(settings: Settings, port: int, entry: Sequence[str] = ENTRY) -> Service:
+    """The four vendors, played by one process on one port."""
+    service = _service(
+        "simulators",
+        settings,
+        (*entry, "sim", "up"),
+        http_answers(f"http://127.0.0.1:{port}/healthz"),
+    )
+    return Service(
+        service.name,
+        service.command,
+        {**service.env, "LOCKSTEP_SIM_PORT": str(port)},
+        ROOT,
+        service.ready,
+    )
+
+
+def _service(name: str, settings: Settings, command: Sequence[str], ready: Probe) -> Service:
+    # Python holds back what it prints to a file; a probe and a reader want it at once.
+    env = {**environment(settings), "PYTHONUNBUFFERED": "1"}
+    return Service(name, tuple(command), env=env, cwd=ROOT, ready=ready)
+
+
+def _says(settings: Settings, *words: str) -> Probe:
+    """Celery speaks of its start at level INFO; below that, surviving must do."""
+    quiet = settings.log_level.upper() not in ("DEBUG", "INFO")
+    return survives(QUIET_START_S) if quiet else log_says(*words)

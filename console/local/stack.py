@@ -1,0 +1,282 @@
+"""A whole Lockstep on one machine: servers, schema, simulators, relay, workers, beat, Flower.
+
+    with Stack(settings()) as stack:
+        stack.up()
+        print(stack.relay_url)
+        stack.supervisor.kill("worker-prefork")
+
+A server named in the settings (`LOCKSTEP_DATABASE_URL`, `LOCKSTEP_REDIS_URL`) is used as it is and never stopped;
+an empty one is replaced by our own. The settings that the processes were given stand in `stack.json` in the home, so
+that a command in another terminal finds the stack (`attached`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from pydantic import SecretStr
+
+from console.local import layout, ports
+from console.local.child import Child
+from console.local.errors import AlreadyRunning, LocalError
+from console.local.layout import ENTRY, LAPTOP, Worker
+from console.local.lifeline import lifeline
+from console.local.postgres import RunningPostgres
+from console.local.supervisor import Server, Supervisor
+from console.local.valkey import RunningValkey
+from workers.settings import Settings
+
+_STATE = "stack.json"
+
+
+class Stack(AbstractContextManager["Stack"]):
+    """The processes of one home; they end with the block.
+
+    settings    on the way in: the wishes. `.settings` afterwards: what the processes are told, every address filled in
+    postgres    our own server, None when one was given
+    valkey      our own server, None when one was given
+    supervisor  to kill, freeze, stop and start single services by name
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ephemeral: bool = False,
+        workers: Sequence[Worker] = LAPTOP,
+        entry: Sequence[str] = ENTRY,
+    ) -> None:
+        """Take the home and start nothing yet.
+
+        ephemeral  a new home in the temporary folder, fast servers, all of it removed at the end
+        workers    how the queues are shared out among workers
+        entry      the command line that `serve relay`, `worker`, ... are appended to
+        raises     AlreadyRunning when another stack holds the home
+        """
+        self.home = _new_home() if ephemeral else settings.home.absolute()
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.ephemeral = ephemeral
+        self.postgres: RunningPostgres | None = None
+        self.valkey: RunningValkey | None = None
+        self.simulators_url = ""
+        self._lock = _hold(self.home)
+        self._workers = tuple(workers)
+        self._entry = tuple(entry)
+        self.settings = settings.model_copy(update={"home": self.home})
+        self.supervisor = Supervisor(self.home / "logs")
+
+    @property
+    def relay_url(self) -> str:
+        """Where webhooks are delivered."""
+        return f"http://{self.settings.relay_host}:{self.settings.relay_port}"
+
+    @property
+    def flower_url(self) -> str:
+        """Celery's monitor; user and password are in `.settings`."""
+        return f"http://{self.settings.flower_host}:{self.settings.flower_port}"
+
+    @property
+    def admin_url(self) -> str:
+        """SQLAlchemy URL of the schema's owner."""
+        return self.settings.database_admin_url or self.settings.database_url
+
+    def up(self, *, simulators: bool = False) -> None:
+        """Everything, in order; each step returns when it is ready. See the single steps for what they raise."""
+        self.start_servers()
+        self.migrate()
+        if simulators:
+            self.start_simulators()
+        self.start_doors()
+        self.start_workers()
+
+    def start_servers(self) -> None:
+        """Our own PostgreSQL and Valkey, where none was given.
+
+        raises  BinaryMissing, PlaceRefused, AlreadyRunning, NotReady
+        """
+        update: dict[str, object] = {}
+        if not self.settings.database_url:
+            update |= self._start_postgres()
+        if not self.settings.redis_url:
+            update |= self._start_valkey()
+        self._tell(update)
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest version."""
+        from ledger.migrate import (
+            upgrade,
+        )  # Alembic takes a second to import; `--help` shall not pay for it
+
+        upgrade(self.admin_url)
+
+    def start_simulators(self) -> None:
+        """The four vendors on a free port; `.simulators_url` names it."""
+        port = ports.free_port()
+        self.supervisor.up(layout.simulators(self.settings, port, self._entry))
+        self.simulators_url = f"http://{ports.LOOPBACK}:{port}"
+        self._remember()
+
+    def start_doors(self) -> None:
+        """Relay and Flower, on their ports when these are free, else on others."""
+        password = self.settings.flower_password.get_secret_value() or secrets.token_urlsafe(12)
+        self._tell(
+            {
+                "relay_port": ports.free_port(self.settings.relay_port),
+                "flower_port": ports.free_port(self.settings.flower_port),
+                "flower_password": SecretStr(password),
+            }
+        )
+        self.supervisor.up(
+            layout.relay(self.settings, self._entry), layout.flower(self.settings, self._entry)
+        )
+
+    def start_workers(self) -> None:
+        """The workers and beat."""
+        workers = [layout.worker(self.settings, worker, self._entry) for worker in self._workers]
+        self.supervisor.up(*workers, layout.beat(self.settings, self._entry))
+
+    def environment(self) -> Mapping[str, str]:
+        """The `LOCKSTEP_*` variables of its processes."""
+        return layout.environment(self.settings)
+
+    def close(self) -> None:
+        """End every process, last started first; an ephemeral home is removed. May be called twice."""
+        self.supervisor.close()
+        (self.home / _STATE).unlink(missing_ok=True)
+        if self.ephemeral:
+            if self.postgres is not None:
+                self.postgres.discard()
+            shutil.rmtree(self.home, ignore_errors=True)
+        self._lock.close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _start_postgres(self) -> dict[str, object]:
+        server = RunningPostgres(self.home, durable=not self.ephemeral, pg_bin=self.settings.pg_bin)
+        if self.ephemeral:
+            for folder in server.folders():
+                lifeline().remove(folder)
+        self.postgres = server
+        self.supervisor.up(Server("postgres", _launcher(server)))
+        return {"database_url": server.app_url, "database_admin_url": server.admin_url}
+
+    def _start_valkey(self) -> dict[str, object]:
+        server = RunningValkey(
+            self.home, durable=not self.ephemeral, redis_bin=self.settings.redis_bin
+        )
+        self.valkey = server
+        self.supervisor.up(Server("valkey", _launcher(server)))
+        return {"redis_url": server.url}
+
+    def _tell(self, update: Mapping[str, object]) -> None:
+        self.settings = self.settings.model_copy(update=update)
+        self._remember()
+
+    def _remember(self) -> None:
+        """For commands in other terminals; closed to other users, since it holds passwords."""
+        state = {
+            "pid": os.getpid(),
+            "environment": dict(self.environment()),
+            "simulators_url": self.simulators_url,
+        }
+        draft = self.home / f"{_STATE}.draft"
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(state, indent=1))
+        draft.replace(self.home / _STATE)
+
+
+def attached(settings: Settings) -> Settings:
+    """The settings with the addresses of the stack that runs in their home filled in.
+
+    Settings that name a database and a Redis are returned as they are.
+    raises  LocalError when they name none and no stack runs there
+    """
+    if settings.database_url and settings.redis_url:
+        return settings
+    told = _state(settings.home)["environment"]
+    return settings.model_copy(
+        update={
+            "database_url": settings.database_url or told["LOCKSTEP_DATABASE_URL"],
+            "database_admin_url": settings.database_admin_url
+            or (told["LOCKSTEP_DATABASE_ADMIN_URL"] if not settings.database_url else ""),
+            "redis_url": settings.redis_url or told["LOCKSTEP_REDIS_URL"],
+            "relay_port": int(told["LOCKSTEP_RELAY_PORT"]),
+        }
+    )
+
+
+def forget(home: Path) -> None:
+    """Remove a home and what it keeps elsewhere (see `place`), for good.
+
+    raises  AlreadyRunning when a stack runs in it
+    """
+    if not home.exists():
+        return
+    with _hold(home):
+        if (home / "postgres.place").exists():
+            RunningPostgres(home, durable=True).discard()
+        shutil.rmtree(home)
+
+
+def _state(home: Path) -> dict[str, dict[str, str]]:
+    path = home / _STATE
+    if not (path.exists() and _is_held(home)):
+        raise LocalError(
+            f"no stack runs in {home.absolute()}: start one with `lockstep up`,"
+            " or set LOCKSTEP_DATABASE_URL and LOCKSTEP_REDIS_URL"
+        )
+    state: dict[str, dict[str, str]] = json.loads(path.read_text())
+    return state
+
+
+def _is_held(home: Path) -> bool:
+    try:
+        _hold(home).close()
+    except AlreadyRunning:
+        return True
+    return False
+
+
+def _hold(home: Path) -> IO[str]:
+    """Take the home for this process; the kernel gives it back however we end."""
+    lock = (home / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise AlreadyRunning(
+            f"a stack runs in {home} already: stop it, or choose another LOCKSTEP_HOME"
+        ) from None
+    return lock
+
+
+def _launcher(server: RunningPostgres | RunningValkey) -> Callable[[], Child]:
+    def launch() -> Child:
+        server.start()
+        return server.child
+
+    return launch
+
+
+def _new_home() -> Path:
+    """Passable for the user PostgreSQL runs as when we are root, and removed even when we are killed."""
+    home = Path(tempfile.mkdtemp(prefix="lockstep-")).resolve()
+    home.chmod(0o711)
+    lifeline().remove(home)
+    return home
