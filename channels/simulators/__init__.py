@@ -1,0 +1,1 @@
+"""Stateful fakes of the vendors, written from the vendors' documents and importing nothing of ours."""
