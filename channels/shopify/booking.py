@@ -99,26 +99,28 @@ class Book:
         )
 
     def _fulfillment(self, order: int, fulfillment: wire.Fulfillment) -> None:
-        if fulfillment.status not in ("success", "cancelled"):
-            return
         for line, units in _units_by_line(fulfillment, self._is_stocked).items():
             ship_id = f"fulfillment:{fulfillment.number}:{line}"
-            self._facts.append(
-                Ship(
-                    source=self._source,
-                    id=ship_id,
-                    channel=self._channel,
-                    order=str(order),
-                    line=str(line),
-                    units=units,
-                    location=self._location_or_none(fulfillment.location_id),
-                    occurred_at=fulfillment.created_at,
-                )
-            )
-            if fulfillment.status == "cancelled":
-                # The ship comes along so that its reversal never dangles: where it was booked before, it is a
-                # repeat; where its own body was lost, both together move nothing.
+            if fulfillment.status == "success":
+                self._ship(order, fulfillment, line, units, ship_id)
+            elif fulfillment.status == "cancelled":
                 self._reversal(fulfillment, ship_id)
+
+    def _ship(
+        self, order: int, fulfillment: wire.Fulfillment, line: int, units: int, ship_id: str
+    ) -> None:
+        self._facts.append(
+            Ship(
+                source=self._source,
+                id=ship_id,
+                channel=self._channel,
+                order=str(order),
+                line=str(line),
+                units=units,
+                location=self._location_or_none(fulfillment.location_id),
+                occurred_at=fulfillment.created_at,
+            )
+        )
 
     def _reversal(self, fulfillment: wire.Fulfillment, ship_id: str) -> None:
         self._facts.append(
@@ -128,6 +130,8 @@ class Book:
                 occurred_at=fulfillment.updated_at or fulfillment.created_at,
                 reverses_source=self._source,
                 reverses_id=ship_id,
+                # A fulfillment cancelled before it was a success never left; the order's snapshot says so each time.
+                if_known=True,
                 reason=f"fulfillment {fulfillment.number} was cancelled on {self._channel}",
             )
         )

@@ -31,6 +31,24 @@ FULFILLMENT_TOPICS = frozenset({"fulfillments/create", "fulfillments/update"})
 REFUND_TOPICS = frozenset({"refunds/create"})
 TOPICS = ORDER_TOPICS | FULFILLMENT_TOPICS | REFUND_TOPICS
 
+#: Worth a subscription besides: they ring for a look at the channel, though they move no stock.
+BELL_TOPICS = frozenset(
+    {
+        "orders/edited",
+        "inventory_levels/update",
+        "inventory_levels/connect",
+        "inventory_levels/disconnect",
+        "inventory_items/update",
+        "products/update",
+        "products/delete",
+        "variants/in_stock",
+        "variants/out_of_stock",
+        "locations/update",
+        "app/uninstalled",
+    }
+)
+KNOWN_TOPICS = TOPICS | BELL_TOPICS
+
 #: Topics that say nothing about stock by themselves, by their first part or whole name, and why.
 _SILENT = {
     "orders/edited": "an edit names changes only; the orders/updated that follows carries the whole order",

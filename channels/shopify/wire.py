@@ -172,7 +172,7 @@ class RefundLineNode(_Body):
     quantity: int
     restock_type: str = Field(alias="restockType")
     location: _Node | None = None
-    line: OrderLineNode = Field(alias="lineItem")
+    line: _Node = Field(alias="lineItem")
 
 
 class Page(_Body):
@@ -216,7 +216,8 @@ class FulfillmentNode(_Node):
 class RefundNode(_Node):
     """Refund."""
 
-    created_at: AwareDatetime | None = Field(alias="createdAt")
+    created_at: AwareDatetime | None = Field(default=None, alias="createdAt")
+    processed_at: AwareDatetime | None = Field(default=None, alias="processedAt")
     lines: RefundLines = Field(default=RefundLines(), alias="refundLineItems")
 
 
@@ -269,7 +270,6 @@ def _line(line: OrderLineNode) -> dict[str, object]:
 
 
 def _fulfillment(order: OrderNode, fulfillment: FulfillmentNode) -> dict[str, object]:
-    lines = {line.id: line for line in order.lines.nodes}
     return {
         "id": number_of(fulfillment.id),
         "admin_graphql_api_id": fulfillment.id,
@@ -279,9 +279,8 @@ def _fulfillment(order: OrderNode, fulfillment: FulfillmentNode) -> dict[str, ob
         "updated_at": _iso(fulfillment.updated_at),
         "location_id": _number(fulfillment.location),
         "line_items": [
-            {**_line(lines[carried.line.id]), "quantity": carried.quantity}
+            {**_line_of(order, carried.line.id), "quantity": carried.quantity or 0}
             for carried in fulfillment.lines.nodes
-            if carried.quantity and carried.line.id in lines
         ],
     }
 
@@ -292,6 +291,7 @@ def _refund(order: OrderNode, refund: RefundNode) -> dict[str, object]:
         "admin_graphql_api_id": refund.id,
         "order_id": number_of(order.id),
         "created_at": _iso(refund.created_at),
+        "processed_at": _iso(refund.processed_at),
         "refund_line_items": [
             {
                 "id": number_of(line.id),
@@ -299,12 +299,20 @@ def _refund(order: OrderNode, refund: RefundNode) -> dict[str, object]:
                 "quantity": line.quantity,
                 "restock_type": line.restock_type.lower(),
                 "location_id": _number(line.location),
-                "line_item": _line(line.line),
+                "line_item": _line_of(order, line.line.id),
             }
             for line in refund.lines.nodes
+            # Nullable in the schema for suggested refunds only; without an id there is no fact to name.
             if line.id is not None
         ],
     }
+
+
+def _line_of(order: OrderNode, gid: str) -> dict[str, object]:
+    for line in order.lines.nodes:
+        if line.id == gid:
+            return _line(line)
+    raise ValueError(f"order {order.id} speaks of line {gid}, which is not among its lines")
 
 
 def _number(node: _Node | None) -> int | None:

@@ -1,0 +1,245 @@
+"""Shopify's GraphQL answers as models: only what we ask for, strict enough that a surprise is noticed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from channels.shopify import wire
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class ThrottleStatus(_Answer):
+    """What is left of the account's points."""
+
+    maximum: float = Field(alias="maximumAvailable")
+    available: float = Field(alias="currentlyAvailable")
+    restore_rate: float = Field(alias="restoreRate")
+
+
+class Cost(_Answer):
+    """`extensions.cost` of every answer that was priced."""
+
+    requested: float = Field(alias="requestedQueryCost")
+    status: ThrottleStatus = Field(alias="throttleStatus")
+
+
+class UserError(_Answer):
+    """A complaint about the input. `field` is the path to it; indexes are texts."""
+
+    code: str | None = None
+    field: tuple[str, ...] | None = None
+    message: str = ""
+
+
+class _Errors(_Answer):
+    errors: tuple[UserError, ...] = Field(alias="userErrors")
+
+
+class SetAnswer(_Answer):
+    """inventorySetQuantities; the group is null when nothing had to change, which is a success."""
+
+    payload: _Errors = Field(alias="inventorySetQuantities")
+
+
+class Gid(_Answer):
+    """Anything with an id."""
+
+    id: str
+
+
+class Quantity(_Answer):
+    """Units of a level in one state."""
+
+    name: str
+    quantity: int
+    updated_at: AwareDatetime | None = Field(default=None, alias="updatedAt")
+
+
+class _Item(Gid):
+    tracked: bool = True
+
+
+class Level(Gid):
+    """A stock level as it is shown."""
+
+    is_active: bool = Field(alias="isActive")
+    updated_at: AwareDatetime = Field(alias="updatedAt")
+    item: _Item
+    location: Gid
+    quantities: tuple[Quantity, ...]
+
+    def units(self, name: str) -> int | None:
+        """Units in this state; None where they mean nothing (untracked or inactive) or are not told."""
+        if not self.is_active or not self.item.tracked:
+            return None
+        return next((each.quantity for each in self.quantities if each.name == name), None)
+
+    @property
+    def changed_at(self) -> datetime:
+        """When `available` last changed."""
+        stamps = [each.updated_at for each in self.quantities if each.name == "available"]
+        return stamps[0] if stamps and stamps[0] else self.updated_at
+
+
+class _Other(BaseModel):
+    """A node of another kind than asked for comes back as an empty object."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LevelsAnswer(_Answer):
+    """nodes(ids:) of levels, in the order asked for; null where there is none."""
+
+    nodes: tuple[Level | _Other | None, ...]
+
+
+class ItemAt(Gid):
+    """An item and its level at one location, null when it is not stocked there."""
+
+    level: Level | None = Field(alias="inventoryLevel")
+
+
+class ItemsAnswer(_Answer):
+    """nodes(ids:) of items, in the order asked for."""
+
+    nodes: tuple[ItemAt | _Other | None, ...]
+
+
+class Policy(Gid):
+    """A variant's inventoryPolicy: DENY stops selling at zero, CONTINUE does not."""
+
+    policy: str = Field(alias="inventoryPolicy")
+    product: Gid
+
+
+class PoliciesAnswer(_Answer):
+    """nodes(ids:) of variants, in the order asked for."""
+
+    nodes: tuple[Policy | _Other | None, ...]
+
+
+class SetPolicyAnswer(_Answer):
+    """productVariantsBulkUpdate."""
+
+    payload: _Errors = Field(alias="productVariantsBulkUpdate")
+
+
+class StockedAt(Gid):
+    """A level without its quantities."""
+
+    is_active: bool = Field(alias="isActive")
+    location: Gid
+
+
+class StockedLevels(_Answer):
+    """One page of an item's levels."""
+
+    page: wire.Page = Field(alias="pageInfo")
+    nodes: tuple[StockedAt, ...]
+
+
+class StockedItem(Gid):
+    """An item with its levels."""
+
+    tracked: bool
+    levels: StockedLevels = Field(alias="inventoryLevels")
+
+
+class Variant(Gid):
+    """A variant and the item that carries its stock."""
+
+    sku: str | None
+    product: Gid
+    item: StockedItem = Field(alias="inventoryItem")
+
+
+class _Variants(_Answer):
+    page: wire.Page = Field(alias="pageInfo")
+    nodes: tuple[Variant, ...]
+
+
+class VariantsAnswer(_Answer):
+    """One page of productVariants."""
+
+    variants: _Variants = Field(alias="productVariants")
+
+
+class _LevelsOfItem(_Answer):
+    levels: StockedLevels = Field(alias="inventoryLevels")
+
+
+class ItemLevelsAnswer(_Answer):
+    """A further page of one item's levels; null when the item is gone."""
+
+    item: _LevelsOfItem | None = Field(alias="inventoryItem")
+
+
+class _Orders(_Answer):
+    page: wire.Page = Field(alias="pageInfo")
+    nodes: tuple[wire.OrderNode, ...]
+
+
+class OrdersAnswer(_Answer):
+    """One page of orders."""
+
+    orders: _Orders
+
+
+class OrderAnswer(_Answer):
+    """One order; null when it was deleted meanwhile."""
+
+    order: wire.OrderNode | None
+
+
+class _FulfillmentPage(_Answer):
+    lines: wire.FulfillmentLines = Field(alias="fulfillmentLineItems")
+
+
+class FulfillmentLinesAnswer(_Answer):
+    """A further page of one fulfillment's lines."""
+
+    node: _FulfillmentPage
+
+
+class _RefundPage(_Answer):
+    lines: wire.RefundLines = Field(alias="refundLineItems")
+
+
+class RefundLinesAnswer(_Answer):
+    """A further page of one refund's lines."""
+
+    node: _RefundPage
+
+
+class WebhookSubscription(Gid):
+    """A subscription; `topic` is the vendor's enum, ORDERS_CREATE for orders/create."""
+
+    topic: str
+    uri: str
+    format: str
+
+
+class _Subscriptions(_Answer):
+    page: wire.Page = Field(alias="pageInfo")
+    nodes: tuple[WebhookSubscription, ...]
+
+
+class SubscriptionsAnswer(_Answer):
+    """One page of webhookSubscriptions."""
+
+    subscriptions: _Subscriptions = Field(alias="webhookSubscriptions")
+
+
+class _Subscribed(_Errors):
+    subscription: WebhookSubscription | None = Field(alias="webhookSubscription")
+
+
+class SubscribeAnswer(_Answer):
+    """webhookSubscriptionCreate."""
+
+    payload: _Subscribed = Field(alias="webhookSubscriptionCreate")

@@ -1,0 +1,233 @@
+"""The GraphQL documents we send, each valid against the Admin schema 2026-07.
+
+`cost` is the price estimated for the first call (objects 1, a mutation 10, a connection of n about 2 ln n times
+its node); from then on the vendor's own `requestedQueryCost` counts. No document may cost more than 1000 points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A GraphQL operation. A read may be repeated at once; a write only with its idempotency key."""
+
+    text: str
+    cost: int
+    is_read: bool = True
+
+
+SET_AVAILABLE: Final = Document(
+    """
+mutation SetAvailable($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id }
+    userErrors { code field message }
+  }
+}""",
+    cost=13,
+    is_read=False,
+)
+
+_LEVEL = """
+fragment Shown on InventoryLevel {
+  id
+  isActive
+  updatedAt
+  item { id tracked }
+  location { id }
+  quantities(names: ["available", "committed"]) { name quantity updatedAt }
+}"""
+
+READ_LEVELS: Final = Document(
+    "query ReadLevels($ids: [ID!]!) { nodes(ids: $ids) { ... on InventoryLevel { ...Shown } } }"
+    + _LEVEL,
+    cost=5,
+)
+
+READ_ITEMS_AT: Final = Document(
+    """
+query ReadItemsAt($ids: [ID!]!, $location: ID!) {
+  nodes(ids: $ids) {
+    ... on InventoryItem { id inventoryLevel(locationId: $location, includeInactive: true) { ...Shown } }
+  }
+}"""
+    + _LEVEL,
+    cost=6,
+)
+
+READ_POLICIES: Final = Document(
+    """
+query ReadPolicies($ids: [ID!]!) {
+  nodes(ids: $ids) { ... on ProductVariant { id inventoryPolicy product { id } } }
+}""",
+    cost=3,
+)
+
+SET_POLICY: Final = Document(
+    """
+mutation SetPolicy($product: ID!, $variants: [ProductVariantsBulkInput!]!) {
+  productVariantsBulkUpdate(productId: $product, variants: $variants, allowPartialUpdates: false) {
+    productVariants { id inventoryPolicy }
+    userErrors { code field message }
+  }
+}""",
+    cost=12,
+    is_read=False,
+)
+
+READ_VARIANTS: Final = Document(
+    """
+query ReadVariants($first: Int!, $after: String) {
+  productVariants(first: $first, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    nodes {
+      id
+      sku
+      product { id }
+      inventoryItem {
+        id
+        tracked
+        inventoryLevels(first: 50) {
+          pageInfo { hasNextPage endCursor }
+          nodes { id isActive location { id } }
+        }
+      }
+    }
+  }
+}""",
+    cost=200,
+)
+
+READ_ITEM_LEVELS: Final = Document(
+    """
+query ReadItemLevels($id: ID!, $after: String) {
+  inventoryItem(id: $id) {
+    inventoryLevels(first: 250, after: $after) {
+      pageInfo { hasNextPage endCursor }
+      nodes { id isActive location { id } }
+    }
+  }
+}""",
+    cost=26,
+)
+
+_ORDER = """
+fragment Line on LineItem {
+  id
+  sku
+  quantity
+  currentQuantity
+  unfulfilledQuantity
+  isGiftCard
+  variant { id inventoryItem { id tracked } }
+}
+fragment Carried on FulfillmentLineItemConnection {
+  pageInfo { hasNextPage endCursor }
+  nodes { quantity lineItem { id } }
+}
+fragment GivenBack on RefundLineItemConnection {
+  pageInfo { hasNextPage endCursor }
+  nodes { id quantity restockType location { id } lineItem { id } }
+}
+fragment Whole on Order {
+  id
+  createdAt
+  updatedAt
+  cancelledAt
+  retailLocation { id }
+  lineItems(first: $lines, after: $linesAfter) {
+    pageInfo { hasNextPage endCursor }
+    nodes { ...Line }
+  }
+  fulfillments(first: $parts) {
+    id
+    status
+    createdAt
+    updatedAt
+    location { id }
+    fulfillmentLineItems(first: $lines) { ...Carried }
+  }
+  refunds(first: $parts) {
+    id
+    createdAt
+    processedAt
+    refundLineItems(first: $lines) { ...GivenBack }
+  }
+}"""
+
+READ_ORDERS: Final = Document(
+    """
+query ReadOrders($search: String!, $first: Int!, $after: String, $lines: Int!, $parts: Int!, $linesAfter: String) {
+  orders(first: $first, after: $after, query: $search, sortKey: UPDATED_AT) {
+    pageInfo { hasNextPage endCursor }
+    nodes { ...Whole }
+  }
+}"""
+    + _ORDER,
+    cost=600,
+)
+
+READ_ORDER: Final = Document(
+    """
+query ReadOrder($id: ID!, $lines: Int!, $parts: Int!, $linesAfter: String) { order(id: $id) { ...Whole } }"""
+    + _ORDER,
+    cost=130,
+)
+
+READ_FULFILLMENT_LINES: Final = Document(
+    """
+query ReadFulfillmentLines($id: ID!, $first: Int!, $after: String) {
+  node(id: $id) {
+    ... on Fulfillment {
+      fulfillmentLineItems(first: $first, after: $after) {
+        pageInfo { hasNextPage endCursor }
+        nodes { quantity lineItem { id } }
+      }
+    }
+  }
+}""",
+    cost=25,
+)
+
+READ_REFUND_LINES: Final = Document(
+    """
+query ReadRefundLines($id: ID!, $first: Int!, $after: String) {
+  node(id: $id) {
+    ... on Refund {
+      refundLineItems(first: $first, after: $after) {
+        pageInfo { hasNextPage endCursor }
+        nodes { id quantity restockType location { id } lineItem { id } }
+      }
+    }
+  }
+}""",
+    cost=36,
+)
+
+READ_SUBSCRIPTIONS: Final = Document(
+    """
+query ReadSubscriptions($after: String) {
+  webhookSubscriptions(first: 250, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    nodes { id topic uri format }
+  }
+}""",
+    cost=13,
+)
+
+SUBSCRIBE: Final = Document(
+    """
+mutation Subscribe($topic: WebhookSubscriptionTopic!, $subscription: WebhookSubscriptionInput!) {
+  webhookSubscriptionCreate(topic: $topic, webhookSubscription: $subscription) {
+    webhookSubscription { id topic uri format }
+    userErrors { field message }
+  }
+}""",
+    cost=10,
+    is_read=False,
+)
+
+ALL: Final = tuple(value for value in list(globals().values()) if isinstance(value, Document))

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from channels.base import (
+    ChannelError,
+    Refused,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+    Unreadable,
+)
+from channels.http import Http, Reply, seconds_of
+from tests.channels.stub import Answer, Stub, a_stub
+
+TOKEN = "shpat_very_secret"
+
+
+@pytest.fixture
+def vendor() -> Iterator[Stub]:
+    with a_stub() as stub:
+        yield stub
+
+
+@pytest.fixture
+def http(vendor: Stub) -> Iterator[Http]:
+    client = Http(vendor.url, headers={"X-Token": TOKEN}, secrets=[TOKEN], connect_s=1, read_s=0.4)
+    yield client
+    client.close()
+
+
+def test_a_document_goes_out_with_every_null_and_our_name(vendor: Stub, http: Http) -> None:
+    http.post_json("/graphql", {"quantity": 3, "changeFromQuantity": None})
+
+    (heard,) = vendor.heard
+    assert heard.body == b'{"quantity":3,"changeFromQuantity":null}'
+    assert heard.headers["content-type"] == "application/json"
+    assert heard.headers["x-token"] == TOKEN
+    assert heard.headers["user-agent"].startswith("lockstep/")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Answer(status=429, headers={"Retry-After": "7"}), Throttled),
+        (Answer(status=429), Throttled),
+        (Answer(status=503, headers={"Retry-After": "7"}), Throttled),
+        (Answer(status=503), Unavailable),
+        (Answer(status=500), Unavailable),
+        (Answer(status=502, body=b"<html>bad gateway"), Unavailable),
+        (Answer(status=408), Unavailable),
+        (Answer(status=401), Unauthorised),
+        (Answer(status=403), Unauthorised),
+        (Answer(status=400), Refused),
+        (Answer(status=404), Refused),
+        (Answer(status=302, headers={"Location": "http://127.0.0.1:1/"}), Refused),
+        (Answer(cut_after=-1), Unavailable),
+        (Answer(body=b"x" * 100, cut_after=40), Unavailable),
+        (Answer(delay_s=5), Unavailable),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_every_failure_is_one_of_our_errors(
+    vendor: Stub, http: Http, answer: Answer, expected: type[ChannelError]
+) -> None:
+    vendor.says(answer)
+
+    with pytest.raises(expected):
+        http.post_json("/graphql", {})
+
+    assert len(vendor.heard) == 1
+
+
+def test_the_vendors_waiting_time_is_kept(vendor: Stub, http: Http) -> None:
+    vendor.says(Answer(status=429, headers={"Retry-After": "2.5"}))
+
+    with pytest.raises(Throttled) as refusal:
+        http.post_json("/graphql", {})
+
+    assert refusal.value.retry_after_s == 2.5
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "date", "expected"),
+    [
+        (None, None, None),
+        ("0", None, 0.0),
+        ("-3", None, 0.0),
+        ("1.5", None, 1.5),
+        ("Wed, 21 Oct 2026 07:28:30 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 30.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:28:30 GMT", 0.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None, 1.0),
+        ("soon", "Wed, 21 Oct 2026 07:28:00 GMT", 1.0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(
+    retry_after: str | None, date: str | None, expected: float | None
+) -> None:
+    assert seconds_of(retry_after, date) == expected
+
+
+def test_a_refusal_carries_its_status(vendor: Stub, http: Http) -> None:
+    vendor.says(Answer(status=422, body=b"unprocessable"))
+
+    with pytest.raises(Refused, match="unprocessable") as refusal:
+        http.post_json("/graphql", {})
+
+    assert refusal.value.code == "422"
+
+
+def test_a_redirect_never_carries_the_token_elsewhere(vendor: Stub, http: Http) -> None:
+    vendor.says(Answer(status=307, headers={"Location": f"{vendor.url}/elsewhere"}))
+
+    with pytest.raises(Refused):
+        http.post_json("/graphql", {})
+
+    assert [heard.path for heard in vendor.heard] == ["/graphql"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(status=500, body=b"echo: " + TOKEN.encode()),
+        Answer(status=401, body=(b"x" * 190) + TOKEN.encode()),
+        Answer(status=400, body=TOKEN.encode() * 40),
+    ],
+)
+def test_no_message_holds_a_secret(vendor: Stub, http: Http, answer: Answer) -> None:
+    vendor.says(answer)
+
+    with pytest.raises(ChannelError) as failure:
+        http.post_json("/graphql", {})
+
+    assert "very_secret" not in str(failure.value)
+    assert failure.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<!doctype html><h1>Shop is asleep</h1>", b'"text"', b"[1]", b"\xff"]
+)
+def test_an_answer_that_is_no_object_is_unreadable(http: Http, body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        http.json_object(Reply(200, {}, body))
+
+
+def test_an_unreadable_answer_shows_its_first_characters_only(http: Http) -> None:
+    with pytest.raises(Unreadable) as failure:
+        http.json_object(Reply(200, {}, b"<h1>asleep</h1>" + b"z" * 5000))
+
+    assert "<h1>asleep</h1>" in str(failure.value)
+    assert len(str(failure.value)) < 300
+
+
+def test_a_read_is_tried_once_more_when_the_connection_breaks(vendor: Stub, http: Http) -> None:
+    vendor.says(Answer(cut_after=-1), Answer(body=b'{"ok":1}'))
+
+    reply = http.post_json("/graphql", {}, idempotent_read=True)
+
+    assert http.json_object(reply) == {"ok": 1}
+    assert len(vendor.heard) == 2
+
+
+@pytest.mark.parametrize("answer", [Answer(status=500), Answer(delay_s=5), Answer(status=429)])
+def test_what_the_vendor_answers_or_delays_is_never_tried_again(
+    vendor: Stub, http: Http, answer: Answer
+) -> None:
+    vendor.says(answer)
+
+    with pytest.raises(ChannelError):
+        http.post_json("/graphql", {}, idempotent_read=True)
+
+    assert len(vendor.heard) == 1
+
+
+def test_nobody_at_the_door_is_unavailable() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    http = Http(f"http://127.0.0.1:{port}", headers={}, connect_s=0.5)
+
+    with pytest.raises(Unavailable):
+        http.post_json("/graphql", {})

@@ -1,0 +1,521 @@
+"""The client against a stub that says what a live shop said or what no simulator would say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from channels.base import (
+    Binding,
+    ChannelError,
+    Confirmed,
+    Level,
+    Refused,
+    Rejected,
+    Stale,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+    Unreadable,
+)
+from channels.limits import Bucket
+from channels.shopify import orders, webhook, wire
+from channels.shopify.client import Shopify
+from tests.channels.stub import Answer, Stub, a_stub
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+MARK = datetime(2026, 7, 1, tzinfo=UTC)
+TOKEN = "shpat_very_secret"
+
+
+@pytest.fixture
+def vendor() -> Iterator[Stub]:
+    with a_stub() as stub:
+        yield stub
+
+
+@pytest.fixture
+def bucket() -> Bucket:
+    return Bucket(None, "shopify:shop", maximum=2000, restore_rate=100, alone_share=1)
+
+
+@pytest.fixture
+def shop(vendor: Stub, bucket: Bucket) -> Iterator[Shopify]:
+    client = Shopify(
+        "shop-no",
+        vendor.url,
+        TOKEN,
+        limiter=bucket,
+        now=lambda: NOW,
+        read_s=1,
+        sizes=orders.Sizes(orders=2, lines=1, parts=2, whole=3),
+    )
+    yield client
+    client.close()
+
+
+def a_binding(number: int) -> Binding:
+    return Binding(
+        channel="shop-no",
+        sku=f"SKU-{number}",
+        location="OSLO",
+        item_id=f"gid://shopify/InventoryItem/{number}",
+        vendor_location_id="gid://shopify/Location/77",
+        variant_id=f"gid://shopify/ProductVariant/{number}",
+        product_id="gid://shopify/Product/1",
+        level_id=f"gid://shopify/InventoryLevel/77?inventory_item_id={number}",
+    )
+
+
+def levels(count: int) -> list[Level]:
+    return [Level(a_binding(number), units=number, number=1) for number in range(1, count + 1)]
+
+
+def set_answer(*errors: Mapping[str, object]) -> dict[str, object]:
+    payload = {"inventoryAdjustmentGroup": None, "userErrors": list(errors)}
+    return {"data": {"inventorySetQuantities": payload}, **cost(13, 1987)}
+
+
+def complaint(code: str | None, *field: str) -> dict[str, object]:
+    return {"code": code, "field": ["input", *field] if field else None, "message": f"{code} it is"}
+
+
+def cost(requested: float, available: float) -> dict[str, Any]:
+    status = {"maximumAvailable": 2000, "currentlyAvailable": available, "restoreRate": 100}
+    return {
+        "extensions": {
+            "cost": {
+                "requestedQueryCost": requested,
+                "actualQueryCost": None,
+                "throttleStatus": status,
+            }
+        }
+    }
+
+
+def failed(code: str | None, message: str = "no") -> dict[str, object]:
+    extensions = {} if code is None else {"extensions": {"code": code}}
+    return {"errors": [{"message": message, **extensions}]}
+
+
+def rows(stub: Stub, call: int) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = stub.heard[call].json["variables"]["input"]["quantities"]
+    return found
+
+
+def keys(stub: Stub) -> list[str]:
+    return [heard.json["variables"]["key"] for heard in stub.heard]
+
+
+class TestCalls:
+    def test_a_call_goes_to_the_pinned_version_with_the_token(
+        self, vendor: Stub, shop: Shopify
+    ) -> None:
+        vendor.says(set_answer())
+
+        shop.push(levels(1), key="k")
+
+        (heard,) = vendor.heard
+        assert heard.path == "/admin/api/2026-07/graphql.json"
+        assert heard.headers["x-shopify-access-token"] == TOKEN
+
+    @pytest.mark.parametrize(
+        ("answer", "expected"),
+        [
+            (failed("ACCESS_DENIED"), Unauthorised),
+            (failed("INTERNAL_SERVER_ERROR"), Unavailable),
+            (failed("BAD_REQUEST"), Refused),
+            (failed("INVALID_FIELD_ARGUMENTS"), Refused),
+            (failed("MAX_COST_EXCEEDED"), Refused),
+            (failed(None), Refused),
+            ({"errors": "Not Found"}, Refused),
+            (failed("IDEMPOTENCY_CONCURRENT_REQUEST"), Throttled),
+            ({"data": None}, Unreadable),
+            ({"data": {"inventorySetQuantities": None}}, Unreadable),
+            ({}, Unreadable),
+            (Answer(b"<html>Shop is asleep"), Unreadable),
+            (Answer(status=401), Unauthorised),
+            (Answer(cut_after=-1), Unavailable),
+        ],
+    )
+    def test_a_refused_call_is_one_of_our_errors(
+        self,
+        vendor: Stub,
+        shop: Shopify,
+        answer: Answer | dict[str, object],
+        expected: type[ChannelError],
+    ) -> None:
+        vendor.says(answer)
+
+        with pytest.raises(expected) as failure:
+            shop.push(levels(1), key="k")
+
+        assert TOKEN not in str(failure.value)
+        assert len(vendor.heard) == 1
+
+    @pytest.mark.parametrize(
+        ("requested", "available", "wait_s"), [(513, 13, 5.0), (13, 12, 1.0), (13, 900, 1.0)]
+    )
+    def test_throttled_waits_by_the_vendors_own_numbers(
+        self, vendor: Stub, shop: Shopify, requested: float, available: float, wait_s: float
+    ) -> None:
+        vendor.says({**failed("THROTTLED", "Throttled"), **cost(requested, available)})
+
+        with pytest.raises(Throttled) as refusal:
+            shop.push(levels(1), key="k")
+
+        assert refusal.value.retry_after_s == wait_s
+
+    def test_the_vendors_numbers_correct_the_bucket(
+        self, vendor: Stub, shop: Shopify, bucket: Bucket
+    ) -> None:
+        vendor.says({**set_answer(), **cost(13, 40)})
+
+        shop.push(levels(1), key="k")
+
+        assert bucket.state().available < 60
+
+    def test_the_price_of_a_document_is_learnt(
+        self, vendor: Stub, shop: Shopify, bucket: Bucket
+    ) -> None:
+        vendor.says({**set_answer(), **cost(900, 100)})
+        shop.push(levels(1), key="k")
+
+        with pytest.raises(Throttled):
+            shop.push(levels(1), key="other")
+
+        assert len(vendor.heard) == 1
+
+    def test_a_429_closes_the_door_for_everybody(
+        self, vendor: Stub, shop: Shopify, bucket: Bucket
+    ) -> None:
+        vendor.says(Answer(status=429, headers={"Retry-After": "4"}))
+        for _ in range(2):
+            with pytest.raises(Throttled):
+                shop.push(levels(1), key="k")
+
+        assert len(vendor.heard) == 1
+        assert bucket.state().closed_s > 3
+
+
+class TestPush:
+    def test_every_row_says_what_it_expects_even_when_it_is_nothing(
+        self, vendor: Stub, shop: Shopify
+    ) -> None:
+        vendor.says(set_answer())
+        wanted = [Level(a_binding(1), 5, 1, expected=7), Level(a_binding(2), -3, 1)]
+
+        assert shop.push(wanted, key="k 1") == [Confirmed(level) for level in wanted]
+
+        sent = vendor.heard[0].json["variables"]["input"]
+        assert (sent["name"], sent["reason"]) == ("available", "correction")
+        assert sent["referenceDocumentUri"] == "gid://lockstep/Push/k%201"
+        assert [(row["quantity"], row["changeFromQuantity"]) for row in sent["quantities"]] == [
+            (5, 7),
+            (0, None),
+        ]
+
+    def test_nothing_to_show_is_no_call(self, vendor: Stub, shop: Shopify) -> None:
+        assert shop.push([], key="k") == []
+        assert vendor.heard == []
+
+    def test_more_rows_than_a_call_carries_are_our_mistake(self, shop: Shopify) -> None:
+        with pytest.raises(ValueError, match="250"):
+            shop.push(levels(251), key="k")
+
+    def test_rows_the_vendor_names_are_taken_out_and_the_rest_is_shown(
+        self, vendor: Stub, shop: Shopify
+    ) -> None:
+        wanted = levels(4)
+        vendor.says(
+            set_answer(
+                complaint("INVALID_INVENTORY_ITEM", "quantities", "1", "inventoryItemId"),
+                complaint("CHANGE_FROM_QUANTITY_STALE", "quantities", "3", "changeFromQuantity"),
+            ),
+            set_answer(),
+        )
+
+        outcomes = shop.push(wanted, key="k")
+
+        assert outcomes == [
+            Confirmed(wanted[0]),
+            Rejected(wanted[1], "INVALID_INVENTORY_ITEM", "INVALID_INVENTORY_ITEM it is"),
+            Confirmed(wanted[2]),
+            Stale(wanted[3]),
+        ]
+        assert [row["quantity"] for row in rows(vendor, 1)] == [1, 3]
+
+    def test_a_repeat_of_the_push_repeats_every_key(self, vendor: Stub, shop: Shopify) -> None:
+        bad = set_answer(complaint("INVALID_LOCATION", "quantities", "0", "locationId"))
+        vendor.says(bad, set_answer(), bad, set_answer())
+
+        shop.push(levels(3), key="k")
+        shop.push(levels(3), key="k")
+
+        first, second = keys(vendor)[:2], keys(vendor)[2:]
+        assert first == second
+        assert first[0] == "k" != first[1]
+
+    def test_a_stale_row_is_known_by_its_path_when_the_code_is_missing(
+        self, vendor: Stub, shop: Shopify
+    ) -> None:
+        wanted = levels(1)
+        vendor.says(set_answer(complaint(None, "quantities", "0", "changeFromQuantity")))
+
+        assert shop.push(wanted, key="k") == [Stale(wanted[0])]
+
+    def test_a_row_both_bad_and_stale_is_bad(self, vendor: Stub, shop: Shopify) -> None:
+        wanted = levels(1)
+        vendor.says(
+            set_answer(
+                complaint("CHANGE_FROM_QUANTITY_STALE", "quantities", "0", "changeFromQuantity"),
+                complaint("NON_MUTABLE_INVENTORY_ITEM", "quantities", "0", "inventoryItemId"),
+            )
+        )
+
+        (outcome,) = shop.push(wanted, key="k")
+
+        assert isinstance(outcome, Rejected)
+
+    @pytest.mark.parametrize(
+        "field", [(), ("quantities",), ("quantities", "99", "quantity"), ("quantities", "x")]
+    )
+    def test_an_error_without_a_row_never_blocks_the_others(
+        self, vendor: Stub, shop: Shopify, field: Sequence[str]
+    ) -> None:
+        wanted = levels(4)
+        nowhere = set_answer(complaint("SOMETHING_NEW", *field))
+        # 1-4 bad; 1-2 bad; 1 fine; 2 bad; 3-4 fine
+        vendor.says(nowhere, nowhere, set_answer(), nowhere, set_answer())
+
+        outcomes = shop.push(wanted, key="k")
+
+        assert [type(outcome) for outcome in outcomes] == [
+            Confirmed,
+            Rejected,
+            Confirmed,
+            Confirmed,
+        ]
+        assert [[row["quantity"] for row in rows(vendor, call)] for call in range(5)] == [
+            [1, 2, 3, 4],
+            [1, 2],
+            [1],
+            [2],
+            [3, 4],
+        ]
+        assert len(set(keys(vendor))) == 5
+
+    def test_a_first_request_still_running_is_waited_for_with_the_same_key(
+        self, vendor: Stub, shop: Shopify
+    ) -> None:
+        vendor.says(set_answer(complaint("IDEMPOTENCY_CONCURRENT_REQUEST")))
+
+        with pytest.raises(Throttled) as refusal:
+            shop.push(levels(2), key="k")
+
+        assert 1 <= refusal.value.retry_after_s <= 5
+
+    @pytest.mark.parametrize("code", ["IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "SERVICE_UNAVAILABLE"])
+    def test_a_failed_attempt_is_repeated_once_under_a_new_key(
+        self, vendor: Stub, shop: Shopify, code: str
+    ) -> None:
+        vendor.says(set_answer(complaint(code)), set_answer())
+
+        outcomes = shop.push(levels(2), key="k")
+
+        assert [type(outcome) for outcome in outcomes] == [Confirmed, Confirmed]
+        assert len(set(keys(vendor))) == 2
+
+    @pytest.mark.parametrize(
+        ("code", "expected"),
+        [
+            ("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", Refused),
+            ("SERVICE_UNAVAILABLE", Unavailable),
+        ],
+    )
+    def test_a_second_failure_is_given_back(
+        self, vendor: Stub, shop: Shopify, code: str, expected: type[ChannelError]
+    ) -> None:
+        vendor.says(set_answer(complaint(code)))
+
+        with pytest.raises(expected):
+            shop.push(levels(2), key="k")
+
+        assert len(vendor.heard) == 2
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
+            "INVALID_REASON",
+            "INVALID_NAME",
+            "INVALID_REFERENCE_DOCUMENT",
+        ],
+    )
+    def test_our_own_mistake_is_refused_whole_and_never_repeated(
+        self, vendor: Stub, shop: Shopify, code: str
+    ) -> None:
+        vendor.says(set_answer(complaint(code, "reason")))
+
+        with pytest.raises(Refused) as refusal:
+            shop.push(levels(2), key="k")
+
+        assert refusal.value.code == code
+        assert len(vendor.heard) == 1
+
+
+class TestSnapshot:
+    def test_what_means_nothing_is_unknown_and_never_zero(
+        self, vendor: Stub, shop: Shopify
+    ) -> None:
+        vendor.says(
+            {
+                "data": {
+                    "nodes": [
+                        a_level(1, available=-2),
+                        a_level(2, isActive=False),
+                        a_level(3, item={"id": "gid://shopify/InventoryItem/3", "tracked": False}),
+                        a_level(4, quantities=[]),
+                        {},
+                        None,
+                    ]
+                }
+            }
+        )
+
+        readings = list(shop.snapshot([a_binding(number) for number in range(1, 7)]))
+
+        assert [reading.units for reading in readings] == [-2, None, None, None, None, None]
+        assert readings[0].committed == 4
+        assert readings[0].updated_at == datetime(2026, 7, 1, 9, tzinfo=UTC)
+        assert {reading.observed_at for reading in readings} == {NOW}
+
+    def test_a_level_that_lacks_a_field_is_unreadable_not_absent(
+        self, vendor: Stub, shop: Shopify
+    ) -> None:
+        level = a_level(1)
+        del level["isActive"]
+        vendor.says({"data": {"nodes": [level]}})
+
+        with pytest.raises(Unreadable):
+            list(shop.snapshot([a_binding(1)]))
+
+    def test_two_hundred_and_fifty_are_read_at_once(self, vendor: Stub, shop: Shopify) -> None:
+        vendor.says({"data": {"nodes": []}})
+
+        readings = list(shop.snapshot([a_binding(number) for number in range(260)]))
+
+        assert len(readings) == 260
+        assert [len(heard.json["variables"]["ids"]) for heard in vendor.heard] == [250, 10]
+
+
+def a_level(number: int, *, available: int = 7, **more: object) -> dict[str, object]:
+    return {
+        "id": f"gid://shopify/InventoryLevel/77?inventory_item_id={number}",
+        "isActive": True,
+        "updatedAt": "2026-07-01T10:00:00Z",
+        "item": {"id": f"gid://shopify/InventoryItem/{number}", "tracked": True},
+        "location": {"id": "gid://shopify/Location/77"},
+        "quantities": [
+            {"name": "committed", "quantity": 4, "updatedAt": None},
+            {"name": "available", "quantity": available, "updatedAt": "2026-07-01T09:00:00Z"},
+        ],
+        **more,
+    }
+
+
+def a_page(*nodes: object, cursor: str | None = None) -> dict[str, object]:
+    return {
+        "pageInfo": {"hasNextPage": cursor is not None, "endCursor": cursor},
+        "nodes": list(nodes),
+    }
+
+
+def a_gid(kind: str, number: int) -> dict[str, object]:
+    return {"id": f"gid://shopify/{kind}/{number}"}
+
+
+def an_order_line(number: int) -> dict[str, object]:
+    item = {"id": f"gid://shopify/InventoryItem/{number}", "tracked": True}
+    return {
+        "id": f"gid://shopify/LineItem/{number}",
+        "sku": "SKU",
+        "quantity": 5,
+        "currentQuantity": 5,
+        "unfulfilledQuantity": 0,
+        "isGiftCard": False,
+        "variant": {"id": f"gid://shopify/ProductVariant/{number}", "inventoryItem": item},
+    }
+
+
+def a_parcel(lines: dict[str, object]) -> dict[str, object]:
+    return {
+        "id": "gid://shopify/Fulfillment/700",
+        "status": "SUCCESS",
+        "createdAt": "2026-07-01T11:00:00Z",
+        "updatedAt": "2026-07-01T11:00:00Z",
+        "location": None,
+        "fulfillmentLineItems": lines,
+    }
+
+
+def carried(line: int, units: int) -> dict[str, object]:
+    return {"quantity": units, "lineItem": a_gid("LineItem", line)}
+
+
+def a_node(lines: dict[str, object], *parcels: dict[str, object]) -> dict[str, object]:
+    return {
+        "id": "gid://shopify/Order/500",
+        "createdAt": "2026-07-01T10:00:00Z",
+        "updatedAt": "2026-07-01T11:00:00Z",
+        "cancelledAt": None,
+        "retailLocation": None,
+        "lineItems": lines,
+        "fulfillments": list(parcels),
+        "refunds": [],
+    }
+
+
+class TestOrders:
+    def test_an_order_that_does_not_fit_a_page_is_read_whole(
+        self, vendor: Stub, shop: Shopify
+    ) -> None:
+        cut = a_node(a_page(an_order_line(1), cursor="c1"))
+        parcel = a_parcel(a_page(carried(1, 5), carried(2, 5), cursor="p1"))
+        vendor.says(
+            {"data": {"orders": a_page(cut)}},
+            {"data": {"order": a_node(a_page(an_order_line(1), cursor="l1"), parcel)}},
+            {"data": {"order": a_node(a_page(an_order_line(2), an_order_line(3)), parcel)}},
+            {"data": {"node": {"fulfillmentLineItems": a_page(carried(3, 2))}}},
+        )
+
+        (found,) = shop.orders_since(MARK)
+
+        parsed = webhook.parse(found.topic, found.body)
+        assert webhook.vendor_ids(parsed) == {
+            f"gid://shopify/ProductVariant/{n}" for n in (1, 2, 3)
+        }
+        assert isinstance(parsed, wire.Order)
+        assert [line.quantity for line in parsed.fulfillments[0].line_items] == [5, 5, 2]
+        asked = [heard.json["variables"] for heard in vendor.heard]
+        assert asked[0]["search"] == "updated_at:>='2026-07-01T00:00:00Z'"
+        assert [each.get("linesAfter") for each in asked[1:3]] == [None, "l1"]
+        assert asked[3]["after"] == "p1"
+
+    def test_an_order_deleted_while_we_read_is_left_out(self, vendor: Stub, shop: Shopify) -> None:
+        cut = a_node(a_page(an_order_line(1), cursor="c1"))
+        vendor.says({"data": {"orders": a_page(cut)}}, {"data": {"order": None}})
+
+        assert list(shop.orders_since(MARK)) == []
+
+    def test_a_parcel_with_a_line_the_order_does_not_have_is_unreadable(
+        self, vendor: Stub, shop: Shopify
+    ) -> None:
+        order = a_node(a_page(an_order_line(1)), a_parcel(a_page(carried(9, 1))))
+        vendor.says({"data": {"orders": a_page(order)}})
+
+        with pytest.raises(Unreadable, match="Order/500"):
+            list(shop.orders_since(MARK))
