@@ -28,9 +28,10 @@ SOCKET_FOLDER_BYTES = 80
 def server_user() -> User | None:
     """The user PostgreSQL must run as: None (ourselves) unless we are root.
 
-    raises  PlaceRefused when root has no `nobody` to hand over to
+    raises  PlaceRefused when root has no `nobody` to hand over to, or when we have no name ourselves
     """
     if os.geteuid() != 0:
+        _refuse_the_nameless()
         return None
     try:
         entry = pwd.getpwnam(SERVER_USER)
@@ -138,6 +139,17 @@ def can(user: User, test: str, path: Path) -> bool:
         capture_output=True,
     )
     return answer.returncode == 0
+
+
+def _refuse_the_nameless() -> None:
+    """initdb looks its user up; a container may run under a bare number."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise PlaceRefused(
+            f"the user id {os.geteuid()} has no entry in /etc/passwd, which PostgreSQL's initdb wants:"
+            " run as a user with a name, or give a running server in LOCKSTEP_DATABASE_URL"
+        ) from None
 
 
 def _copied(install: Path, libraries: Path, target: Path) -> Path:

@@ -274,6 +274,20 @@ def test_a_folder_of_somebody_else_is_not_taken_over(scratch: Path) -> None:
         place.own_folder(squatted)
 
 
+@as_root
+def test_a_user_without_a_name_is_told_what_postgres_wants() -> None:
+    child = os.fork()
+    if child == 0:
+        os.setuid(54321)
+        try:
+            place.server_user()
+        except PlaceRefused as refusal:
+            os._exit(0 if "LOCKSTEP_DATABASE_URL" in str(refusal) else 1)
+        os._exit(2)
+
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_a_wrong_override_is_refused_with_the_setting_to_mend(scratch: Path) -> None:
     with pytest.raises(BinaryMissing, match="LOCKSTEP_PG_BIN"):
         binaries.postgres_bin(scratch)

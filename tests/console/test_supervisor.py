@@ -229,7 +229,7 @@ def test_closing_ends_a_deaf_service_and_its_children(scratch: Path) -> None:
         family = [deaf, *deaf.children(recursive=True)]
 
     assert len(family) == 2
-    assert not [process for process in family if runs(process)]
+    until(lambda: not [process for process in family if runs(process)])
 
 
 def test_an_error_in_the_block_ends_the_services(scratch: Path) -> None:

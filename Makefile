@@ -1,0 +1,97 @@
+# Everything a fresh machine needs: Python 3.11 or later with pip, git, make. Paths are relative, so any folder will do.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.SHELLFLAGS := -eu -c
+.DELETE_ON_ERROR:
+
+RUN := .venv/bin/python
+# The environment is right when it was made for this folder and from these files.
+STAMP := .venv/.made-for-$(shell (pwd; cat requirements-dev.lock pyproject.toml) | cksum | tr ' ' '-')
+HERE := .venv/.stands-in-$(shell pwd | cksum | tr ' ' '-')
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+.PHONY: setup
+setup: $(STAMP) ## Make .venv from the hashed lock file; quick when nothing changed
+
+.PHONY: demo
+demo: $(STAMP) ## Run a whole Lockstep here and walk through its day
+	$(RUN) -m console demo
+
+.PHONY: test
+test: lint types ## Everything CI checks: format, lint, types, import contracts, tests
+	$(RUN) -m pytest -n $(WORKERS)
+
+.PHONY: test-fast
+test-fast: $(STAMP) ## The tests that need no long wait
+	$(RUN) -m pytest -n $(WORKERS) -m "not slow" -q
+
+.PHONY: lint
+lint: $(STAMP) ## Format, lint and import contracts, checked only
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	.venv/bin/lint-imports
+
+.PHONY: types
+types: $(STAMP) ## mypy --strict over the whole tree
+	$(RUN) -m mypy --strict
+
+.PHONY: format
+format: $(STAMP) ## Put the code into its form
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+.PHONY: lock
+lock: $(STAMP) ## Resolve both lock files anew
+	.venv/bin/uv pip compile $(COMPILE) pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile $(COMPILE) --group dev pyproject.toml -o requirements-dev.lock
+
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local
+
+.PHONY: clean
+clean: ## Remove .venv, caches and the local stack's home with its data
+	if [ -d .lockstep ] && [ -x $(RUN) ]; then $(RUN) -m console.local forget; fi
+	rm -rf .venv .lockstep .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv reads none of pip's settings: hand over where this machine gets its packages. Every file is checked against the lock's
+# hashes, so it does not matter which index a package comes from.
+define PIP_TO_UV
+pip_says() { $(RUN) -m pip config get "$$1" 2>/dev/null || true; }; \
+for pair in index-url:UV_DEFAULT_INDEX extra-index-url:UV_EXTRA_INDEX_URL find-links:UV_FIND_LINKS cert:SSL_CERT_FILE; do \
+	key=$${pair%%:*}; name=$${pair#*:}; \
+	value=$$(pip_says ":env:.$$key"); [ -n "$$value" ] || value=$$(pip_says "global.$$key"); \
+	if [ -n "$$value" ]; then export "$$name=$$value"; fi; \
+done; \
+export UV_INDEX_STRATEGY=unsafe-best-match
+endef
+
+$(STAMP): $(HERE)
+	@rm -f .venv/.made-for-*
+	@echo "installing what requirements-dev.lock names (log: .venv/setup.log)"
+	@if [ ! -x .venv/bin/uv ]; then \
+		awk '/^uv==/ {on = 1} on && /^[^ ]/ && !/^uv==/ {exit} on' requirements-dev.lock > .venv/uv.lock; \
+		$(RUN) -m pip install -qq --require-hashes -r .venv/uv.lock >.venv/setup.log 2>&1 || true; \
+	fi
+	@$(PIP_TO_UV); \
+	if [ -x .venv/bin/uv ] \
+		&& .venv/bin/uv pip sync --python $(RUN) --require-hashes requirements-dev.lock >>.venv/setup.log 2>&1 \
+		&& .venv/bin/uv pip install --python $(RUN) --no-deps --no-build-isolation --editable . >>.venv/setup.log 2>&1; \
+	then :; else \
+		echo "uv could not do it; pip does, more slowly"; \
+		$(RUN) -m pip --version >/dev/null 2>&1 || $(RUN) -m ensurepip; \
+		$(RUN) -m pip install -qq --require-hashes -r requirements-dev.lock; \
+		$(RUN) -m pip install -qq --no-deps --no-build-isolation --editable .; \
+	fi
+	@touch $@
+
+# A virtual environment does not survive a move: its scripts hold the old path.
+$(HERE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
+	$(PYTHON) -m venv --clear .venv
+	@touch $@
