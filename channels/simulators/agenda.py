@@ -97,7 +97,7 @@ class Agenda:
         while (job := self._take()) is not None:
             try:
                 job()
-            except BaseException as failure:  # noqa: BLE001  the thread must outlive one bad job
+            except BaseException as failure:
                 self.failures.append(failure)
             finally:
                 with self._changed:

@@ -66,7 +66,9 @@ class Courier:
 
     def send(self, parcel: Parcel, after_s: float = 0.0) -> None:
         """Deliver `parcel`, first attempt `after_s` simulated seconds from now."""
-        self._agenda.call_at(self._clock.now() + timedelta(seconds=after_s), lambda: self._attempt(parcel))
+        self._agenda.call_at(
+            self._clock.now() + timedelta(seconds=after_s), lambda: self._attempt(parcel)
+        )
 
     def _attempt(self, parcel: Parcel) -> None:
         parcel.first_at = parcel.first_at or self._clock.now()
@@ -100,7 +102,9 @@ class Courier:
             except (OSError, http.client.HTTPException) as failure:
                 self._drop(parcel.url)
                 # A kept connection may have been closed by the other side meanwhile; that says nothing of the endpoint.
-                if not (reused and isinstance(failure, (ConnectionError, http.client.BadStatusLine))):
+                if not (
+                    reused and isinstance(failure, (ConnectionError, http.client.BadStatusLine))
+                ):
                     return 0, f"{type(failure).__name__}: {failure}"
         return 0, "the endpoint closes every connection"
 
@@ -133,7 +137,9 @@ class Courier:
         kept = self._connections()
         if key in kept:
             return kept[key], True
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
         kept[key] = kind(parts.netloc, timeout=self._patience.connect_s)
         return kept[key], False
 

@@ -112,7 +112,18 @@ class Faults:
         until = now + timedelta(seconds=seconds) if kind == "throttle" and seconds else None
         with self._lock:
             fault = Fault(
-                self._next_id, kind, rate, count, seed, sku, topic, operation, seconds, status, units, until
+                self._next_id,
+                kind,
+                rate,
+                count,
+                seed,
+                sku,
+                topic,
+                operation,
+                seconds,
+                status,
+                units,
+                until,
             )
             fault._dice = random.Random(seed)
             self._faults[fault.id] = fault

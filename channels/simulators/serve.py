@@ -117,7 +117,7 @@ def run(
     ]
     try:
         line = {kind: asdict(one.facts) for kind, one in zip(kinds, running, strict=True)}
-        print(json.dumps(line), file=out or sys.stdout, flush=True)  # noqa: T201  the line is the interface
+        print(json.dumps(line), file=out or sys.stdout, flush=True)
         until.wait()
     finally:
         for one in running:
@@ -127,11 +127,15 @@ def run(
 def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m channels.simulators.serve [--kind shopify] [--host H] [--port shopify=9101] [--seed N]`."""
     parser = argparse.ArgumentParser(description="Serve vendor simulators.")
-    parser.add_argument("--kind", action="append", choices=KINDS, help="which vendor; all when absent")
+    parser.add_argument(
+        "--kind", action="append", choices=KINDS, help="which vendor; all when absent"
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", action="append", default=[], metavar="KIND=PORT")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--time-scale", type=float, default=1.0, help="simulated seconds per real second")
+    parser.add_argument(
+        "--time-scale", type=float, default=1.0, help="simulated seconds per real second"
+    )
     given = parser.parse_args(arguments)
     ports = {kind: int(port) for kind, _, port in (pair.partition("=") for pair in given.port)}
     run(given.kind or KINDS, given.host, ports, given.seed, time_scale=given.time_scale)

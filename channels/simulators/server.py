@@ -45,6 +45,8 @@ def control_routes(
     statuses   which status each exception becomes; the message goes into `{"error": ...}`
     """
 
+    expected: tuple[type[Exception], ...] = (KeyError, TypeError, ValueError, *statuses)
+
     async def answer(request: Request) -> Response:
         given = request.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
@@ -54,8 +56,10 @@ def control_routes(
             return json_response({"error": f"no such operation; known: {', '.join(verbs)}"}, 404)
         try:
             return json_response(verb(await _facts(request)))
-        except (KeyError, TypeError, ValueError, *statuses) as problem:
-            status = next((code for kind, code in statuses.items() if isinstance(problem, kind)), 400)
+        except expected as problem:
+            status = next(
+                (code for kind, code in statuses.items() if isinstance(problem, kind)), 400
+            )
             text = f"missing {problem}" if isinstance(problem, KeyError) else str(problem)
             return json_response({"error": text}, status)
 
@@ -98,7 +102,9 @@ class TruncatedResponse(Response):
     """Promises the whole body, sends half of it and closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send(
+            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        )
         half = bytes(self.body)[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
         transport = scope.get(_TRANSPORT)
@@ -122,11 +128,19 @@ class Server:
         self._socket.bind((host, port))
         self.host, self.port = host, int(self._socket.getsockname()[1])
         config = uvicorn.Config(
-            with_transport(app), log_level="critical", access_log=False, lifespan="off", loop="auto", ws="none"
+            with_transport(app),
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            loop="auto",
+            ws="none",
         )
         self._uvicorn = uvicorn.Server(config)
         self._thread = threading.Thread(
-            target=self._uvicorn.run, kwargs={"sockets": [self._socket]}, name=f"simulator-{self.port}", daemon=True
+            target=self._uvicorn.run,
+            kwargs={"sockets": [self._socket]},
+            name=f"simulator-{self.port}",
+            daemon=True,
         )
 
     @property

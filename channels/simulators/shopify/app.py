@@ -10,7 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from channels.simulators.faults import UnknownFault
-from channels.simulators.server import ResetResponse, TruncatedResponse, control_routes, json_response
+from channels.simulators.server import (
+    ResetResponse,
+    TruncatedResponse,
+    control_routes,
+    json_response,
+)
 from channels.simulators.shopify.control import Control
 from channels.simulators.shopify.engine import Reply, Ticket
 from channels.simulators.shopify.shop import Refused, Unknown

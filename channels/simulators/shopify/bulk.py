@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -38,7 +39,9 @@ def start(shop: Shop, act: Act, text: str) -> tuple[Bulk | None, list[UserError]
     """`bulkOperationRunQuery`."""
     for operation in shop.bulks.values():
         refresh(shop, operation)
-    busy = [one.gid for one in shop.bulks.values() if one.status in ("CREATED", "RUNNING", "CANCELING")]
+    busy = [
+        one.gid for one in shop.bulks.values() if one.status in ("CREATED", "RUNNING", "CANCELING")
+    ]
     if len(busy) >= AT_ONCE:
         message = f"A bulk query operation for this app and shop is already in progress: {', '.join(busy)}."
         return None, [UserError("OPERATION_IN_PROGRESS", None, message)]
@@ -47,7 +50,11 @@ def start(shop: Shop, act: Act, text: str) -> tuple[Bulk | None, list[UserError]
         return None, [UserError("INVALID", ("query",), problem) for problem in problems]
     runs_at = act.at + timedelta(seconds=QUEUED_S)
     made = Bulk(
-        shop.ids.next("BulkOperation"), text, act.at, runs_at, runs_at + timedelta(seconds=RUNNING_S)
+        shop.ids.next("BulkOperation"),
+        text,
+        act.at,
+        runs_at,
+        runs_at + timedelta(seconds=RUNNING_S),
     )
     shop.bulks[made.number] = made
     shop.note("bulk", {"operation": made.gid, "ends_at": made.ends_at.isoformat()})
@@ -106,44 +113,71 @@ def check(text: str) -> list[str]:
         return ["Invalid operation type. Only `query` operations are supported."]
     if prepared.errors:
         return [error.message for error in prepared.errors]
-    problems: list[str] = []
-    root = load_schema().query_type
-    for node in _fields(operation.selection_set, prepared):
-        if node.name.value in ("node", "nodes"):
-            problems.append(f"Bulk queries cannot contain a top level `{node.name.value}` field.")
     looked = _Looked()
-    _look(operation.selection_set, root, prepared, looked, depth=0, in_list=False, parent=None)
-    if looked.connections == 0:
-        problems.append("Bulk queries must contain at least one connection.")
-    if looked.connections > 5:
-        problems.append("Bulk queries cannot contain more than 5 connections.")
-    if looked.depth > 3:
-        problems.append("Bulk queries cannot contain connections with a nesting depth greater than 2.")
-    if looked.in_list:
-        problems.append("Queries that contain a connection field within a list field are not currently supported.")
-    if looked.by_nodes:
-        names = ", ".join(f"'{name}'" for name in looked.by_nodes)
-        example = looked.by_nodes[0]
-        problems.append(
+    root = load_schema().query_type
+    here = _Here(prepared, root, 0, in_list=False, parent=None)
+    _look(operation.selection_set, here, looked)
+    tops = _fields(operation.selection_set, prepared)
+    return [
+        *(
+            f"Bulk queries cannot contain a top level `{node.name.value}` field."
+            for node in tops
+            if node.name.value in ("node", "nodes")
+        ),
+        *looked.problems(),
+    ]
+
+
+@dataclass(slots=True)
+class _Looked:
+    """What was found in a bulk query, and what is wrong with that."""
+
+    connections: int = 0
+    levels: int = 0
+    in_list: bool = False
+    by_nodes: list[str] = field(default_factory=list)
+    without_id: list[str] = field(default_factory=list)
+
+    def problems(self) -> list[str]:
+        rules = (
+            (self.connections == 0, "Bulk queries must contain at least one connection."),
+            (self.connections > 5, "Bulk queries cannot contain more than 5 connections."),
+            (
+                self.levels > 3,
+                "Bulk queries cannot contain connections with a nesting depth greater than 2.",
+            ),
+            (
+                self.in_list,
+                "Queries that contain a connection field within a list field are not currently supported.",
+            ),
+            (bool(self.by_nodes), self._by_nodes_text()),
+            (
+                bool(self.without_id),
+                "The parent 'node' field for a nested connection must select the 'id' field without an alias and must "
+                f"be of 'ID' return type. Connection fields without 'id': {', '.join(self.without_id)}.",
+            ),
+        )
+        return [text for broken, text in rules if broken]
+
+    def _by_nodes_text(self) -> str:
+        names = ", ".join(f"'{name}'" for name in self.by_nodes)
+        example = self.by_nodes[0] if self.by_nodes else ""
+        return (
             "All connection fields in a bulk query must select their contents using 'edges' > 'node', e.g: "
             f"'{example} {{ edges {{ node {{'. Selecting via 'nodes' is not supported. "
             f"Invalid connection fields: {names}."
         )
-    if looked.without_id:
-        problems.append(
-            "The parent 'node' field for a nested connection must select the 'id' field without an alias and must be "
-            f"of 'ID' return type. Connection fields without 'id': {', '.join(looked.without_id)}."
-        )
-    return problems
 
 
-class _Looked:
-    def __init__(self) -> None:
-        self.connections = 0
-        self.depth = 0
-        self.in_list = False
-        self.by_nodes: list[str] = []
-        self.without_id: list[str] = []
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """Where in the query we are: the type, how deep in connections, in a list, and the connection above."""
+
+    prepared: Prepared
+    kind: Any
+    level: int
+    in_list: bool
+    parent: tuple[str, SelectionSetNode | None] | None
 
 
 def _fields(selections: SelectionSetNode | None, prepared: Prepared) -> list[FieldNode]:
@@ -158,39 +192,39 @@ def _fields(selections: SelectionSetNode | None, prepared: Prepared) -> list[Fie
     return found
 
 
-def _look(
-    selections: SelectionSetNode | None,
-    kind: Any,
-    prepared: Prepared,
-    looked: _Looked,
-    *,
-    depth: int,
-    in_list: bool,
-    parent: tuple[str, SelectionSetNode | None] | None,
-) -> None:
-    for node in _fields(selections, prepared):
+def _look(selections: SelectionSetNode | None, here: _Here, looked: _Looked) -> None:
+    for node in _fields(selections, here.prepared):
         name = node.name.value
-        if name not in getattr(kind, "fields", {}):
+        if name not in getattr(here.kind, "fields", {}):
             continue
-        returned = kind.fields[name].type
+        returned = here.kind.fields[name].type
         target = get_named_type(returned)
-        if not target.name.endswith("Connection"):
-            deeper = in_list or _is_list(returned)
-            _look(node.selection_set, target, prepared, looked, depth=depth, in_list=deeper, parent=parent)
-            continue
-        looked.connections += 1
-        looked.depth = max(looked.depth, depth + 1)
-        looked.in_list = looked.in_list or in_list
-        if parent is not None and not any(f.name.value == "id" for f in _fields(parent[1], prepared)):
-            looked.without_id.append(parent[0])
-        for part in _fields(node.selection_set, prepared):
-            if part.name.value == "nodes":
-                looked.by_nodes.append(name)
-            for inner in _fields(part.selection_set, prepared) if part.name.value == "edges" else ():
-                if inner.name.value == "node":
-                    of = get_named_type(get_named_type(target.fields["edges"].type).fields["node"].type)
-                    here = (name, inner.selection_set)
-                    _look(inner.selection_set, of, prepared, looked, depth=depth + 1, in_list=False, parent=here)
+        if target.name.endswith("Connection"):
+            _look_connection(node, target, here, looked)
+        else:
+            in_list = here.in_list or _is_list(returned)
+            _look(node.selection_set, replace(here, kind=target, in_list=in_list), looked)
+
+
+def _look_connection(node: FieldNode, kind: Any, here: _Here, looked: _Looked) -> None:
+    name = node.name.value
+    looked.connections += 1
+    looked.levels = max(looked.levels, here.level + 1)
+    looked.in_list = looked.in_list or here.in_list
+    if here.parent is not None:
+        above, chosen = here.parent
+        if not any(f.name.value == "id" and not f.alias for f in _fields(chosen, here.prepared)):
+            looked.without_id.append(above)
+    for part in _fields(node.selection_set, here.prepared):
+        if part.name.value == "nodes":
+            looked.by_nodes.append(name)
+        for inner in (
+            _fields(part.selection_set, here.prepared) if part.name.value == "edges" else ()
+        ):
+            if inner.name.value == "node":
+                of = get_named_type(get_named_type(kind.fields["edges"].type).fields["node"].type)
+                below = _Here(here.prepared, of, here.level + 1, False, (name, inner.selection_set))
+                _look(inner.selection_set, below, looked)
 
 
 def _is_list(kind: Any) -> bool:
@@ -224,7 +258,9 @@ def _is_connection(value: Any) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("edges"), list)
 
 
-def _line(node: Mapping[str, Any], parent: str | None, children: list[dict[str, Any]]) -> dict[str, Any]:
+def _line(
+    node: Mapping[str, Any], parent: str | None, children: list[dict[str, Any]]
+) -> dict[str, Any]:
     line = {name: value for name, value in node.items() if not _is_connection(value)}
     if parent is not None:
         line["__parentId"] = parent

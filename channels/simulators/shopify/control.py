@@ -8,8 +8,8 @@ from typing import Any
 
 from channels.simulators.faults import KINDS
 from channels.simulators.server import BadRequest, Verb
-from channels.simulators.shopify import bodies, orders
-from channels.simulators.shopify.shop import NewVariant
+from channels.simulators.shopify import bodies, bodies_orders, orders
+from channels.simulators.shopify.shop import NewVariant, Refused
 from channels.simulators.shopify.simulator import ShopifySimulator
 from channels.simulators.shopify.state import STATES, Level, Line, Location, Order, Product
 
@@ -94,7 +94,7 @@ class Control:
         for one in facts["orders"]:
             try:
                 placed.append(_order(self._place(one)))
-            except orders.Refused as refused:
+            except Refused as refused:
                 placed.append({"refused": str(refused)})
         return {"orders": placed}
 
@@ -151,7 +151,9 @@ class Control:
             order = self._shop.order(str(facts["order"]))
             lines = facts.get("lines")
             chosen = None if lines is None else [(self._line(order, x), _units(x)) for x in lines]
-            made = orders.fulfil(self._shop, act, order, location=self._place_of(facts), lines=chosen)
+            made = orders.fulfil(
+                self._shop, act, order, location=self._place_of(facts), lines=chosen
+            )
         return {"fulfillments": [one.gid for one in made], **_order(order)}
 
     # -- stock behind our back ------------------------------------------------------------------------------------
@@ -170,12 +172,21 @@ class Control:
             state = str(facts.get("state", "available"))
             if state not in STATES:
                 raise BadRequest(f"state is one of {', '.join(STATES)}")
-            delta = int(facts["available"]) - level.units["available"] if "available" in facts else _units(facts)
+            delta = (
+                int(facts["available"]) - level.units["available"]
+                if "available" in facts
+                else _units(facts)
+            )
             self._shop.shift(act, level, **{state: delta})
             self._simulator.log.append(
                 "stock",
                 self._simulator.clock.now(),
-                {"sku": facts["sku"], "location": level.location.gid, "deltas": {state: delta}, "silent": silent},
+                {
+                    "sku": facts["sku"],
+                    "location": level.location.gid,
+                    "deltas": {state: delta},
+                    "silent": silent,
+                },
             )
         return _level(level)
 
@@ -183,18 +194,33 @@ class Control:
 
     def fault(self, facts: Facts) -> object:
         """kind, rate?, count?, seed?, sku?, topic?, operation?, seconds?, status?, units?"""
-        allowed = ("rate", "count", "seed", "sku", "topic", "operation", "seconds", "status", "units")
+        allowed = (
+            "rate",
+            "count",
+            "seed",
+            "sku",
+            "topic",
+            "operation",
+            "seconds",
+            "status",
+            "units",
+        )
         chosen = {name: facts[name] for name in allowed if facts.get(name) is not None}
         now = self._simulator.clock.now()
         return self._simulator.faults.set(str(facts["kind"]), now=now, **chosen).as_json()
 
     def faults(self, _: Facts) -> object:
-        return {"faults": [fault.as_json() for fault in self._simulator.faults.all()], "kinds": KINDS}
+        return {
+            "faults": [fault.as_json() for fault in self._simulator.faults.all()],
+            "kinds": KINDS,
+        }
 
     def clear_faults(self, facts: Facts) -> object:
         """kind?, id?"""
         number = facts.get("id")
-        cleared = self._simulator.faults.clear(facts.get("kind"), int(number) if number is not None else None)
+        cleared = self._simulator.faults.clear(
+            facts.get("kind"), int(number) if number is not None else None
+        )
         return {"cleared": cleared}
 
     def limit(self, facts: Facts) -> object:
@@ -227,16 +253,19 @@ class Control:
                 "levels": levels,
                 "orders": len(self._shop.orders),
                 "subscriptions": [
-                    {"id": s.gid, "topic": s.topic, "uri": s.uri} for s in self._shop.subscriptions.values()
+                    {"id": s.gid, "topic": s.topic, "uri": s.uri}
+                    for s in self._shop.subscriptions.values()
                 ],
-                "publications": [{"id": p.gid, "name": p.name} for p in self._shop.publications.values()],
+                "publications": [
+                    {"id": p.gid, "name": p.name} for p in self._shop.publications.values()
+                ],
                 "deliveries_waiting": self._simulator.agenda.waiting(),
             }
 
     def show_order(self, facts: Facts) -> object:
         """order: its webhook body as it stands"""
         with self._shop.lock:
-            return bodies.order(self._shop, self._shop.order(str(facts["order"])))
+            return bodies_orders.order(self._shop, self._shop.order(str(facts["order"])))
 
     def events(self, facts: Facts) -> object:
         """since?, kind?: api, webhook, stock, bulk; limit?"""
@@ -253,7 +282,7 @@ class Control:
     def _line(self, order: Order, given: Facts) -> Line:
         line = _line_of(order, str(given["sku"]))
         if line is None:
-            raise orders.Refused(f"{order.name} has no line of {given['sku']}")
+            raise Refused(f"{order.name} has no line of {given['sku']}")
         return line
 
 
@@ -266,7 +295,9 @@ def _units(given: Facts) -> int:
 
 def _wanted(line: Facts) -> orders.Wanted:
     price = line.get("price")
-    return orders.Wanted(str(line["sku"]), _units(line), None if price is None else Decimal(str(price)))
+    return orders.Wanted(
+        str(line["sku"]), _units(line), None if price is None else Decimal(str(price))
+    )
 
 
 def _restock_type(line: Facts) -> str:
@@ -297,12 +328,22 @@ def _line_of(order: Order, sku: str) -> Line | None:
 
 
 def _location(place: Location) -> dict[str, object]:
-    return {"id": place.gid, "name": place.name, "active": place.active, "online": place.fulfills_online_orders}
+    return {
+        "id": place.gid,
+        "name": place.name,
+        "active": place.active,
+        "online": place.fulfills_online_orders,
+    }
 
 
 def _product(product: Product) -> dict[str, object]:
     variants = [
-        {"id": v.gid, "sku": v.sku, "inventory_item": v.item.gid, "levels": [x.gid for x in v.item.levels.values()]}
+        {
+            "id": v.gid,
+            "sku": v.sku,
+            "inventory_item": v.item.gid,
+            "levels": [x.gid for x in v.item.levels.values()],
+        }
         for v in product.variants
     ]
     return {"id": product.gid, "title": product.title, "variants": variants}
@@ -319,7 +360,12 @@ def _order(order: Order) -> dict[str, object]:
         }
         for line in order.lines
     ]
-    return {"id": order.gid, "name": order.name, "lines": lines, "cancelled": order.cancelled_at is not None}
+    return {
+        "id": order.gid,
+        "name": order.name,
+        "lines": lines,
+        "cancelled": order.cancelled_at is not None,
+    }
 
 
 def _level(level: Level) -> dict[str, object]:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from graphql import (
     FieldNode,
@@ -95,38 +95,37 @@ class _Reader:
         self._fragments = prepared.fragments
         self._schema = load_schema()
 
-    def read(self, selections: SelectionSetNode, parent: object, *, free: bool) -> Parts:
+    def _named(self, spread: Any) -> Any:
+        return self._fragments[spread.name.value]
+
+    def read(self, selections: SelectionSetNode, parent: Any, *, free: bool) -> Parts:
         parts = Parts()
         for chosen in selections.selections:
             self.add(parts, chosen, parent, free=free)
         return parts
 
-    def add(self, parts: Parts, chosen: object, parent: object, *, free: bool) -> None:
+    def add(self, parts: Parts, chosen: object, parent: Any, *, free: bool) -> None:
         if isinstance(chosen, FieldNode):
             part = self._field(chosen, parent, free)
             if part is not None:
                 parts.always.append(part)
             return
-        if isinstance(chosen, InlineFragmentNode):
-            condition, selections = chosen.type_condition, chosen.selection_set
-        else:
-            fragment = self._fragments[chosen.name.value]  # type: ignore[attr-defined]
-            condition, selections = fragment.type_condition, fragment.selection_set
-        target = self._schema.type_map[condition.name.value] if condition else parent
+        fragment: Any = chosen if isinstance(chosen, InlineFragmentNode) else self._named(chosen)
+        condition, selections = fragment.type_condition, fragment.selection_set
+        target: Any = self._schema.type_map[condition.name.value] if condition else parent
         if target is parent:
             for inner in selections.selections:
                 self.add(parts, inner, parent, free=free)
         else:
-            name = getattr(target, "name", "")
-            behind = parts.by_type.setdefault(name, Parts())
+            behind = parts.by_type.setdefault(target.name, Parts())
             for inner in selections.selections:
                 self.add(behind, inner, target, free=free)
 
-    def _field(self, node: FieldNode, parent: object, free: bool) -> Part | None:
+    def _field(self, node: FieldNode, parent: Any, free: bool) -> Part | None:
         name = node.name.value
         if name.startswith("__") or node.selection_set is None:
             return None
-        kind = get_named_type(parent.fields[name].type)  # type: ignore[attr-defined]
+        kind: Any = get_named_type(parent.fields[name].type)
         if kind.name in _FREE:
             return None
         key = node.alias.value if node.alias else name
@@ -136,15 +135,18 @@ class _Reader:
         part.inner = self.read(node.selection_set, kind, free=False)
         return part
 
-    def _connection(self, node: FieldNode, kind: object, key: str) -> Part:
+    def _connection(self, node: FieldNode, kind: Any, key: str) -> Part:
         part = Part(key, 2, size=_size(node), connection=True)
         for chosen in self._flat(node.selection_set):
             if chosen.selection_set is None:
                 continue
             shown = chosen.alias.value if chosen.alias else chosen.name.value
-            target = get_named_type(kind.fields[chosen.name.value].type)  # type: ignore[attr-defined]
+            target: Any = get_named_type(kind.fields[chosen.name.value].type)
             if chosen.name.value == "nodes":
-                part.nodes, part.nodes_key = self.read(chosen.selection_set, target, free=False), shown
+                part.nodes, part.nodes_key = (
+                    self.read(chosen.selection_set, target, free=False),
+                    shown,
+                )
             elif chosen.name.value == "edges":
                 part.edges, part.edge_key = Parts(), shown
                 for inner in self._flat(chosen.selection_set):
@@ -162,7 +164,7 @@ class _Reader:
             elif isinstance(chosen, InlineFragmentNode):
                 found += self._flat(chosen.selection_set)
             else:
-                found += self._flat(self._fragments[chosen.name.value].selection_set)  # type: ignore[attr-defined]
+                found += self._flat(self._named(chosen).selection_set)
         return found
 
 
@@ -192,7 +194,9 @@ def _requested(part: Part, variables: Mapping[str, object]) -> int:
     if not part.connection:
         return part.own + (requested(part.inner, variables) if part.inner else 0)
     size = variables.get(part.size) if isinstance(part.size, str) else part.size
-    each = sum(1 + requested(inner, variables) for inner in (part.nodes, part.edges) if inner is not None)
+    each = sum(
+        1 + requested(inner, variables) for inner in (part.nodes, part.edges) if inner is not None
+    )
     return part.own + times(size if isinstance(size, int) else 0) * each
 
 
@@ -236,7 +240,9 @@ def _unwrapped(edges: object, key: str) -> object:
     return [edge.get(key) if isinstance(edge, Mapping) else None for edge in edges]
 
 
-def breakdown(parts: Parts, variables: Mapping[str, object], path: tuple[str, ...] = ()) -> list[dict[str, object]]:
+def breakdown(
+    parts: Parts, variables: Mapping[str, object], path: tuple[str, ...] = ()
+) -> list[dict[str, object]]:
     """The debug list of `Shopify-GraphQL-Cost-Debug: 1`: one row per field that returns objects."""
     rows: list[dict[str, object]] = []
     for part in parts.always:

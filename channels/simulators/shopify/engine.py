@@ -8,10 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
-from graphql import ExecutionResult, GraphQLError, GraphQLSyntaxError, OperationDefinitionNode, execute
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    execute,
+)
 
 from channels.simulators.faults import Faults
-from channels.simulators.shopify import bulk, cost, errors, mutations, reads
+from channels.simulators.shopify import bulk, cost, errors, mutations, reading, reads
 from channels.simulators.shopify.idempotency import Keys
 from channels.simulators.shopify.schema import Prepared, load_schema, prepare
 from channels.simulators.shopify.shop import Shop
@@ -20,7 +26,7 @@ from channels.simulators.shopify.state import Level
 VERSIONS: Final = ("2026-04", "2026-07", "2026-10")
 SERVED: Final = "2026-07"
 _DOCS: Final = "https://shopify.dev/api/usage/rate-limits"
-_ERROR_PAGE: Final = b"<!DOCTYPE html><html><head><title>Shopify</title></head><body><h1>Something went wrong</h1></body></html>"
+_ERROR_PAGE: Final = b"<!DOCTYPE html><html><head><title>Shopify</title></head><body>Something went wrong</body></html>"
 
 
 @dataclass(slots=True)
@@ -58,8 +64,7 @@ class Engine:
         self._faults = faults
         self._size, self._rate = bucket_size, restore_rate
         self._schema = load_schema()
-        reads.install(self._schema, reads.FIELDS)
-        reads.install(self._schema, mutations.FIELDS)
+        reads.install(self._schema, (*reads.TABLES, *mutations.TABLES))
         shop.run_bulk = self._run_bulk
         self.reset()
 
@@ -80,7 +85,11 @@ class Engine:
             prepared = prepare(str(request.get("query") or ""))
         except GraphQLSyntaxError as problem:
             spots = [{"line": spot.line, "column": spot.column} for spot in problem.locations or ()]
-            shown = {"message": problem.message, "locations": spots, "extensions": {"code": "parseError"}}
+            shown = {
+                "message": problem.message,
+                "locations": spots,
+                "extensions": {"code": "parseError"},
+            }
             return self._answer({"errors": [shown]}, {"outcome": "invalid"})
         if prepared.errors:
             found = [errors.document_error(error, prepared) for error in prepared.errors]
@@ -88,9 +97,13 @@ class Engine:
         name = request.get("operationName") or None
         operation = prepared.operation(name)
         if operation is None:
-            text = "An operation name is required" if name is None else f'No operation named "{name}"'
+            text = (
+                "An operation name is required" if name is None else f'No operation named "{name}"'
+            )
             return self._answer({"errors": [{"message": text}]}, {"outcome": "invalid"})
-        variables, wrong = errors.coerce_variables(self._schema, operation, request.get("variables") or {})
+        variables, wrong = errors.coerce_variables(
+            self._schema, operation, request.get("variables") or {}
+        )
         if wrong:
             return self._answer({"errors": wrong}, {"outcome": "invalid"})
         with self._shop.lock:
@@ -123,7 +136,9 @@ class Engine:
             return self._throttled(points, facts)
         writing = mutations.Writing(swallows=self._swallows(root))
         try:
-            writing.claims = mutations.claim_keys(self._schema, operation, variables, self._keys, self._shop)
+            writing.claims = mutations.claim_keys(
+                self._schema, operation, variables, self._keys, self._shop
+            )
         except GraphQLError as problem:
             return self._answer({"errors": [_shown(problem)]}, facts | {"outcome": "invalid"})
         fault = self._faults.draw("latency", now, skus=skus, operation=root)
@@ -132,7 +147,9 @@ class Engine:
             delay_s, prepared, operation, name, variables, points, writing, debug, skus, root, facts
         )
 
-    def _early_fault(self, root: str, skus: frozenset[str], facts: dict[str, object]) -> Reply | None:
+    def _early_fault(
+        self, root: str, skus: frozenset[str], facts: dict[str, object]
+    ) -> Reply | None:
         now = self._shop.clock.now()
         fault = self._faults.draw("server_error", now, skus=skus, operation=root)
         if fault is not None:
@@ -158,12 +175,14 @@ class Engine:
             now = self._shop.clock.now()
             if self._faults.draw("failed_write", now, skus=ticket.skus, operation=ticket.root):
                 return self._failed(ticket)
-            call = reads.Call(self._shop, writes=ticket.writing)
+            call = reading.Call(self._shop, writes=ticket.writing)
             result = self._execute(ticket.prepared, ticket.name, ticket.variables, call)
             self._settle_claims(ticket)
             reply = self._reply(ticket, result, call)
             touched = list(ticket.writing.touched)
-            reset = self._faults.draw("reset_after_apply", now, skus=ticket.skus, operation=ticket.root)
+            reset = self._faults.draw(
+                "reset_after_apply", now, skus=ticket.skus, operation=ticket.root
+            )
             cut = self._faults.draw("truncate", now, skus=ticket.skus, operation=ticket.root)
         if touched:
             self._edit_behind_their_back(touched)
@@ -174,7 +193,7 @@ class Engine:
         return reply
 
     def _execute(
-        self, prepared: Prepared, name: str | None, variables: Mapping[str, Any], call: reads.Call
+        self, prepared: Prepared, name: str | None, variables: Mapping[str, Any], call: reading.Call
     ) -> ExecutionResult:
         result = execute(
             self._schema,
@@ -199,9 +218,11 @@ class Engine:
             if not isinstance(claim, str):
                 claim.state = "failed"
         self._log(ticket.facts | {"outcome": "fault", "fault": "failed_write"})
-        return Reply(500, b'{"errors":"Internal Server Error"}', {"content-type": "application/json"})
+        return Reply(
+            500, b'{"errors":"Internal Server Error"}', {"content-type": "application/json"}
+        )
 
-    def _reply(self, ticket: Ticket, result: ExecutionResult, call: reads.Call) -> Reply:
+    def _reply(self, ticket: Ticket, result: ExecutionResult, call: reading.Call) -> Reply:
         now = self._shop.clock.now()
         charged = cost.actual(cost.plan(ticket.prepared, ticket.name), result.data)
         self._bucket.give_back(max(ticket.points - charged, 0), now)
@@ -227,7 +248,7 @@ class Engine:
                     self._shop.shift(act, level, available=fault.units)
 
     def _run_bulk(self, text: str) -> tuple[list[dict[str, object]], int]:
-        call = reads.Call(self._shop, unlimited=True, writes=mutations.Writing())
+        call = reading.Call(self._shop, unlimited=True, writes=mutations.Writing())
         result = self._execute(prepare(text), None, {}, call)
         return bulk.flatten(result.data or {})
 
@@ -235,10 +256,17 @@ class Engine:
 
     def _cost(self, requested: int, actual: int | None) -> dict[str, object]:
         status = self._bucket.status(self._shop.clock.now())
-        return {"requestedQueryCost": requested, "actualQueryCost": actual, "throttleStatus": status}
+        return {
+            "requestedQueryCost": requested,
+            "actualQueryCost": actual,
+            "throttleStatus": status,
+        }
 
     def _throttled(self, points: int, facts: dict[str, object]) -> Reply:
-        shown = {"message": "Throttled", "extensions": {"code": "THROTTLED", "documentation": _DOCS}}
+        shown = {
+            "message": "Throttled",
+            "extensions": {"code": "THROTTLED", "documentation": _DOCS},
+        }
         body = {"errors": [shown], "extensions": {"cost": self._cost(points, None)}}
         return self._answer(body, facts | {"outcome": "throttled"})
 
@@ -259,7 +287,9 @@ class Engine:
 def _shown(error: GraphQLError) -> dict[str, object]:
     shown: dict[str, object] = {"message": error.message}
     if error.locations:
-        shown["locations"] = [{"line": spot.line, "column": spot.column} for spot in error.locations]
+        shown["locations"] = [
+            {"line": spot.line, "column": spot.column} for spot in error.locations
+        ]
     shown["extensions"] = error.extensions or {"code": "INTERNAL_SERVER_ERROR"}
     if error.path:
         shown["path"] = error.path
@@ -268,7 +298,10 @@ def _shown(error: GraphQLError) -> dict[str, object]:
 
 def _outcome(result: ExecutionResult) -> dict[str, object]:
     if result.errors:
-        return {"outcome": "errors", "codes": [str((e.extensions or {}).get("code")) for e in result.errors]}
+        return {
+            "outcome": "errors",
+            "codes": [str((e.extensions or {}).get("code")) for e in result.errors],
+        }
     codes = [
         str(error.get("code") or error.get("message"))
         for payload in (result.data or {}).values()
@@ -278,7 +311,9 @@ def _outcome(result: ExecutionResult) -> dict[str, object]:
     return {"outcome": "user_errors", "codes": codes} if codes else {"outcome": "ok"}
 
 
-_ITEM: Final = re.compile(r"gid://shopify/(?:InventoryItem/(\d+)|InventoryLevel/\d+\?inventory_item_id=(\d+))")
+_ITEM: Final = re.compile(
+    r"gid://shopify/(?:InventoryItem/(\d+)|InventoryLevel/\d+\?inventory_item_id=(\d+))"
+)
 
 
 def _skus(shop: Shop, variables: Mapping[str, Any]) -> frozenset[str]:

@@ -33,7 +33,9 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
         "Directive @{directiveName} is not defined",
     ),
     (
-        re.compile(r"Directive '@(?P<name>\w+)' argument '(?P<arguments>\w+)' of type .* is required"),
+        re.compile(
+            r"Directive '@(?P<name>\w+)' argument '(?P<arguments>\w+)' of type .* is required"
+        ),
         "missingRequiredArguments",
         "Directive '{name}' is missing required arguments: {arguments}",
     ),
@@ -43,7 +45,9 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
         "Field '{name}' is missing required arguments: {arguments}",
     ),
     (
-        re.compile(r"Variable '\$(?P<variableName>\w+)' is never used in operation '(?P<operation>\w+)'"),
+        re.compile(
+            r"Variable '\$(?P<variableName>\w+)' is never used in operation '(?P<operation>\w+)'"
+        ),
         "variableNotUsed",
         "Variable ${variableName} is declared by {operation} but not used",
     ),
@@ -72,7 +76,9 @@ def document_error(error: GraphQLError, prepared: Prepared) -> dict[str, object]
         found = pattern.match(error.message)
         if found:
             shown["message"] = text.format(**found.groupdict())
-            facts = {name: value for name, value in found.groupdict().items() if name != "operation"}
+            facts = {
+                name: value for name, value in found.groupdict().items() if name != "operation"
+            }
             shown["extensions"] = {"code": code, **facts}
             break
     return shown
@@ -111,14 +117,16 @@ def coerce_variables(
     errors: list[dict[str, object]] = []
     for definition in operation.variable_definitions:
         name = definition.variable.name.value
-        kind = type_from_ast(schema, definition.type)
-        if kind is None or not is_input_type(kind):
+        kind: Any = type_from_ast(schema, definition.type)
+        if not is_input_type(kind):
             continue
         if name not in given:
             if definition.default_value is not None:
                 values[name] = value_from_ast(definition.default_value, kind)
             elif is_non_null_type(kind):
-                errors.append(_variable_error(definition, None, [([], "Expected value to not be null")]))
+                errors.append(
+                    _variable_error(definition, None, [([], "Expected value to not be null")])
+                )
             continue
         problems: list[tuple[list[Any], str]] = []
 
@@ -136,11 +144,23 @@ def coerce_variables(
 
 
 _EXPLANATIONS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (re.compile(r"Field '(?P<field>\w+)' is not defined by type '(?P<type>\w+)'"), "Field is not defined on {type}"),
-    (re.compile(r"Field '(?P<field>\w+)' of required type .* was not provided"), "Expected value to not be null"),
+    (
+        re.compile(r"Field '(?P<field>\w+)' is not defined by type '(?P<type>\w+)'"),
+        "Field is not defined on {type}",
+    ),
+    (
+        re.compile(r"Field '(?P<field>\w+)' of required type .* was not provided"),
+        "Expected value to not be null",
+    ),
     (re.compile(r"Expected non-nullable type"), "Expected value to not be null"),
-    (re.compile(r"Value '(?P<value>.*)' does not exist in '(?P<type>\w+)' enum"), 'Expected "{value}" to be one of {type}'),
-    (re.compile(r"(?P<type>\w+) cannot represent [\w\- ]*: (?P<value>.*)"), "Could not coerce value {value} to {type}"),
+    (
+        re.compile(r"Value '(?P<value>.*)' does not exist in '(?P<type>\w+)' enum"),
+        'Expected "{value}" to be one of {type}',
+    ),
+    (
+        re.compile(r"(?P<type>\w+) cannot represent [\w\- ]*: (?P<value>.*)"),
+        "Could not coerce value {value} to {type}",
+    ),
 )
 
 
@@ -158,7 +178,8 @@ def _variable_error(
     definition: VariableDefinitionNode, value: Any, problems: list[tuple[list[Any], str]]
 ) -> dict[str, object]:
     shown = ", ".join(
-        f"{'.'.join(str(step) for step in path)} ({text})" if path else f"({text})" for path, text in problems
+        f"{'.'.join(str(step) for step in path)} ({text})" if path else f"({text})"
+        for path, text in problems
     )
     joined = f" for {shown}" if problems[0][0] else f" {shown}"
     return {

@@ -9,10 +9,24 @@ from datetime import datetime, timedelta
 from typing import Final
 
 REQUIRED: Final = frozenset(
-    """inventorySetQuantities inventoryAdjustQuantities inventoryMoveQuantities inventorySetOnHandQuantities
-    inventoryActivate inventoryShipmentAddItems inventoryShipmentCreate inventoryShipmentCreateInTransit
-    inventoryShipmentReceive inventoryTransferCreate inventoryTransferCreateAsReadyToShip inventoryTransferDuplicate
-    inventoryTransferSetItems locationActivate locationDeactivate refundCreate""".split()
+    [
+        "inventorySetQuantities",
+        "inventoryAdjustQuantities",
+        "inventoryMoveQuantities",
+        "inventorySetOnHandQuantities",
+        "inventoryActivate",
+        "inventoryShipmentAddItems",
+        "inventoryShipmentCreate",
+        "inventoryShipmentCreateInTransit",
+        "inventoryShipmentReceive",
+        "inventoryTransferCreate",
+        "inventoryTransferCreateAsReadyToShip",
+        "inventoryTransferDuplicate",
+        "inventoryTransferSetItems",
+        "locationActivate",
+        "locationDeactivate",
+        "refundCreate",
+    ]
 )
 """Mutations that refuse to run without `@idempotent(key:)` since 2026-04."""
 
@@ -45,7 +59,9 @@ class Keys:
     def __init__(self) -> None:
         self._kept: dict[str, Kept] = {}
 
-    def claim(self, key: str, root: str, arguments: Mapping[str, object], now: datetime) -> Kept | str:
+    def claim(
+        self, key: str, root: str, arguments: Mapping[str, object], now: datetime
+    ) -> Kept | str:
         """Begin or repeat a request: a fresh or finished `Kept`, or the code of the refusal."""
         self._forget(now)
         fingerprint = json.dumps([root, arguments], sort_keys=True, default=str)

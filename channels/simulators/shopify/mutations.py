@@ -6,13 +6,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from graphql import FieldNode, GraphQLError, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationDefinitionNode,
+)
 from graphql.execution.values import get_argument_values, get_directive_values
 
-from channels.simulators.shopify import bulk, order_mutations, product_mutations, stocking, subscriptions, writes
+from channels.simulators.shopify import (
+    bulk,
+    order_mutations,
+    product_mutations,
+    stocking,
+    subscriptions,
+    writes,
+)
 from channels.simulators.shopify.idempotency import MESSAGES, REQUIRED, Kept, Keys
-from channels.simulators.shopify.reads import Resolver
-from channels.simulators.shopify.shop import Act, Refused, Shop
+from channels.simulators.shopify.reading import Resolver
+from channels.simulators.shopify.shop import Act, Shop
 from channels.simulators.shopify.state import Level
 from channels.simulators.shopify.writes import UserError
 
@@ -60,7 +73,11 @@ def claim_keys(
 
 def user_errors(errors: list[UserError]) -> list[dict[str, object]]:
     return [
-        {"code": e.code, "field": list(e.field) if e.field is not None else None, "message": e.message}
+        {
+            "code": e.code,
+            "field": list(e.field) if e.field is not None else None,
+            "message": e.message,
+        }
         for e in errors
     ]
 
@@ -109,7 +126,9 @@ def _refusal(info: GraphQLResolveInfo, code: str) -> Payload:
 
 
 def _quantities(
-    root: str, rows: str, write: Callable[[Shop, Act, Mapping[str, Any], writes.Swallows], writes.Outcome]
+    root: str,
+    rows: str,
+    write: Callable[[Shop, Act, Mapping[str, Any], writes.Swallows], writes.Outcome],
 ) -> Mutation:
     def run(shop: Shop, act: Act, writing: Writing, args: Mapping[str, Any]) -> Payload:
         writes.check_size(root, ("input", rows), args["input"][rows])
@@ -201,9 +220,15 @@ def _fulfil(shop: Shop, act: Act, _: Writing, args: Mapping[str, Any]) -> Payloa
 
 
 _MUTATIONS: Final[dict[str, Mutation]] = {
-    "inventorySetQuantities": _quantities("inventorySetQuantities", "quantities", writes.set_quantities),
-    "inventoryAdjustQuantities": _quantities("inventoryAdjustQuantities", "changes", writes.adjust_quantities),
-    "inventoryMoveQuantities": _quantities("inventoryMoveQuantities", "changes", writes.move_quantities),
+    "inventorySetQuantities": _quantities(
+        "inventorySetQuantities", "quantities", writes.set_quantities
+    ),
+    "inventoryAdjustQuantities": _quantities(
+        "inventoryAdjustQuantities", "changes", writes.adjust_quantities
+    ),
+    "inventoryMoveQuantities": _quantities(
+        "inventoryMoveQuantities", "changes", writes.move_quantities
+    ),
     "inventorySetOnHandQuantities": _quantities(
         "inventorySetOnHandQuantities", "setQuantities", writes.set_on_hand
     ),
@@ -227,8 +252,6 @@ _MUTATIONS: Final[dict[str, Mutation]] = {
 
 FIELDS: Final[dict[str, dict[str, Resolver]]] = {
     "Mutation": {name: _gated(name, run) for name, run in _MUTATIONS.items()},
-    **subscriptions.FIELDS,
-    **bulk.FIELDS,
 }
 
-__all__ = ["FIELDS", "Refused", "Writing", "claim_keys"]
+TABLES: Final = (FIELDS, subscriptions.FIELDS, bulk.FIELDS)

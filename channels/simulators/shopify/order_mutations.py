@@ -55,7 +55,9 @@ def refund(shop: Shop, act: Act, given: Mapping[str, Any]) -> tuple[Refund | Non
         return None, [UserError(None, ("refundLineItems",), str(refused))]
 
 
-def fulfil(shop: Shop, act: Act, given: Mapping[str, Any]) -> tuple[Fulfillment | None, list[UserError]]:
+def fulfil(
+    shop: Shop, act: Act, given: Mapping[str, Any]
+) -> tuple[Fulfillment | None, list[UserError]]:
     chosen: list[tuple[FulfillmentOrder, list[tuple[Line, int]] | None]] = []
     for row in given["lineItemsByFulfillmentOrder"]:
         work = _work(shop, row["fulfillmentOrderId"])
@@ -69,9 +71,11 @@ def fulfil(shop: Shop, act: Act, given: Mapping[str, Any]) -> tuple[Fulfillment 
     if len({work.order.number for work, _ in chosen}) != 1 or len(places) != 1:
         text = "All fulfillment orders must be assigned to a single location."
         return None, [UserError(None, ("fulfillment",), text)]
-    work, lines = chosen[0]
+    named = [lines for _, lines in chosen if lines is not None]
+    wanted = None if len(named) < len(chosen) else [pair for lines in named for pair in lines]
+    works = [work for work, _ in chosen]
     try:
-        return orders.fulfil(shop, act, work.order, location=work.location, lines=lines)[0], []
+        return orders.fulfil(shop, act, works[0].order, lines=wanted, works=works)[0], []
     except Refused as refused:
         return None, [UserError(None, ("fulfillment",), str(refused))]
 

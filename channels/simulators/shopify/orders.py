@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from channels.simulators.shopify import bodies
+from channels.simulators.shopify import bodies_orders
 from channels.simulators.shopify.shop import Act, Refused, Shop
 from channels.simulators.shopify.state import (
     Assignment,
@@ -107,7 +108,7 @@ def edit(shop: Shop, act: Act, order: Order, changes: Sequence[tuple[Line | Want
     shop.announce(
         act,
         "orders/edited",
-        lambda: bodies.order_edit(shop, order, additions, removals),
+        lambda: bodies_orders.order_edit(shop, order, additions, removals),
         [line.variant.sku for line, _ in (*additions, *removals)],
     )
     _tell(shop, act, order, "orders/updated")
@@ -153,7 +154,9 @@ def refund(
     """
     for line, units in _per_line(given).items():
         if units > line.current:
-            raise Refused("Refund line item quantity cannot be greater than the quantity available to refund")
+            raise Refused(
+                "Refund line item quantity cannot be greater than the quantity available to refund"
+            )
     for back in given:
         if back.restock_type == "CANCEL" and back.units > back.line.unfulfilled:
             raise Refused("only unfulfilled units can be restocked by cancelling")
@@ -171,15 +174,18 @@ def fulfil(
     *,
     location: Location | None = None,
     lines: Sequence[tuple[Line, int]] | None = None,
+    works: Sequence[FulfillmentOrder] | None = None,
 ) -> list[Fulfillment]:
     """Ship: committed and on hand fall. All remaining units, or the named ones; one fulfillment per location.
+
+    works   only these fulfillment orders
 
     raises  Refused when nothing is left to ship there, or fewer units than asked for
     """
     _refuse_cancelled(order)
     left = None if lines is None else {line.number: units for line, units in lines}
     made: list[Fulfillment] = []
-    for work in order.fulfillment_orders:
+    for work in order.fulfillment_orders if works is None else works:
         if location is None or work.location is location:
             shipped = _ship(shop, act, work, left)
             if shipped:
@@ -192,7 +198,7 @@ def fulfil(
     for done in made:
         skus = [line.variant.sku for line, _ in done.lines]
         shop.announce(
-            act, "fulfillments/create", lambda done=done: bodies.fulfillment(shop, done), skus
+            act, "fulfillments/create", partial(bodies_orders.fulfillment, shop, done), skus
         )
     finished = not any(line.unfulfilled for line in order.lines)
     _tell(
@@ -209,7 +215,7 @@ def _tell(shop: Shop, act: Act, order: Order, *topics: str) -> None:
     order.updated_at = act.at
     skus = [line.variant.sku for line in order.lines]
     for topic in topics:
-        shop.announce(act, topic, lambda: bodies.order(shop, order), skus)
+        shop.announce(act, topic, lambda: bodies_orders.order(shop, order), skus)
 
 
 def _refuse_cancelled(order: Order) -> None:
@@ -231,7 +237,11 @@ def _levels(shop: Shop, variant: Variant, location: Location | None) -> list[Lev
         for level in variant.item.levels.values()
         if level.active
         and level.location.active
-        and (level.location.fulfills_online_orders if location is None else level.location is location)
+        and (
+            level.location.fulfills_online_orders
+            if location is None
+            else level.location is location
+        )
     ]
 
 
@@ -261,7 +271,10 @@ def _commit(
     shop: Shop, act: Act, order: Order, line: Line, units: int, location: Location | None
 ) -> None:
     for place, share in _spread(shop, line.variant, units, location):
-        work = next((w for w in order.fulfillment_orders if w.location is place and w.status == "OPEN"), None)
+        work = next(
+            (w for w in order.fulfillment_orders if w.location is place and w.status == "OPEN"),
+            None,
+        )
         if work is None:
             work = FulfillmentOrder(shop.ids.next("FulfillmentOrder"), order, place, act.at, act.at)
             order.fulfillment_orders.append(work)
@@ -325,7 +338,7 @@ def _give_back(
     made = Refund(shop.ids.next("Refund"), order, act.at, note, lines)
     order.refunds.append(made)
     skus = [back.line.variant.sku for back in given]
-    shop.announce(act, "refunds/create", lambda: bodies.refund(shop, made), skus)
+    shop.announce(act, "refunds/create", lambda: bodies_orders.refund(shop, made), skus)
     return made
 
 

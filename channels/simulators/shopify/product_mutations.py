@@ -34,22 +34,17 @@ def update_variants(
     if product is None:
         error = UserError("PRODUCT_DOES_NOT_EXIST", ("productId",), "Product does not exist")
         return None, None, [error]
-    errors: list[UserError] = []
-    good: list[tuple[Variant, Mapping[str, Any]]] = []
-    named: list[Variant] = []
-    for index, row in enumerate(rows):
-        variant, found = _check_variant(product, row, ("variants", str(index)))
-        errors += found
-        if variant is not None:
-            named.append(variant)
-            if not found:
-                good.append((variant, row))
+    checked = [_check_variant(product, row, ("variants", str(i))) for i, row in enumerate(rows)]
+    errors = [error for _, found in checked for error in found]
+    named = [variant for variant, _ in checked if variant is not None]
     if errors and not args.get("allowPartialUpdates"):
         return product, named or None, errors
-    for variant, row in good:
-        if not swallows(variant.sku):
+    changed = False
+    for row, (variant, found) in zip(rows, checked, strict=True):
+        if variant is not None and not found and not swallows(variant.sku):
             _update_variant(shop, act, variant, row)
-    if good:
+            changed = True
+    if changed:
         _tell(shop, act, product)
     return product, named, errors
 
@@ -73,7 +68,10 @@ def _check_variant(
         )
         code = "NO_INVENTORY_QUANTITIES_ON_VARIANTS_UPDATE"
         errors.append(UserError(code, (*path, "inventoryQuantities"), text))
-    if row.get("compareAtPrice") is not None and Decimal(row["compareAtPrice"]) >= Decimal(10) ** 18:
+    if (
+        row.get("compareAtPrice") is not None
+        and Decimal(row["compareAtPrice"]) >= Decimal(10) ** 18
+    ):
         where = (*path, "compareAtPrice")
         errors.append(UserError("INVALID_INPUT", where, "must be less than 1000000000000000000"))
     if row.get("price") is not None and Decimal(row["price"]) < 0:
@@ -104,7 +102,9 @@ def _change_item(shop: Shop, act: Act, item: Item, given: Mapping[str, Any]) -> 
     item.updated_at = act.at
 
 
-def update_item(shop: Shop, act: Act, args: Mapping[str, Any]) -> tuple[Item | None, list[UserError]]:
+def update_item(
+    shop: Shop, act: Act, args: Mapping[str, Any]
+) -> tuple[Item | None, list[UserError]]:
     """`inventoryItemUpdate`: tracked and SKU."""
     parsed = parse_gid(args["id"])
     item = shop.items.get(parsed[1]) if parsed else None

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from graphql import GraphQLResolveInfo
 
-from channels.simulators.shopify import bodies, search
+from channels.simulators.shopify import bodies, bodies_orders, search
+from channels.simulators.shopify.reading import (
+    IDENTITY,
+    LEGACY,
+    STAMPS,
+    Resolver,
+    by_id,
+    iso,
+    plain,
+    rows_of,
+)
 from channels.simulators.shopify.state import Order
-
-Resolver = Callable[..., Any]
 
 SEARCH: Final[Mapping[str, search.Getter]] = {
     "id": lambda o: o.number,
@@ -20,7 +27,7 @@ SEARCH: Final[Mapping[str, search.Getter]] = {
     "created_at": lambda o: o.created_at,
     "processed_at": lambda o: o.created_at,
     "updated_at": lambda o: o.updated_at,
-    "financial_status": lambda o: bodies.financial_status(o),
+    "financial_status": lambda o: bodies_orders.financial_status(o),
     "fulfillment_status": lambda o: _fulfillment_status(o),
     "source_name": lambda o: o.source,
     "status": lambda o: "cancelled" if o.cancelled_at else ("closed" if o.closed_at else "open"),
@@ -38,17 +45,9 @@ def _fulfillment_status(order: Order) -> str:
     return "PARTIALLY_FULFILLED" if any(line.unfulfilled for line in order.lines) else "FULFILLED"
 
 
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _bag(value: Decimal) -> dict[str, object]:
     one = {"amount": str(value.normalize() + Decimal("0.0")), "currencyCode": bodies.CURRENCY}
     return {"shopMoney": one, "presentmentMoney": one}
-
-
-def _plain(**getters: Callable[[Any], Any]) -> dict[str, Resolver]:
-    return {name: (lambda thing, _info, get=get, **_args: get(thing)) for name, get in getters.items()}
 
 
 def _window(get: Callable[[Any], list[Any]]) -> Resolver:
@@ -79,24 +78,21 @@ def _shipped(made: Any) -> list[Any]:
     ]
 
 
-_ID: Final = _plain(id=lambda t: t.gid)
-_LEGACY: Final = _plain(legacyResourceId=lambda t: str(t.number))
-_STAMPS: Final = _plain(createdAt=lambda t: _iso(t.created_at), updatedAt=lambda t: _iso(t.updated_at))
-
 FIELDS: Final[dict[str, dict[str, Resolver]]] = {
+    "QueryRoot": {"order": by_id("Order"), "orders": rows_of("orders", SEARCH)},
     "Order": {
-        **_ID,
-        **_LEGACY,
-        **_STAMPS,
-        **_plain(
+        **IDENTITY,
+        **LEGACY,
+        **STAMPS,
+        **plain(
             name=lambda o: o.name,
             number=lambda o: o.sequence,
-            processedAt=lambda o: _iso(o.created_at),
-            cancelledAt=lambda o: _iso(o.cancelled_at),
+            processedAt=lambda o: iso(o.created_at),
+            cancelledAt=lambda o: iso(o.cancelled_at),
             cancelReason=lambda o: o.cancel_reason,
             cancellation=lambda o: {"staffNote": o.staff_note} if o.cancelled_at else None,
             closed=lambda o: o.closed_at is not None,
-            closedAt=lambda o: _iso(o.closed_at),
+            closedAt=lambda o: iso(o.closed_at),
             confirmed=lambda o: True,
             edited=lambda o: o.edited,
             test=lambda o: False,
@@ -106,17 +102,17 @@ FIELDS: Final[dict[str, dict[str, Resolver]]] = {
             customer=lambda o: None,
             sourceName=lambda o: o.source,
             currencyCode=lambda o: bodies.CURRENCY,
-            displayFinancialStatus=lambda o: bodies.financial_status(o),
+            displayFinancialStatus=lambda o: bodies_orders.financial_status(o),
             displayFulfillmentStatus=_fulfillment_status,
             returnStatus=lambda o: "NO_RETURN",
             retailLocation=lambda o: o.location,
             physicalLocation=lambda o: o.location,
             refunds=lambda o: o.refunds,
             fulfillments=lambda o: o.fulfillments,
-            totalPriceSet=lambda o: _bag(bodies.total(o, current=False)),
-            subtotalPriceSet=lambda o: _bag(bodies.total(o, current=False)),
-            currentTotalPriceSet=lambda o: _bag(bodies.total(o, current=True)),
-            currentSubtotalPriceSet=lambda o: _bag(bodies.total(o, current=True)),
+            totalPriceSet=lambda o: _bag(bodies_orders.total(o, current=False)),
+            subtotalPriceSet=lambda o: _bag(bodies_orders.total(o, current=False)),
+            currentTotalPriceSet=lambda o: _bag(bodies_orders.total(o, current=True)),
+            currentSubtotalPriceSet=lambda o: _bag(bodies_orders.total(o, current=True)),
             currentSubtotalLineItemsQuantity=lambda o: sum(line.current for line in o.lines),
             subtotalLineItemsQuantity=lambda o: sum(line.units for line in o.lines),
         ),
@@ -125,8 +121,8 @@ FIELDS: Final[dict[str, dict[str, Resolver]]] = {
         "returns": _window(lambda o: []),
     },
     "LineItem": {
-        **_ID,
-        **_plain(
+        **IDENTITY,
+        **plain(
             sku=lambda n: n.variant.sku,
             name=lambda n: n.variant.product.title,
             title=lambda n: n.variant.product.title,
@@ -149,9 +145,9 @@ FIELDS: Final[dict[str, dict[str, Resolver]]] = {
         ),
     },
     "FulfillmentOrder": {
-        **_ID,
-        **_STAMPS,
-        **_plain(
+        **IDENTITY,
+        **STAMPS,
+        **plain(
             status=lambda w: w.status,
             requestStatus=lambda w: "UNSUBMITTED",
             order=lambda w: w.order,
@@ -167,8 +163,8 @@ FIELDS: Final[dict[str, dict[str, Resolver]]] = {
         "lineItems": _window(lambda w: w.lines),
     },
     "FulfillmentOrderLineItem": {
-        **_ID,
-        **_plain(
+        **IDENTITY,
+        **plain(
             lineItem=lambda a: a.line,
             sku=lambda a: a.line.variant.sku,
             variant=lambda a: a.line.variant,
@@ -180,11 +176,11 @@ FIELDS: Final[dict[str, dict[str, Resolver]]] = {
         ),
     },
     "Fulfillment": {
-        **_ID,
-        **_LEGACY,
-        **_plain(
-            createdAt=lambda f: _iso(f.created_at),
-            updatedAt=lambda f: _iso(f.created_at),
+        **IDENTITY,
+        **LEGACY,
+        **plain(
+            createdAt=lambda f: iso(f.created_at),
+            updatedAt=lambda f: iso(f.created_at),
             name=lambda f: f.name,
             status=lambda f: "SUCCESS",
             displayStatus=lambda f: "FULFILLED",
@@ -197,19 +193,21 @@ FIELDS: Final[dict[str, dict[str, Resolver]]] = {
         "fulfillmentLineItems": _window(_shipped),
     },
     "Refund": {
-        **_ID,
-        **_LEGACY,
-        **_plain(
-            createdAt=lambda r: _iso(r.created_at),
-            updatedAt=lambda r: _iso(r.created_at),
-            processedAt=lambda r: _iso(r.created_at),
+        **IDENTITY,
+        **LEGACY,
+        **plain(
+            createdAt=lambda r: iso(r.created_at),
+            updatedAt=lambda r: iso(r.created_at),
+            processedAt=lambda r: iso(r.created_at),
             note=lambda r: r.note,
             order=lambda r: r.order,
-            totalRefundedSet=lambda r: _bag(sum((b.line.price * b.units for b in r.lines), Decimal(0))),
+            totalRefundedSet=lambda r: _bag(
+                sum((b.line.price * b.units for b in r.lines), Decimal(0))
+            ),
         ),
         "refundLineItems": _window(lambda r: r.lines),
     },
-    "RefundLineItem": _plain(
+    "RefundLineItem": plain(
         id=lambda b: f"gid://shopify/RefundLineItem/{b.number}",
         lineItem=lambda b: b.line,
         quantity=lambda b: b.units,

@@ -78,7 +78,9 @@ class Query:
         if found is None:
             needle = token.strip("'\"").lower()
             default = self._fields.get("default")
-            return (lambda thing: needle in str(default(thing)).lower()) if default else lambda _: True
+            return (
+                (lambda thing: needle in str(default(thing)).lower()) if default else lambda _: True
+            )
         getter = self._fields.get(found["field"])
         if getter is None:
             self.unknown.append(found["field"])
@@ -151,10 +153,18 @@ def page(rows: list[Any], key: Callable[[Any], tuple[Any, int]], args: Mapping[s
     rows = sorted(rows, key=key)
     if args.get("after"):
         low = _decode(args["after"])
-        rows = [row for row in rows if (_wire(key(row)) < low if args.get("reverse") else _wire(key(row)) > low)]
+        rows = [
+            row
+            for row in rows
+            if (_wire(key(row)) < low if args.get("reverse") else _wire(key(row)) > low)
+        ]
     if args.get("before"):
         high = _decode(args["before"])
-        rows = [row for row in rows if (_wire(key(row)) > high if args.get("reverse") else _wire(key(row)) < high)]
+        rows = [
+            row
+            for row in rows
+            if (_wire(key(row)) > high if args.get("reverse") else _wire(key(row)) < high)
+        ]
     if args.get("reverse"):
         rows.reverse()
     first, last = args.get("first"), args.get("last")
@@ -162,7 +172,11 @@ def page(rows: list[Any], key: Callable[[Any], tuple[Any, int]], args: Mapping[s
         cut, has_next, has_previous = rows[:first], len(rows) > first, bool(args.get("after"))
     else:
         kept = int(last or 0)
-        cut, has_previous, has_next = rows[-kept:] if kept else [], len(rows) > kept, bool(args.get("before"))
+        cut, has_previous, has_next = (
+            rows[-kept:] if kept else [],
+            len(rows) > kept,
+            bool(args.get("before")),
+        )
     return Page(cut, [_encode(key(row)) for row in cut], has_next, has_previous)
 
 
@@ -173,7 +187,7 @@ def _check_window(args: Mapping[str, Any]) -> None:
         problem = "you must provide one of first or last"
     elif first is not None and last is not None:
         problem = "providing both first and last is not supported"
-    elif not 0 <= (first if first is not None else last) <= 250:
+    elif not 0 <= int(first if first is not None else last or 0) <= 250:
         problem = "first and last must be between 0 and 250"
     if problem:
         raise GraphQLError(problem, extensions={"code": "BAD_REQUEST"})

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 
 from channels.simulators.clock import Clock
 from channels.simulators.shopify import bodies
@@ -141,12 +142,8 @@ class Shop:
             if silent:
                 return
             for level in act.touched.values():
-                self.announce(
-                    act,
-                    "inventory_levels/update",
-                    lambda level=level: bodies.level(level, self.zone),
-                    [level.item.sku],
-                )
+                body = partial(bodies.level, level, self.zone)
+                self.announce(act, "inventory_levels/update", body, [level.item.sku])
         if act.announcements:
             self.tell(act.announcements)
 
@@ -155,7 +152,9 @@ class Shop:
     ) -> None:
         """Keep an event for the subscribers of `topic`; the body is made now, and only if someone listens."""
         if not act.silent and any(s.topic == topic for s in self.subscriptions.values()):
-            act.announcements.append(Announcement(topic, body(), act.event_id, act.at, frozenset(skus)))
+            act.announcements.append(
+                Announcement(topic, body(), act.event_id, act.at, frozenset(skus))
+            )
 
     def shift(self, act: Act, level: Level | None, **deltas: int) -> None:
         """Change states of a level; nothing when there is no level or the item is not tracked."""

@@ -80,9 +80,7 @@ class ShopifySimulator:
 
     # -- the API --------------------------------------------------------------------------------------------------
 
-    def admit(
-        self, version: str, headers: Mapping[str, str], raw: bytes
-    ) -> Ticket | Reply:
+    def admit(self, version: str, headers: Mapping[str, str], raw: bytes) -> Ticket | Reply:
         """First half of a call: refuse it, or let it in. Header names are lower case."""
         served = {"x-shopify-api-version": SERVED, "x-request-id": self.shop.new_uuid()}
         answer = self._admit(version, headers, raw)
@@ -95,9 +93,7 @@ class ShopifySimulator:
         if version not in VERSIONS and version != "unstable":
             return Reply(404, b'{"errors":"Not Found"}', json_type)
         if not hmac.compare_digest(headers.get("x-shopify-access-token", ""), self.token):
-            text = (
-                b'{"errors":"[API] Invalid API key or access token (unrecognized login or wrong password)"}'
-            )
+            text = b'{"errors":"[API] Invalid API key or access token (unrecognized login or wrong password)"}'
             return Reply(401, text, json_type)
         try:
             request = orjson.loads(raw)
@@ -114,7 +110,11 @@ class ShopifySimulator:
         return reply
 
     def call(
-        self, query: str, variables: Mapping[str, Any] | None = None, *, wait: Callable[[float], None] = time.sleep
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        wait: Callable[[float], None] = time.sleep,
     ) -> dict[str, Any]:
         """A whole GraphQL call in-process, as its decoded JSON body. `wait` serves latency faults."""
         raw = orjson.dumps({"query": query, "variables": dict(variables or {})})
@@ -168,7 +168,9 @@ class ShopifySimulator:
         )
         parcel.headers = self._headers(told, to, parcel, sign(raw, secret))
         if strikes("webhook_drop"):
-            self._note("webhook", {"topic": told.topic, "delivery_id": parcel.delivery_id, "dropped": True})
+            self._note(
+                "webhook", {"topic": told.topic, "delivery_id": parcel.delivery_id, "dropped": True}
+            )
             return
         with self._sending:
             late = strikes("webhook_late")
@@ -198,7 +200,9 @@ class ShopifySimulator:
             "X-Shopify-API-Version": SERVED,
             "X-Shopify-Webhook-Id": parcel.delivery_id,
             "X-Shopify-Event-Id": told.event_id,
-            "X-Shopify-Triggered-At": _nanoseconds(self.clock.now(), self.shop.dice.randrange(1000)),
+            "X-Shopify-Triggered-At": _nanoseconds(
+                self.clock.now(), self.shop.dice.randrange(1000)
+            ),
         }
         if to.name:
             headers["X-Shopify-Name"] = to.name

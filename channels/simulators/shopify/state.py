@@ -9,7 +9,14 @@ from typing import ClassVar, Final
 
 from channels.simulators.shopify.ids import gid, level_gid
 
-ON_HAND_PARTS: Final = ("available", "committed", "damaged", "quality_control", "reserved", "safety_stock")
+ON_HAND_PARTS: Final = (
+    "available",
+    "committed",
+    "damaged",
+    "quality_control",
+    "reserved",
+    "safety_stock",
+)
 """The states whose sum is on hand; `incoming` stands beside them."""
 
 STATES: Final = (*ON_HAND_PARTS, "incoming")

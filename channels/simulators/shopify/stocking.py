@@ -37,7 +37,9 @@ def activate(shop: Shop, act: Act, args: Mapping[str, Any]) -> tuple[Level | Non
     return level, []
 
 
-def _check_quantities(args: Mapping[str, Any], place: Location, level: Level | None) -> list[UserError]:
+def _check_quantities(
+    args: Mapping[str, Any], place: Location, level: Level | None
+) -> list[UserError]:
     given = [name for name in ("available", "onHand") if args.get(name) is not None]
     if level is not None and level.active:
         words = {"available": "available quantity", "onHand": "an on_hand quantity"}
@@ -63,7 +65,9 @@ def _open(shop: Shop, act: Act, item: Item, place: Location) -> Level:
     level = shop.stock_at(act, item, place)
     level.active = True
     level.updated_at = act.at
-    shop.announce(act, "inventory_levels/connect", lambda: bodies.level(level, shop.zone), [item.sku])
+    shop.announce(
+        act, "inventory_levels/connect", lambda: bodies.level(level, shop.zone), [item.sku]
+    )
     return level
 
 
@@ -108,21 +112,18 @@ def toggle(
     if item is None:
         text = "The inventory item was not found."
         return None, [], [UserError("INVENTORY_ITEM_NOT_FOUND", ("inventoryItemId",), text)]
-    for index, update in enumerate(updates):
-        if find_location(shop, update["locationId"]) is None:
-            where = ("inventoryItemUpdates", str(index), "locationId")
+    places = [find_location(shop, update["locationId"]) for update in updates]
+    levels: list[Level] = []
+    for index, (update, place) in enumerate(zip(updates, places, strict=True)):
+        where = ("inventoryItemUpdates", str(index), "locationId")
+        if place is None:
             text = "The quantity couldn't be updated because the location was not found."
             return None, [], [UserError("LOCATION_NOT_FOUND", where, text)]
-    levels: list[Level] = []
-    for index, update in enumerate(updates):
-        place = find_location(shop, update["locationId"])
-        if place is None:
-            continue
         if update["activate"]:
             levels.append(_open(shop, act, item, place))
         elif place.number in item.levels:
             errors = deactivate(shop, act, item.levels[place.number].gid)
             if errors:
-                where = ("inventoryItemUpdates", str(index), "locationId")
-                return item, levels, [UserError("GENERIC_ERROR", where, errors[0].message)]
+                code = "CANNOT_DEACTIVATE_FROM_ONLY_LOCATION"
+                return item, levels, [UserError(code, where, errors[0].message)]
     return item, levels, []

@@ -18,14 +18,66 @@ from channels.simulators.shopify.writes import UserError
 API_VERSION: Final = "2026-07"
 
 _RESOURCES: Final = sorted(
-    """APP APP_PURCHASES_ONE_TIME APP_SUBSCRIPTIONS BULK_OPERATIONS CARTS CHANNELS CHECKOUTS COLLECTIONS
-    COLLECTION_LISTINGS COLLECTION_PUBLICATIONS COMPANIES COMPANY_CONTACTS COMPANY_LOCATIONS CUSTOMERS CUSTOMER_GROUPS
-    CUSTOMER_PAYMENT_METHODS DISCOUNTS DISPUTES DOMAINS DRAFT_ORDERS FULFILLMENTS FULFILLMENT_EVENTS FULFILLMENT_HOLDS
-    FULFILLMENT_ORDERS INVENTORY_ITEMS INVENTORY_LEVELS INVENTORY_SHIPMENTS INVENTORY_TRANSFERS LOCALES LOCATIONS
-    MARKETS METAFIELD_DEFINITIONS METAOBJECTS ORDERS ORDER_TRANSACTIONS PAYMENT_SCHEDULES PAYMENT_TERMS PRODUCTS
-    PRODUCT_FEEDS PRODUCT_LISTINGS PRODUCT_PUBLICATIONS PROFILES REFUNDS RETURNS REVERSE_DELIVERIES
-    REVERSE_FULFILLMENT_ORDERS SCHEDULED_PRODUCT_LISTINGS SEGMENTS SELLING_PLAN_GROUPS SHOP SUBSCRIPTION_BILLING_ATTEMPTS
-    SUBSCRIPTION_CONTRACTS TAX_PARTNERS TAX_SERVICES TAX_SUMMARIES TENDER_TRANSACTIONS THEMES VARIANTS""".split(),
+    [
+        "APP",
+        "APP_PURCHASES_ONE_TIME",
+        "APP_SUBSCRIPTIONS",
+        "BULK_OPERATIONS",
+        "CARTS",
+        "CHANNELS",
+        "CHECKOUTS",
+        "COLLECTIONS",
+        "COLLECTION_LISTINGS",
+        "COLLECTION_PUBLICATIONS",
+        "COMPANIES",
+        "COMPANY_CONTACTS",
+        "COMPANY_LOCATIONS",
+        "CUSTOMERS",
+        "CUSTOMER_GROUPS",
+        "CUSTOMER_PAYMENT_METHODS",
+        "DISCOUNTS",
+        "DISPUTES",
+        "DOMAINS",
+        "DRAFT_ORDERS",
+        "FULFILLMENTS",
+        "FULFILLMENT_EVENTS",
+        "FULFILLMENT_HOLDS",
+        "FULFILLMENT_ORDERS",
+        "INVENTORY_ITEMS",
+        "INVENTORY_LEVELS",
+        "INVENTORY_SHIPMENTS",
+        "INVENTORY_TRANSFERS",
+        "LOCALES",
+        "LOCATIONS",
+        "MARKETS",
+        "METAFIELD_DEFINITIONS",
+        "METAOBJECTS",
+        "ORDERS",
+        "ORDER_TRANSACTIONS",
+        "PAYMENT_SCHEDULES",
+        "PAYMENT_TERMS",
+        "PRODUCTS",
+        "PRODUCT_FEEDS",
+        "PRODUCT_LISTINGS",
+        "PRODUCT_PUBLICATIONS",
+        "PROFILES",
+        "REFUNDS",
+        "RETURNS",
+        "REVERSE_DELIVERIES",
+        "REVERSE_FULFILLMENT_ORDERS",
+        "SCHEDULED_PRODUCT_LISTINGS",
+        "SEGMENTS",
+        "SELLING_PLAN_GROUPS",
+        "SHOP",
+        "SUBSCRIPTION_BILLING_ATTEMPTS",
+        "SUBSCRIPTION_CONTRACTS",
+        "TAX_PARTNERS",
+        "TAX_SERVICES",
+        "TAX_SUMMARIES",
+        "TENDER_TRANSACTIONS",
+        "THEMES",
+        "VARIANTS",
+    ],
     key=len,
     reverse=True,
 )
@@ -84,7 +136,9 @@ def delete(shop: Shop, gid: str) -> tuple[str | None, list[UserError]]:
 
 def _find(shop: Shop, gid: str) -> Subscription | None:
     parsed = parse_gid(gid)
-    return shop.subscriptions.get(parsed[1]) if parsed and parsed[0] == "WebhookSubscription" else None
+    return (
+        shop.subscriptions.get(parsed[1]) if parsed and parsed[0] == "WebhookSubscription" else None
+    )
 
 
 def _uri(given: Mapping[str, Any]) -> str:
@@ -129,7 +183,9 @@ def _check_name(name: str | None, taken: list[str]) -> list[UserError]:
     if not name:
         texts.append("Name is too short (minimum is 1 character)")
     if not name or not _NAME.fullmatch(name):
-        texts.append("Name name field can only contain alphanumeric characters, underscores, and hyphens")
+        texts.append(
+            "Name name field can only contain alphanumeric characters, underscores, and hyphens"
+        )
     if name.lower() in (other.lower() for other in taken):
         texts.append("Name already exists, no duplicate allowed")
     return [UserError(None, ("webhookSubscription", "name"), text) for text in texts]

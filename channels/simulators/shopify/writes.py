@@ -20,12 +20,33 @@ from channels.simulators.shopify.state import AdjustmentGroup, Change, Level, Lo
 BILLION: Final = 1_000_000_000
 ROWS_MAX: Final = 250
 
-REASONS: Final = (
-    "correction cycle_count_available damaged movement_canceled movement_created movement_received movement_updated "
-    "other promotion quality_control received reservation_created reservation_deleted reservation_updated restock "
-    "safety_stock shrinkage"
-).split()
-ADJUSTABLE: Final = ("available", "damaged", "incoming", "quality_control", "reserved", "safety_stock")
+REASONS: Final = [
+    "correction",
+    "cycle_count_available",
+    "damaged",
+    "movement_canceled",
+    "movement_created",
+    "movement_received",
+    "movement_updated",
+    "other",
+    "promotion",
+    "quality_control",
+    "received",
+    "reservation_created",
+    "reservation_deleted",
+    "reservation_updated",
+    "restock",
+    "safety_stock",
+    "shrinkage",
+]
+ADJUSTABLE: Final = (
+    "available",
+    "damaged",
+    "incoming",
+    "quality_control",
+    "reserved",
+    "safety_stock",
+)
 
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
 _STALE: Final = "The changeFromQuantity argument no longer matches the persisted quantity."
@@ -38,17 +59,12 @@ class UserError:
     message: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a write, resolved: where its errors point, and what it will do when nothing is wrong.
+    """One row of a write, resolved: (state, delta, ledger URI) each."""
 
-    swallowed   the row will look applied but is not (a fault)
-    """
-
-    path: tuple[str, ...]
-    level: Level | None = None
-    deltas: tuple[tuple[str, int, str | None], ...] = ()
-    swallowed: bool = False
+    level: Level
+    deltas: tuple[tuple[str, int, str | None], ...]
 
 
 Outcome = tuple[AdjustmentGroup | None, list[UserError]]
@@ -71,7 +87,9 @@ def set_on_hand(shop: Shop, act: Act, input: Mapping[str, Any], swallows: Swallo
     """`inventorySetOnHandQuantities`, deprecated but alive."""
     rows = input["setQuantities"]
     _require_change_from("InventorySetQuantityInput", rows)
-    return _set(shop, act, input, rows, "on_hand", "setQuantities", _check_document(input), swallows)
+    return _set(
+        shop, act, input, rows, "on_hand", "setQuantities", _check_document(input), swallows
+    )
 
 
 def _set(
@@ -94,18 +112,22 @@ def _set(
             text = "The combination of inventoryItemId and locationId must be unique."
             code = "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR"
             errors.append(UserError(code, (*path, "locationId"), text))
-        errors += _check_bounds(given["quantity"], (*path, "quantity"), negative=name == "available")
+        errors += _check_bounds(
+            given["quantity"], (*path, "quantity"), negative=name == "available"
+        )
         if level is None:
             continue
         errors += _check_stale(level, name, given["changeFromQuantity"], path)
         delta = given["quantity"] - level.holds(name)
-        plan.append(Row(path, level, (("available", delta, None),), swallows(level.item.sku)))
+        plan.append(Row(level, (("available", delta, None),)))
     if errors:
         return None, errors
-    return _apply(shop, act, input, plan), []
+    return _apply(shop, act, input, plan, swallows), []
 
 
-def adjust_quantities(shop: Shop, act: Act, input: Mapping[str, Any], swallows: Swallows) -> Outcome:
+def adjust_quantities(
+    shop: Shop, act: Act, input: Mapping[str, Any], swallows: Swallows
+) -> Outcome:
     """`inventoryAdjustQuantities`: one state changes by a delta; every state but available names its document."""
     rows = input["changes"]
     _require_change_from("InventoryChangeInput", rows)
@@ -131,10 +153,10 @@ def adjust_quantities(shop: Shop, act: Act, input: Mapping[str, Any], swallows: 
         after = level.holds(name) + given["delta"]
         errors += _check_bounds(after, (*path, "delta"), negative=True)
         delta = (name, given["delta"], given.get("ledgerDocumentUri"))
-        plan.append(Row(path, level, (delta,), swallows(level.item.sku)))
+        plan.append(Row(level, (delta,)))
     if errors:
         return None, errors
-    return _apply(shop, act, input, plan), []
+    return _apply(shop, act, input, plan, swallows), []
 
 
 def move_quantities(shop: Shop, act: Act, input: Mapping[str, Any], swallows: Swallows) -> Outcome:
@@ -143,7 +165,12 @@ def move_quantities(shop: Shop, act: Act, input: Mapping[str, Any], swallows: Sw
     for row in rows:
         _require_change_from("InventoryMoveQuantityTerminalInput", (row["from"], row["to"]))
     errors = _check_document(input)
-    uris = {side["ledgerDocumentUri"] for r in rows for side in (r["from"], r["to"]) if side.get("ledgerDocumentUri")}
+    uris = {
+        side["ledgerDocumentUri"]
+        for r in rows
+        for side in (r["from"], r["to"])
+        if side.get("ledgerDocumentUri")
+    }
     if len(uris) > 2:
         text = "Only a maximum of 2 ledger document URIs across all changes is allowed."
         errors.append(UserError("MAXIMUM_LEDGER_DOCUMENT_URIS", ("input", "changes"), text))
@@ -155,44 +182,45 @@ def move_quantities(shop: Shop, act: Act, input: Mapping[str, Any], swallows: Sw
         if names:
             continue
         source, target = given["from"], given["to"]
-        level, found = _find_level(shop, given["inventoryItemId"], source["locationId"], path, ("from", "locationId"))
+        level, found = _find_level(
+            shop, given["inventoryItemId"], source["locationId"], path, ("from", "locationId")
+        )
         errors += found
         errors += _check_bounds(given["quantity"], (*path, "quantity"), negative=False)
         if level is None:
             continue
         for side_name, side in (("from", source), ("to", target)):
-            errors += _check_stale(level, side["name"], side["changeFromQuantity"], (*path, side_name))
+            errors += _check_stale(
+                level, side["name"], side["changeFromQuantity"], (*path, side_name)
+            )
         out = (source["name"], -given["quantity"], source.get("ledgerDocumentUri"))
         into = (target["name"], given["quantity"], target.get("ledgerDocumentUri"))
-        plan.append(Row(path, level, (out, into), swallows(level.item.sku)))
+        plan.append(Row(level, (out, into)))
     if errors:
         return None, errors
-    return _apply(shop, act, input, plan), []
+    return _apply(shop, act, input, plan, swallows), []
 
 
-def _apply(shop: Shop, act: Act, input: Mapping[str, Any], plan: Sequence[Row]) -> AdjustmentGroup | None:
-    """Do what the rows say; a group with nothing changed is null. On hand is reported after the states."""
+def _apply(
+    shop: Shop, act: Act, input: Mapping[str, Any], plan: Sequence[Row], swallows: Swallows
+) -> AdjustmentGroup | None:
+    """Do what the rows say; a group with nothing changed is null. On hand is reported after the states.
+
+    swallows   a row of a SKU for which this is true is reported as done and not done (a fault)
+    """
     changes: list[Change] = []
     on_hand: list[Change] = []
     for row in plan:
-        level = row.level
-        if level is None:
-            continue
-        sum_before = level.holds("on_hand")
-        sum_delta = 0
-        for name, delta, uri in row.deltas:
-            if delta:
-                changes.append(Change(name, delta, level, uri))
-                sum_delta += delta if name != "incoming" else 0
-            if delta and not row.swallowed:
-                level.shift(name, delta, act.at)
-                if name == "available":
-                    act.touched[level.gid] = level
+        moved = [(name, delta, uri) for name, delta, uri in row.deltas if delta]
+        changes += [Change(name, delta, row.level, uri) for name, delta, uri in moved]
+        sum_delta = sum(delta for name, delta, _ in moved if name != "incoming")
         if sum_delta:
-            on_hand.append(Change("on_hand", sum_delta, level))
-        facts: dict[str, object] = {"sku": level.item.sku, "location": level.location.gid}
-        facts |= {"on_hand_before": sum_before, "swallowed": row.swallowed}
-        facts["deltas"] = {name: delta for name, delta, _ in row.deltas}
+            on_hand.append(Change("on_hand", sum_delta, row.level))
+        swallowed = swallows(row.level.item.sku)
+        if not swallowed:
+            _move(act, row.level, moved)
+        facts: dict[str, object] = {"sku": row.level.item.sku, "location": row.level.location.gid}
+        facts |= {"deltas": {name: delta for name, delta, _ in moved}, "swallowed": swallowed}
         shop.note("stock", facts)
     if not changes:
         return None
@@ -202,6 +230,13 @@ def _apply(shop: Shop, act: Act, input: Mapping[str, Any], plan: Sequence[Row]) 
     )
     shop.groups[number] = group
     return group
+
+
+def _move(act: Act, level: Level, moved: Sequence[tuple[str, int, str | None]]) -> None:
+    for name, delta, _ in moved:
+        level.shift(name, delta, act.at)
+        if name == "available":
+            act.touched[level.gid] = level
 
 
 def check_size(root: str, path: Sequence[str], rows: Sequence[object]) -> None:
@@ -230,14 +265,18 @@ def _check_document(input: Mapping[str, Any]) -> list[UserError]:
     uri = input.get("referenceDocumentUri")
     if uri is not None and not _URI.fullmatch(uri):
         text = "The specified reference document is invalid."
-        errors.append(UserError("INVALID_REFERENCE_DOCUMENT", ("input", "referenceDocumentUri"), text))
+        errors.append(
+            UserError("INVALID_REFERENCE_DOCUMENT", ("input", "referenceDocumentUri"), text)
+        )
     return errors
 
 
 def _bad_name(path: Sequence[str]) -> UserError:
     # Recorded without a code for adjust; the enum's INVALID_QUANTITY_NAME was not sent (2026-04 shop).
     valid = ", ".join(ADJUSTABLE)
-    return UserError(None, path, f"The specified quantity name is invalid. Valid values are: {valid}.")
+    return UserError(
+        None, path, f"The specified quantity name is invalid. Valid values are: {valid}."
+    )
 
 
 def find_location(shop: Shop, gid: str) -> Location | None:
@@ -246,7 +285,11 @@ def find_location(shop: Shop, gid: str) -> Location | None:
 
 
 def _find_level(
-    shop: Shop, item_gid: str, place_gid: str, path: tuple[str, ...], place_field: tuple[str, ...] = ("locationId",)
+    shop: Shop,
+    item_gid: str,
+    place_gid: str,
+    path: tuple[str, ...],
+    place_field: tuple[str, ...] = ("locationId",),
 ) -> tuple[Level | None, list[UserError]]:
     parsed = parse_gid(item_gid)
     item = shop.items.get(parsed[1]) if parsed and parsed[0] == "InventoryItem" else None
@@ -285,7 +328,9 @@ def _check_bounds(quantity: int, path: Sequence[str], *, negative: bool) -> list
     return []
 
 
-def _check_stale(level: Level, name: str, expected: int | None, path: tuple[str, ...]) -> list[UserError]:
+def _check_stale(
+    level: Level, name: str, expected: int | None, path: tuple[str, ...]
+) -> list[UserError]:
     if expected is None or expected == level.holds(name):
         return []
     return [UserError("CHANGE_FROM_QUANTITY_STALE", (*path, "changeFromQuantity"), _STALE)]
@@ -303,7 +348,9 @@ def _check_ledger(name: str, uri: str | None, path: tuple[str, ...]) -> list[Use
         text = "Internal (gid://shopify/) ledger documents are not allowed to be adjusted via API."
         return [UserError("INTERNAL_LEDGER_DOCUMENT", where, text)]
     if not _URI.fullmatch(uri):
-        return [UserError("INVALID_LEDGER_DOCUMENT", where, "The specified ledger document is invalid.")]
+        return [
+            UserError("INVALID_LEDGER_DOCUMENT", where, "The specified ledger document is invalid.")
+        ]
     return []
 
 
@@ -313,7 +360,9 @@ def _check_move(given: Mapping[str, Any], path: tuple[str, ...]) -> list[UserErr
         text = "The quantities can't be moved between different locations."
         return [UserError("DIFFERENT_LOCATIONS", path, text)]
     errors = [
-        _bad_name((*path, side, "name")) for side in ("from", "to") if given[side]["name"] not in ADJUSTABLE
+        _bad_name((*path, side, "name"))
+        for side in ("from", "to")
+        if given[side]["name"] not in ADJUSTABLE
     ]
     if errors:
         return errors
