@@ -49,7 +49,7 @@ _BIND = text("""
 
 _DUE = text("""
     INSERT INTO due (sku, since) SELECT sku, :now FROM unnest(CAST(:skus AS text[])) AS given (sku) ORDER BY sku
-    ON CONFLICT (sku) DO UPDATE SET since = least(due.since, excluded.since)
+    ON CONFLICT (sku) DO UPDATE SET since = excluded.since WHERE excluded.since < due.since
 """)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import orjson
 from sqlalchemy import Connection, text
 
 from ledger import postings
@@ -20,8 +21,7 @@ _LINES = text("""
     SELECT l.channel, l.order_id, l.line_id, l.sku, l.location, l.revision,
            l.ordered_units, l.cancelled_units, l.shipped_units
     FROM order_line AS l
-    JOIN unnest(CAST(:channels AS text[]), CAST(:orders AS text[]), CAST(:lines AS text[]))
-         AS given (channel, order_id, line_id)
+    JOIN json_to_recordset(CAST(:keys AS json)) AS given (channel text, order_id text, line_id text)
       ON given.channel = l.channel AND given.order_id = l.order_id AND given.line_id = l.line_id
     ORDER BY l.channel, l.order_id, l.line_id
     FOR UPDATE OF l
@@ -30,7 +30,7 @@ _LINES = text("""
 _EVENTS = text("""
     SELECT e.source, e.source_id
     FROM event AS e
-    JOIN unnest(CAST(:sources AS text[]), CAST(:ids AS text[])) AS given (source, source_id)
+    JOIN json_to_recordset(CAST(:names AS json)) AS given (source text, source_id text)
       ON given.source = e.source AND given.source_id = e.source_id
 """)
 
@@ -39,7 +39,7 @@ _REVERSIBLE = text("""
            EXISTS (SELECT FROM event AS r WHERE r.reverses = e.id) AS reversed,
            p.sku, p.from_location, p.from_state, p.to_location, p.to_state, p.units
     FROM event AS e
-    JOIN unnest(CAST(:sources AS text[]), CAST(:ids AS text[])) AS given (source, source_id)
+    JOIN json_to_recordset(CAST(:names AS json)) AS given (source text, source_id text)
       ON given.source = e.source AND given.source_id = e.source_id
     LEFT JOIN posting AS p ON p.event_id = e.id
     ORDER BY e.seq, p.line
@@ -89,14 +89,8 @@ def _lines(connection: Connection, keys: Iterable[LineKey]) -> dict[LineKey, Ord
     wanted = sorted(keys)
     if not wanted:
         return {}
-    rows = connection.execute(
-        _LINES,
-        {
-            "channels": [key[0] for key in wanted],
-            "orders": [key[1] for key in wanted],
-            "lines": [key[2] for key in wanted],
-        },
-    )
+    given = [{"channel": key[0], "order_id": key[1], "line_id": key[2]} for key in wanted]
+    rows = connection.execute(_LINES, {"keys": orjson.dumps(given).decode()})
     return {
         (channel, order_id, line_id): OrderLine(
             sku, location, revision, ordered_units, cancelled_units, shipped_units
@@ -107,9 +101,8 @@ def _lines(connection: Connection, keys: Iterable[LineKey]) -> dict[LineKey, Ord
 
 def _written(connection: Connection, facts: Sequence[AnyFact]) -> dict[FactKey, Written]:
     """Facts of the batch that are in the book already; nothing is known of them but that."""
-    rows = connection.execute(
-        _EVENTS, {"sources": [f.source for f in facts], "ids": [f.id for f in facts]}
-    )
+    given = [{"source": fact.source, "source_id": fact.id} for fact in facts]
+    rows = connection.execute(_EVENTS, {"names": orjson.dumps(given).decode()})
     return {(row.source, row.source_id): Written(None, "", (), None, False) for row in rows}
 
 
@@ -117,13 +110,8 @@ def _reversible(connection: Connection, reversals: Sequence[Reversal]) -> dict[F
     """The events that reversals name, with their moves."""
     if not reversals:
         return {}
-    rows = connection.execute(
-        _REVERSIBLE,
-        {
-            "sources": [fact.reverses_source for fact in reversals],
-            "ids": [fact.reverses_id for fact in reversals],
-        },
-    )
+    given = [{"source": fact.reverses_source, "source_id": fact.reverses_id} for fact in reversals]
+    rows = connection.execute(_REVERSIBLE, {"names": orjson.dumps(given).decode()})
     events: dict[FactKey, Written] = {}
     for row in rows:
         name = (row.source, row.source_id)

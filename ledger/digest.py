@@ -13,12 +13,13 @@ from typing import Any
 from uuid import UUID
 
 from ledger import postings
-from ledger.events import AnyFact, Count, Order, OrderCancel, Reversal, Ship
+from ledger.events import AnyFact, Count, Order, OrderCancel, Return, Reversal, Ship
 from ledger.inbox import Settlement
 from ledger.postings import OrderLine
 from ledger.types import Move
 
 LineKey = tuple[str, str, str]
+_NO_LINE = (None, None, None)
 FactKey = tuple[str, str]
 
 
@@ -81,15 +82,19 @@ class Digest:
     entries        to be appended, in order
     lines          order lines as they stand afterwards
     settlements    one a delivery
-    arrived        names of what others may be waiting for
     repeats        facts that were in the book already
     """
 
     entries: list[Entry] = field(default_factory=list)
     lines: dict[LineKey, OrderLine] = field(default_factory=dict)
     settlements: list[Settlement] = field(default_factory=list)
-    arrived: list[str] = field(default_factory=list)
     repeats: int = 0
+
+    def arrived(self) -> set[str]:
+        """Names of everything new here that a delivery may have been waiting for."""
+        names = {waits_for_line(key) for key in self.lines}
+        names.update(waits_for_event((entry.source, entry.source_id)) for entry in self.entries)
+        return names
 
 
 class NotNow(Exception):
@@ -162,8 +167,6 @@ def _accept(row_id: int, facts: int, draft: _Draft, known: Known, result: Digest
     known.lines.update(draft.lines)
     known.undone |= draft.undone
     result.lines.update(draft.lines)
-    result.arrived.extend(waits_for_line(key) for key in draft.lines)
-    result.arrived.extend(waits_for_event(name) for name in draft.names)
     result.entries.extend(draft.entries)
     result.repeats += draft.repeats
     note = f"{draft.repeats} of {facts} facts were in the book already" if draft.repeats else None
@@ -193,6 +196,7 @@ def _entry(row_id: int, fact: AnyFact, known: Known, draft: _Draft) -> Entry | N
         draft.lines[key] = line
     if isinstance(fact, Order) and not moves:
         return None
+    named = key or ((fact.channel, fact.order, fact.line) if isinstance(fact, Return) else _NO_LINE)
     return Entry(
         kind=fact.kind,
         source=fact.source,
@@ -202,9 +206,9 @@ def _entry(row_id: int, fact: AnyFact, known: Known, draft: _Draft) -> Entry | N
         actor=fact.actor,
         reason=fact.reason,
         reference=fact.reference,
-        channel=key[0] if key else getattr(fact, "channel", None),
-        order_id=key[1] if key else getattr(fact, "order", None),
-        line_id=key[2] if key else getattr(fact, "line", None),
+        channel=named[0],
+        order_id=named[1],
+        line_id=named[2],
         reverses=reverses,
         inbox_id=row_id,
         payload=_payload(fact),
@@ -263,6 +267,7 @@ def _payload(fact: AnyFact) -> dict[str, Any]:
             return {"units": fact.units, "revision": fact.as_of.isoformat()}
         case Count() if fact.counted is not None:
             return {"counted": fact.counted}
+        case OrderCancel() | Return():
+            return {"disposition": fact.disposition}
         case _:
-            disposition = getattr(fact, "disposition", None)
-            return {"disposition": disposition} if disposition else {}
+            return {}

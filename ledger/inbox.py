@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from binascii import b2a_base64
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -71,10 +72,9 @@ class Kept:
 
 _KEEP = text("""
     INSERT INTO inbox (source, delivery_id, topic, headers, body, received_at)
-    SELECT source, delivery_id, topic, headers, body, :received_at
-    FROM unnest(CAST(:sources AS text[]), CAST(:delivery_ids AS text[]), CAST(:topics AS text[]),
-                CAST(:headers AS jsonb[]), CAST(:bodies AS bytea[]))
-         WITH ORDINALITY AS given (source, delivery_id, topic, headers, body, position)
+    SELECT source, delivery_id, topic, headers, decode(body, 'base64'), :received_at
+    FROM json_to_recordset(CAST(:rows AS json))
+         AS given (position integer, source text, delivery_id text, topic text, headers jsonb, body text)
     ORDER BY position
     ON CONFLICT (source, delivery_id) DO NOTHING
     RETURNING source, delivery_id
@@ -108,8 +108,7 @@ _SETTLE = text("""
     UPDATE inbox
     SET state = done.state, wait_for = done.wait_for, error = done.error, attempts = attempts + 1,
         settled_at = CASE WHEN done.state = 'waiting' THEN NULL ELSE CAST(:now AS timestamptz) END
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:wait_fors AS text[]),
-                CAST(:errors AS text[])) AS done (id, state, wait_for, error)
+    FROM json_to_recordset(CAST(:rows AS json)) AS done (id bigint, state text, wait_for text, error text)
     WHERE inbox.id = done.id
 """)
 
@@ -117,6 +116,8 @@ _WAKE = text("""
     UPDATE inbox SET state = 'pending', wait_for = NULL
     WHERE state = 'waiting' AND wait_for = ANY(CAST(:arrived AS text[]))
 """)
+
+_AWAITED = text("SELECT DISTINCT wait_for FROM inbox WHERE state = 'waiting'")
 
 _WAKE_MISSED = text("""
     UPDATE inbox SET state = 'pending', wait_for = NULL
@@ -153,19 +154,27 @@ def keep(connection: Connection, deliveries: Sequence[Delivery], *, now: datetim
         (row.source, row.delivery_id)
         for row in connection.execute(
             _KEEP,
-            {
-                "sources": [d.source for d in deliveries],
-                "delivery_ids": [d.delivery_id for d in deliveries],
-                "topics": [d.topic for d in deliveries],
-                "headers": [orjson.dumps(dict(d.headers)).decode() for d in deliveries],
-                "bodies": [d.body for d in deliveries],
-                "received_at": now,
-            },
+            {"rows": _rows(deliveries), "received_at": now},
         )
     }
     if len(inserted) == len(deliveries):
         return Kept(tuple(range(len(deliveries))), (), ())
     return _sort_out(connection, deliveries, keys, inserted)
+
+
+def _rows(deliveries: Sequence[Delivery]) -> str:
+    rows = [
+        {
+            "position": position,
+            "source": d.source,
+            "delivery_id": d.delivery_id,
+            "topic": d.topic,
+            "headers": dict(d.headers),
+            "body": b2a_base64(d.body, newline=False).decode(),
+        }
+        for position, d in enumerate(deliveries)
+    ]
+    return orjson.dumps(rows).decode()
 
 
 def _sort_out(
@@ -209,23 +218,23 @@ def _row(
 
 def settle(connection: Connection, settlements: Sequence[Settlement], *, now: datetime) -> None:
     """Write down what became of claimed deliveries, in the transaction that made it so."""
-    connection.execute(
-        _SETTLE,
-        {
-            "ids": [s.row_id for s in settlements],
-            "states": [s.state for s in settlements],
-            "wait_fors": [s.wait_for for s in settlements],
-            "errors": [s.error for s in settlements],
-            "now": now,
-        },
-    )
+    rows = [
+        {"id": s.row_id, "state": s.state, "wait_for": s.wait_for, "error": s.error}
+        for s in settlements
+    ]
+    connection.execute(_SETTLE, {"rows": orjson.dumps(rows).decode(), "now": now})
 
 
-def wake(connection: Connection, arrived: Sequence[str]) -> int:
-    """Make deliveries pending again whose cause has arrived; returns how many."""
-    if not arrived:
+def wake(connection: Connection, arrived: Callable[[], Set[str]]) -> int:
+    """Make deliveries pending again whose cause is among `arrived`; returns how many.
+
+    arrived    is only asked when anybody waits at all: mostly nobody does
+    """
+    awaited = set(connection.execute(_AWAITED).scalars())
+    if not awaited:
         return 0
-    return connection.execute(_WAKE, {"arrived": list(arrived)}).rowcount
+    come = sorted(awaited & arrived())
+    return connection.execute(_WAKE, {"arrived": come}).rowcount if come else 0
 
 
 def wake_missed(connection: Connection) -> int:

@@ -11,6 +11,7 @@ import csv
 import gzip
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -244,19 +245,25 @@ def _deliver(
     clock: Callable[[], datetime],
     progress: Callable[[int], None],
 ) -> _Delivered:
-    """Keep and drain, a chunk after the other, as a relay and a worker would."""
+    """Keep and drain at the same time, as a relay and a worker do: the next chunk is kept while this one is drained."""
     total = _Delivered()
-    for begin in range(0, len(arrivals), _CHUNK):
-        chunk = arrivals[begin : begin + _CHUNK]
+
+    def keep(begin: int) -> inbox.Kept:
         deliveries = [
             Delivery(source, arrival.delivery_id, FACT_TOPIC, orjson.dumps(arrival.fact))
-            for arrival in chunk
+            for arrival in arrivals[begin : begin + _CHUNK]
         ]
         with transaction(house.engine) as connection:
-            kept = inbox.keep(connection, deliveries, now=clock())
-        total.kept_once += len(kept.repeated) + len(kept.differing)
-        total.drained += drain(house, now=clock())
-        progress(begin + len(chunk))
+            return inbox.keep(connection, deliveries, now=clock())
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="keep") as relay:
+        begins = range(0, len(arrivals), _CHUNK)
+        keeping = [relay.submit(keep, begin) for begin in begins]
+        for begin, kept in zip(begins, keeping, strict=True):
+            known = kept.result()
+            total.kept_once += len(known.repeated) + len(known.differing)
+            total.drained += drain(house, now=clock())
+            progress(min(begin + _CHUNK, len(arrivals)))
     return total
 
 

@@ -89,7 +89,7 @@ CREATE TABLE event (
     order_id     text,
     line_id      text,
     reverses     uuid UNIQUE REFERENCES event (id),
-    inbox_id     bigint REFERENCES inbox (id),
+    inbox_id     bigint,
     payload      jsonb NOT NULL DEFAULT '{}',
     UNIQUE (source, source_id),
     CHECK ((kind = 'reversal') = (reverses IS NOT NULL)),
@@ -98,9 +98,10 @@ CREATE TABLE event (
 COMMENT ON COLUMN event.occurred_at IS 'when it happened in the world';
 COMMENT ON COLUMN event.recorded_at IS 'when it was written in this book';
 COMMENT ON COLUMN event.seq IS 'order of writing; the seals run over it';
+COMMENT ON COLUMN event.inbox_id IS 'the delivery it came in; no foreign key, deliveries are thrown away before events';
 CREATE INDEX event_seq ON event USING brin (seq) WITH (pages_per_range = 16);
 CREATE INDEX event_order ON event (channel, order_id) WHERE order_id IS NOT NULL;
-CREATE INDEX event_inbox ON event (inbox_id) WHERE inbox_id IS NOT NULL;
+CREATE INDEX event_inbox ON event USING brin (inbox_id) WITH (pages_per_range = 16);
 
 CREATE TABLE posting (
     event_id       uuid NOT NULL REFERENCES event (id),
@@ -147,15 +148,16 @@ CREATE TABLE order_line (
     channel          text NOT NULL,
     order_id         text NOT NULL,
     line_id          text NOT NULL,
-    sku              text NOT NULL REFERENCES sku (sku),
-    location         text NOT NULL REFERENCES location (location),
+    sku              text NOT NULL,
+    location         text NOT NULL,
     revision         timestamptz NOT NULL,
     ordered_units    bigint NOT NULL DEFAULT 0 CHECK (ordered_units >= 0),
     cancelled_units  bigint NOT NULL DEFAULT 0,
     shipped_units    bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (channel, order_id, line_id)
 );
-COMMENT ON TABLE order_line IS 'what has been posted for each order line, so that a newer snapshot posts the difference';
+COMMENT ON TABLE order_line IS
+    'what has been posted for each order line, so that a newer snapshot posts the difference (its places: see balance)';
 
 CREATE TABLE count_mark (
     event_id    uuid PRIMARY KEY REFERENCES event (id),
