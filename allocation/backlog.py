@@ -1,0 +1,108 @@
+"""What waits in the push queue, for sweeps and for people: channels with work, parked rows, pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+_DUE_CHANNELS = text("""
+    SELECT c.channel
+    FROM channel c
+    WHERE NOT c.paused AND (c.next_call_at IS NULL OR c.next_call_at <= :now)
+      AND (EXISTS (SELECT FROM push_due d
+                   WHERE d.channel = c.channel AND NOT d.parked AND d.run_at <= :now
+                     AND (d.leased_until IS NULL OR d.leased_until <= :now))
+           OR EXISTS (SELECT FROM shown s WHERE s.channel = c.channel AND s.verify_at <= :now)
+           OR EXISTS (SELECT FROM hidden h
+                      JOIN target t ON t.channel = h.channel AND t.sku = h.sku AND t.units > 0
+                      JOIN shown s ON s.channel = t.channel AND s.sku = t.sku AND s.location = t.location
+                                   AND s.number = t.number
+                      WHERE h.channel = c.channel))
+    ORDER BY c.channel
+""")
+
+_PARKED = text("""
+    SELECT d.channel, d.sku, d.location, t.units, t.number, d.attempts, d.since, d.error
+    FROM push_due d JOIN target t USING (channel, sku, location)
+    WHERE d.parked AND (CAST(:channel AS text) IS NULL OR d.channel = :channel)
+    ORDER BY d.since, d.channel, d.sku, d.location
+    LIMIT :limit
+""")
+
+_UNPARK = text("""
+    UPDATE push_due SET parked = false, error = NULL, attempts = 0, run_at = :now
+    WHERE channel = :channel AND parked
+      AND (CAST(:skus AS text[]) IS NULL OR sku = ANY(CAST(:skus AS text[])))
+""")
+
+_PAUSE = text("""
+    UPDATE channel SET paused = true, paused_by = :by, paused_why = :why WHERE channel = :channel AND NOT paused
+""")
+
+_RESUME = text("""
+    UPDATE channel SET paused = false, paused_by = '', paused_why = '', next_call_at = NULL
+    WHERE channel = :channel AND paused
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A row that waits for a person; `error` says what happened and what to do.
+
+    since    the oldest change that is not shown because of it
+    """
+
+    channel: str
+    sku: str
+    location: str
+    units: int
+    number: int
+    attempts: int
+    since: datetime
+    error: str
+
+
+def due_channels(connection: Connection, now: datetime) -> list[str]:
+    """Channels that have something to push, to read back or to put on sale again now."""
+    return [row.channel for row in connection.execute(_DUE_CHANNELS, {"now": now})]
+
+
+def parked(connection: Connection, channel: str | None = None, limit: int = 100) -> list[Parked]:
+    """Rows that wait for a person, those that wait longest first; None is every channel."""
+    rows = connection.execute(_PARKED, {"channel": channel, "limit": limit})
+    return [
+        Parked(
+            row.channel,
+            row.sku,
+            row.location,
+            row.units,
+            row.number,
+            row.attempts,
+            row.since,
+            row.error,
+        )
+        for row in rows
+    ]
+
+
+def unpark(
+    connection: Connection, channel: str, now: datetime, skus: Collection[str] | None = None
+) -> int:
+    """Let parked rows go out again, with all attempts before them; None is every SKU. Returns how many there were."""
+    wanted = None if skus is None else sorted(skus)
+    found = connection.execute(_UNPARK, {"channel": channel, "now": now, "skus": wanted})
+    return found.rowcount
+
+
+def pause(connection: Connection, channel: str, by: str, why: str) -> bool:
+    """Stop a channel until a person resumes it; False when it was stopped already."""
+    found = connection.execute(_PAUSE, {"channel": channel, "by": by, "why": why})
+    return found.rowcount > 0
+
+
+def resume(connection: Connection, channel: str) -> bool:
+    """Let a stopped channel work again; False when it was not stopped."""
+    return connection.execute(_RESUME, {"channel": channel}).rowcount > 0

@@ -1,0 +1,380 @@
+"""The push queue: what goes out next, and what became of it.
+
+Life of a row. `save_targets` writes it; `claim_pushes` gives it a lease and a key and logs what is sent; an answer ends
+it. A row whose key is set and whose lease is free is *in doubt*: a worker died, the vendor did not answer, or the
+channel did not show what we expected. It is claimed for a read-back, never for sending (`allocation.readings`).
+
+Fences. An answer touches the row only under the key it was sent with, so that one that comes after its lease ran out
+cannot free somebody else's; and what is shown is only written forward (`shown.number`). Rows are locked first, and the
+target is read in a later statement: whoever changes a target does it before touching the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+from sqlalchemy import Connection, text
+
+from allocation.sql import PRIORITY, SEEN
+
+#: A row that failed this often while others of its channel went through is set aside for a person.
+ATTEMPTS = 12
+BACKOFF_BASE_S = 1.0
+BACKOFF_CAP_S = 900.0
+
+#: A number from 0 to 1, equally likely; `random.random` at the doors.
+Chance: TypeAlias = Callable[[], float]
+
+_KEYS = """unnest(CAST(:skus AS text[]), CAST(:locations AS text[]))"""
+
+# Increases wait for every delivery that came in before they may go out, and for a SKU whose target is about to change.
+_CLAIM = text("""
+    WITH waiting AS MATERIALIZED (
+        SELECT min(received_at) AS oldest FROM inbox WHERE state = 'pending'
+    ), picked AS MATERIALIZED (
+        SELECT d.channel, d.sku, d.location, d.push_key IS NOT NULL AS in_doubt
+        FROM push_due d
+        WHERE d.channel = :channel AND NOT d.parked AND d.run_at <= :now
+          AND (d.leased_until IS NULL OR d.leased_until <= :now)
+          AND EXISTS (SELECT FROM channel c WHERE c.channel = :channel AND NOT c.paused
+                      AND (c.next_call_at IS NULL OR c.next_call_at <= :now))
+          AND EXISTS (SELECT FROM binding b
+                      WHERE b.channel = d.channel AND b.sku = d.sku AND b.location = d.location)
+          AND NOT EXISTS (SELECT FROM halt h
+                          WHERE h.channel = d.channel AND h.sku = d.sku AND h.state <> 'lifted')
+          AND (d.priority < 3
+               OR (coalesce((SELECT oldest FROM waiting) > d.run_at, true)
+                   AND NOT EXISTS (SELECT FROM due WHERE due.sku = d.sku)))
+        ORDER BY d.priority, d.run_at
+        LIMIT :limit
+        FOR UPDATE OF d SKIP LOCKED
+    )
+    UPDATE push_due d SET leased_until = :until,
+        push_key = CASE WHEN picked.in_doubt THEN d.push_key ELSE :key END
+    FROM picked
+    WHERE d.channel = picked.channel AND d.sku = picked.sku AND d.location = picked.location
+    RETURNING d.sku, d.location, d.attempts, d.priority, d.push_key, picked.in_doubt
+""")
+
+_FACTS = text(f"""
+    SELECT t.sku, t.location, t.units, t.number, {SEEN} AS expected,
+           b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id
+    FROM {_KEYS} AS claimed (sku, location)
+    JOIN target t ON t.channel = :channel AND t.sku = claimed.sku AND t.location = claimed.location
+    JOIN binding b ON b.channel = t.channel AND b.sku = t.sku AND b.location = t.location
+    LEFT JOIN shown s ON s.channel = t.channel AND s.sku = t.sku AND s.location = t.location
+    ORDER BY t.sku, t.location
+""")  # noqa: S608 -- composed of constants
+
+_SENT = text("""
+    INSERT INTO push (push_key, channel, sku, location, units, number, expected, sent_at)
+    SELECT :key, :channel, sku, location, units, number, expected, :now
+    FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bigint[]),
+                CAST(:numbers AS bigint[]), CAST(:expected AS bigint[]))
+         AS sent (sku, location, units, number, expected)
+    ORDER BY sku, location
+""")
+
+_ANSWERED = text("""
+    UPDATE push SET answered_at = :now, outcome = answer.outcome, detail = answer.detail
+    FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:outcomes AS text[]),
+                CAST(:details AS text[])) AS answer (push_key, sku, location, outcome, detail)
+    WHERE push.push_key = answer.push_key AND push.channel = :channel AND push.sku = answer.sku
+      AND push.location = answer.location AND push.outcome = 'sent'
+""")
+
+LOCK = text(f"""
+    SELECT d.sku FROM push_due d JOIN {_KEYS} AS given (sku, location) USING (sku, location)
+    WHERE d.channel = :channel ORDER BY d.channel, d.sku, d.location FOR UPDATE OF d
+""")  # noqa: S608 -- composed of constants
+
+_SHOWN = text("""
+    INSERT INTO shown AS s (channel, sku, location, units, number, confirmed_at, verify_at)
+    SELECT :channel, sku, location, units, number, :now, :verify_at
+    FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bigint[]), CAST(:numbers AS bigint[]))
+         AS confirmed (sku, location, units, number)
+    ORDER BY sku, location
+    ON CONFLICT (channel, sku, location) DO UPDATE SET
+        units = excluded.units, number = excluded.number, confirmed_at = excluded.confirmed_at,
+        verify_at = excluded.verify_at, read_units = NULL, read_at = NULL
+        WHERE s.number <= excluded.number
+""")
+
+_DONE = text("""
+    DELETE FROM push_due d
+    USING unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:numbers AS bigint[]))
+          AS answered (push_key, sku, location, number), target t
+    WHERE d.channel = :channel AND d.sku = answered.sku AND d.location = answered.location
+      AND d.push_key = answered.push_key
+      AND t.channel = d.channel AND t.sku = d.sku AND t.location = d.location AND t.number = answered.number
+""")
+
+# Answered, but there is a newer number by now: it goes out as what it is against what the channel has just taken.
+_FREE = text(f"""
+    UPDATE push_due d SET leased_until = NULL, push_key = NULL, priority = {PRIORITY}
+    FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
+         AS answered (push_key, sku, location),
+         target t LEFT JOIN shown s ON s.channel = t.channel AND s.sku = t.sku AND s.location = t.location
+    WHERE d.channel = :channel AND d.sku = answered.sku AND d.location = answered.location
+      AND d.push_key = answered.push_key
+      AND t.channel = d.channel AND t.sku = d.sku AND t.location = d.location
+""")  # noqa: S608 -- composed of constants
+
+_DOUBT = text("""
+    UPDATE push_due d SET leased_until = NULL, attempts = d.attempts + 1, run_at = :now
+    FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
+         AS answered (push_key, sku, location)
+    WHERE d.channel = :channel AND d.sku = answered.sku AND d.location = answered.location
+      AND d.push_key = answered.push_key
+""")
+
+# Only the number that was refused is set aside; a newer one is worth a try (`_FREE` follows).
+_PARK = text("""
+    UPDATE push_due d SET leased_until = NULL, push_key = NULL, parked = true, error = answered.error
+    FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:numbers AS bigint[]),
+                CAST(:errors AS text[])) AS answered (push_key, sku, location, number, error), target t
+    WHERE d.channel = :channel AND d.sku = answered.sku AND d.location = answered.location
+      AND d.push_key = answered.push_key
+      AND t.channel = d.channel AND t.sku = d.sku AND t.location = d.location AND t.number = answered.number
+""")
+
+# While the channel as a whole is away nothing is set aside: the row is not what is wrong.
+_LATER = text("""
+    UPDATE push_due d SET leased_until = NULL, attempts = d.attempts + 1,
+        run_at = CAST(:now AS timestamptz) + make_interval(secs => failed.delay_s), error = failed.error,
+        parked = d.attempts + 1 >= :attempts
+                 AND EXISTS (SELECT FROM shown s WHERE s.channel = d.channel AND s.confirmed_at > d.since)
+    FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]),
+                CAST(:delays AS double precision[]), CAST(:errors AS text[]))
+         AS failed (push_key, sku, location, delay_s, error)
+    WHERE d.channel = :channel AND d.sku = failed.sku AND d.location = failed.location
+      AND d.push_key = failed.push_key
+""")
+
+_NOT_BEFORE = text("""
+    UPDATE channel SET next_call_at = greatest(next_call_at, CAST(:at AS timestamptz)) WHERE channel = :channel
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class DuePush:
+    """One row of the queue, claimed: what to show where, and the vendor's names for it.
+
+    units, number    of the target as it is now
+    expected         what the channel shows as far as we know; None is unknown
+    push_key         the key it is answered under: of this claim, or (in doubt) of the push whose outcome is unknown
+    in_doubt         to be read back, not to be sent
+    """
+
+    channel: str
+    sku: str
+    location: str
+    units: int
+    number: int
+    expected: int | None
+    attempts: int
+    priority: int
+    push_key: str
+    in_doubt: bool
+    item_id: str
+    vendor_location_id: str
+    variant_id: str
+    product_id: str
+    level_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one push.
+
+    outcome    confirmed: taken; stale: the channel shows something else than expected; rejected: this row is refused
+    detail     for rejected: the vendor's code and words, and what to do
+    """
+
+    push: DuePush
+    outcome: Literal["confirmed", "stale", "rejected"]
+    detail: str = ""
+
+
+def claim_pushes(
+    connection: Connection, channel: str, limit: int, now: datetime, lease_s: float, key: str
+) -> list[DuePush]:
+    """Take up to `limit` rows of a channel that may go out now: stock-outs, decreases, first numbers, increases.
+
+    lease_s    seconds until a row whose answer never came is looked at again; more than the longest call takes
+    key        names this claim; rows in doubt keep the key they have
+    """
+    claimed = connection.execute(
+        _CLAIM,
+        {
+            "channel": channel,
+            "limit": limit,
+            "now": now,
+            "until": now + timedelta(seconds=lease_s),
+            "key": key,
+        },
+    ).all()
+    if not claimed:
+        return []
+    rows = {(row.sku, row.location): row for row in claimed}
+    facts = connection.execute(
+        _FACTS,
+        {
+            "channel": channel,
+            "skus": [sku for sku, _ in rows],
+            "locations": [location for _, location in rows],
+        },
+    )
+    pushes = [
+        DuePush(
+            channel=channel,
+            sku=fact.sku,
+            location=fact.location,
+            units=fact.units,
+            number=fact.number,
+            expected=fact.expected,
+            attempts=rows[fact.sku, fact.location].attempts,
+            priority=rows[fact.sku, fact.location].priority,
+            push_key=rows[fact.sku, fact.location].push_key,
+            in_doubt=rows[fact.sku, fact.location].in_doubt,
+            item_id=fact.item_id,
+            vendor_location_id=fact.vendor_location_id,
+            variant_id=fact.variant_id,
+            product_id=fact.product_id,
+            level_id=fact.level_id,
+        )
+        for fact in facts
+    ]
+    pushes.sort(key=lambda push: (push.priority, push.sku, push.location))
+    _log(connection, channel, [push for push in pushes if not push.in_doubt], now, key)
+    return pushes
+
+
+def _log(
+    connection: Connection, channel: str, pushes: Sequence[DuePush], now: datetime, key: str
+) -> None:
+    if pushes:
+        connection.execute(
+            _SENT,
+            columns(pushes)
+            | {
+                "key": key,
+                "now": now,
+                "units": [push.units for push in pushes],
+                "expected": [push.expected for push in pushes],
+            },
+        )
+
+
+def columns(pushes: Sequence[DuePush]) -> dict[str, object]:
+    """The parameters most statements take: channel, keys, skus, locations, numbers."""
+    return {
+        "channel": pushes[0].channel,
+        "keys": [push.push_key for push in pushes],
+        "skus": [push.sku for push in pushes],
+        "locations": [push.location for push in pushes],
+        "numbers": [push.number for push in pushes],
+    }
+
+
+def answered(
+    connection: Connection,
+    pushes: Sequence[DuePush],
+    now: datetime,
+    outcome: str,
+    details: Iterable[str],
+) -> None:
+    """Write the answer into the log of pushes; an answer that is there already stays."""
+    connection.execute(
+        _ANSWERED,
+        columns(pushes)
+        | {"now": now, "outcomes": [outcome] * len(pushes), "details": list(details)},
+    )
+
+
+def settle_pushes(
+    connection: Connection, answers: Sequence[Answer], now: datetime, verify_at: datetime
+) -> None:
+    """Book the answers to pushes of one channel.
+
+    Confirmed: it is shown, and the row ends unless its target has moved on. Stale: the row is in doubt until it is read
+    back. Rejected: the row is parked with the reason unless its target has moved on.
+
+    verify_at    when a confirmed number is read back
+    """
+    if not answers:
+        return
+    connection.execute(LOCK, columns([answer.push for answer in answers]))
+    by_outcome: dict[str, list[Answer]] = {}
+    for answer in sorted(answers, key=lambda a: (a.push.sku, a.push.location)):
+        by_outcome.setdefault(answer.outcome, []).append(answer)
+    for outcome, group in by_outcome.items():
+        pushes = [answer.push for answer in group]
+        answered(connection, pushes, now, outcome, [answer.detail for answer in group])
+        given = columns(pushes)
+        if outcome == "stale":
+            connection.execute(_DOUBT, given | {"now": now})
+            continue
+        if outcome == "confirmed":
+            units = [push.units for push in pushes]
+            connection.execute(_SHOWN, given | {"units": units, "now": now, "verify_at": verify_at})
+            connection.execute(_DONE, given)
+        else:
+            connection.execute(_PARK, given | {"errors": [answer.detail for answer in group]})
+        connection.execute(_FREE, given)
+
+
+def give_back(
+    connection: Connection, pushes: Sequence[DuePush], now: datetime, detail: str
+) -> None:
+    """Free rows whose call was not carried out (throttled, not accepted, not sent); no attempt is counted."""
+    connection.execute(LOCK, columns(pushes))
+    answered(connection, pushes, now, "throttled", [detail] * len(pushes))
+    connection.execute(_FREE, columns(pushes))
+
+
+def unavailable(
+    connection: Connection, pushes: Sequence[DuePush], reason: str, now: datetime, chance: Chance
+) -> None:
+    """Whether the call took effect is unknown: the rows stay in doubt and come back later.
+
+    After `ATTEMPTS` a row is parked with the reason, if others of its channel went through meanwhile.
+    """
+    connection.execute(LOCK, columns(pushes))
+    answered(connection, pushes, now, "unknown", [reason] * len(pushes))
+    connection.execute(
+        _LATER,
+        columns(pushes)
+        | {
+            "now": now,
+            "attempts": ATTEMPTS,
+            "delays": [backoff_s(push.attempts + 1, chance) for push in pushes],
+            "errors": [reason] * len(pushes),
+        },
+    )
+
+
+def refused(
+    connection: Connection, pushes: Sequence[DuePush], reason: str, now: datetime, chance: Chance
+) -> None:
+    """The whole call was refused, by which row is not known: free, counted as an attempt, later."""
+    connection.execute(LOCK, columns(pushes))
+    answered(connection, pushes, now, "refused", [reason] * len(pushes))
+    unavailable(connection, pushes, reason, now, chance)
+    connection.execute(_FREE, columns(pushes))
+
+
+def backoff_s(attempts: int, chance: Chance) -> float:
+    """Seconds to wait after so many attempts: full jitter, doubling from 1 s to at most 15 min.
+
+    source    AWS Architecture Blog, "Exponential Backoff And Jitter" (2015)
+    """
+    return chance() * min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** min(attempts - 1, 30))
+
+
+def not_before(connection: Connection, channel: str, at: datetime) -> None:
+    """Send nothing to a channel before `at`; a later moment that was set before stays."""
+    connection.execute(_NOT_BEFORE, {"channel": channel, "at": at})

@@ -1,0 +1,327 @@
+"""Reading back: what becomes of a row in doubt once it is known what the channel shows, and whether a confirmed number
+is really there. An HTTP 200 is not proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from allocation.pushes import (
+    ATTEMPTS,
+    BACKOFF_CAP_S,
+    LOCK,
+    Chance,
+    DuePush,
+    answered,
+    columns,
+    unavailable,
+)
+from allocation.sql import PRIORITY
+
+_READ = text("""
+    INSERT INTO shown AS s (channel, sku, location, read_units, read_at)
+    SELECT :channel, sku, location, units, read_at
+    FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bigint[]),
+                CAST(:read_at AS timestamptz[])) AS given (sku, location, units, read_at)
+    ORDER BY sku, location
+    ON CONFLICT (channel, sku, location) DO UPDATE SET read_units = excluded.read_units, read_at = excluded.read_at
+        WHERE s.read_at IS NULL OR s.read_at < excluded.read_at
+""")
+
+_ARRIVED = text("""
+    WITH gone AS (
+        DELETE FROM push_due d
+        USING unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]),
+                     CAST(:units AS bigint[])) AS given (push_key, sku, location, units), target t
+        WHERE d.channel = :channel AND d.sku = given.sku AND d.location = given.location
+          AND d.push_key = given.push_key
+          AND t.channel = d.channel AND t.sku = d.sku AND t.location = d.location AND t.units = given.units
+        RETURNING d.sku, d.location, t.units, t.number
+    )
+    UPDATE shown s SET units = gone.units, number = gone.number,
+        verify_at = CASE WHEN gone.units = 0 THEN CAST(:now AS timestamptz) END
+    FROM gone
+    WHERE s.channel = :channel AND s.sku = gone.sku AND s.location = gone.location AND s.number <= gone.number
+    RETURNING s.sku, s.location
+""")
+
+# A channel that never shows what it is expected to is asked ever more slowly.
+# Less shown than there should be may be a sale we have not heard of yet: as an increase it waits for the inbox.
+_KNOWN = text(f"""
+    UPDATE push_due d SET leased_until = NULL, push_key = NULL, error = NULL, parked = false, priority = {PRIORITY},
+        run_at = CASE WHEN {PRIORITY} = 3 THEN CAST(:rise_run_at AS timestamptz) ELSE :now END
+                 + make_interval(secs => CASE WHEN d.attempts > 2 THEN least(:cap_s, 2.0 ^ least(d.attempts - 3, 30))
+                                              ELSE 0 END)
+    FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
+         AS given (push_key, sku, location),
+         target t LEFT JOIN shown s ON s.channel = t.channel AND s.sku = t.sku AND s.location = t.location
+    WHERE d.channel = :channel AND d.sku = given.sku AND d.location = given.location AND d.push_key = given.push_key
+      AND t.channel = d.channel AND t.sku = d.sku AND t.location = d.location
+""")  # noqa: S608 -- composed of constants
+
+# The lease is the new verify_at: a reader that dies is followed by another.
+_CLAIM = text("""
+    WITH picked AS MATERIALIZED (
+        SELECT s.channel, s.sku, s.location
+        FROM shown s
+        WHERE s.channel = :channel AND s.verify_at <= :now
+          AND EXISTS (SELECT FROM channel c WHERE c.channel = :channel AND NOT c.paused
+                      AND (c.next_call_at IS NULL OR c.next_call_at <= :now))
+          AND NOT EXISTS (SELECT FROM push_due d WHERE d.channel = s.channel AND d.sku = s.sku
+                          AND d.location = s.location AND d.push_key IS NOT NULL)
+        ORDER BY s.verify_at
+        LIMIT :limit
+        FOR UPDATE OF s SKIP LOCKED
+    )
+    UPDATE shown s SET verify_at = :until
+    FROM picked JOIN binding b USING (channel, sku, location)
+    WHERE s.channel = picked.channel AND s.sku = picked.sku AND s.location = picked.location
+    RETURNING s.sku, s.location, s.units, s.number,
+              b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id
+""")
+
+# Taken first: who changes a target locks it first too, so nobody else adds to the queue meanwhile.
+_LOCK_TARGETS = text("""
+    SELECT t.sku FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[])) AS given (sku, location)
+    JOIN target t ON t.channel = :channel AND t.sku = given.sku AND t.location = given.location
+    ORDER BY t.channel, t.sku, t.location FOR NO KEY UPDATE OF t
+""")
+
+# A reading counts only if nothing was sent since it was asked for.
+_VERIFIED = text("""
+    UPDATE shown s SET read_units = coalesce(given.units, s.read_units),
+        read_at = CASE WHEN given.units IS NULL THEN s.read_at ELSE given.read_at END, verify_at = NULL
+    FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:numbers AS bigint[]), CAST(:units AS bigint[]),
+                CAST(:read_at AS timestamptz[])) AS given (sku, location, number, units, read_at)
+    JOIN target t ON t.channel = :channel AND t.sku = given.sku AND t.location = given.location
+    LEFT JOIN LATERAL (
+        SELECT p.id, p.expected FROM push p
+        WHERE p.channel = t.channel AND p.sku = t.sku AND p.location = t.location
+          AND p.number = given.number AND p.outcome = 'confirmed'
+        ORDER BY p.id DESC LIMIT 1
+    ) AS last ON true
+    WHERE s.channel = :channel AND s.sku = given.sku AND s.location = given.location AND s.number = given.number
+      AND NOT EXISTS (SELECT FROM push_due d WHERE d.channel = s.channel AND d.sku = s.sku
+                      AND d.location = s.location AND d.push_key IS NOT NULL)
+    RETURNING s.sku, s.location, s.units, given.units AS read_units, t.units AS target, last.id AS push_id,
+              last.expected AS before
+""")
+
+# Each repair of the same number counts; one that is confirmed again and again and never shown goes to a person.
+_REPAIR = text("""
+    INSERT INTO push_due AS d (channel, sku, location, priority, since, run_at, attempts, parked, error)
+    SELECT t.channel, t.sku, t.location, CASE WHEN given.units > t.units THEN 2 ELSE 3 END, :now,
+           CASE WHEN given.units < t.units THEN CAST(:rise_run_at AS timestamptz)
+                WHEN times.repairs = 1 THEN CAST(:now AS timestamptz)
+                ELSE CAST(:now AS timestamptz)
+                     + make_interval(secs => :chance * least(:cap_s, 2.0 ^ least(times.repairs, 30))) END,
+           times.repairs, times.repairs >= :attempts,
+           CASE WHEN times.repairs >= :attempts
+                THEN 'confirmed ' || times.repairs || ' times, and still ' || given.units || ' is shown instead of '
+                     || t.units || ': look at this item at the vendor, then unpark it' END
+    FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bigint[]))
+         AS given (sku, location, units)
+    JOIN target t ON t.channel = :channel AND t.sku = given.sku AND t.location = given.location
+    CROSS JOIN LATERAL (
+        SELECT count(*)::integer AS repairs FROM push p
+        WHERE p.channel = t.channel AND p.sku = t.sku AND p.location = t.location
+          AND p.number = t.number AND p.outcome = 'confirmed'
+    ) AS times
+    WHERE given.units <> t.units
+    ORDER BY t.sku, t.location
+    ON CONFLICT (channel, sku, location) DO UPDATE SET
+        priority = excluded.priority, run_at = least(d.run_at, excluded.run_at) WHERE NOT d.parked
+""")
+
+
+_STILL_IN_DOUBT = text("""
+    UPDATE push_due d SET leased_until = NULL
+    FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
+         AS given (push_key, sku, location)
+    WHERE d.channel = :channel AND d.sku = given.sku AND d.location = given.location AND d.push_key = given.push_key
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a channel shows at a place of ours; None is unknown, never zero."""
+
+    sku: str
+    location: str
+    units: int | None
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """A confirmed number that is to be read back, and the vendor's names for it."""
+
+    channel: str
+    sku: str
+    location: str
+    units: int | None
+    number: int
+    item_id: str
+    vendor_location_id: str
+    variant_id: str
+    product_id: str
+    level_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A read-back that counts.
+
+    confirmed    what the channel said it took
+    read         what it shows; None is unknown
+    target       what it should show now
+    push_id      the push it confirmed last, and `before`, what it was expected to show until then
+    """
+
+    sku: str
+    location: str
+    confirmed: int | None
+    read: int | None
+    target: int
+    push_id: int | None
+    before: int | None
+
+
+def settle_doubt(
+    connection: Connection,
+    pushes: Sequence[DuePush],
+    readings: Sequence[Read],
+    now: datetime,
+    rise_run_at: datetime,
+    chance: Chance,
+) -> int:
+    """End the doubt about pushes of one channel by what was read back.
+
+    Shown as it should be: the row ends. Otherwise it may go out, expecting what was read. Unknown: later again.
+
+    returns    how many are shown as they should be
+    """
+    read = {(r.sku, r.location): r for r in readings if r.units is not None}
+    known = [push for push in pushes if (push.sku, push.location) in read]
+    unknown = [push for push in pushes if (push.sku, push.location) not in read]
+    arrived = 0
+    if known:
+        given = columns(known)
+        found = [read[push.sku, push.location] for push in known]
+        values = {"units": [r.units for r in found], "read_at": [r.read_at for r in found]}
+        connection.execute(LOCK, given)
+        connection.execute(_READ, given | values)
+        answered(connection, known, now, "unknown", [f"read back as {r.units}" for r in found])
+        arrived = len(connection.execute(_ARRIVED, given | values | {"now": now}).all())
+        connection.execute(
+            _KNOWN, given | {"now": now, "rise_run_at": rise_run_at, "cap_s": BACKOFF_CAP_S}
+        )
+    if unknown:
+        reason = (
+            "the channel shows no number for this item at this location (not tracked, or not stocked there):"
+            " put it right at the vendor, then unpark it"
+        )
+        unavailable(connection, unknown, reason, now, chance)
+    return arrived
+
+
+def still_in_doubt(connection: Connection, pushes: Sequence[DuePush]) -> None:
+    """The read-back was not carried out: whoever comes next asks again; no attempt is counted."""
+    connection.execute(LOCK, columns(pushes))
+    connection.execute(_STILL_IN_DOUBT, columns(pushes))
+
+
+def claim_verify(
+    connection: Connection, channel: str, limit: int, now: datetime, lease_s: float
+) -> list[Verify]:
+    """Take up to `limit` confirmed numbers whose time to be read back has come and that no newer push follows."""
+    until = now + timedelta(seconds=lease_s)
+    rows = connection.execute(
+        _CLAIM, {"channel": channel, "limit": limit, "now": now, "until": until}
+    )
+    return [
+        Verify(
+            channel,
+            row.sku,
+            row.location,
+            row.units,
+            row.number,
+            row.item_id,
+            row.vendor_location_id,
+            row.variant_id,
+            row.product_id,
+            row.level_id,
+        )
+        for row in rows
+    ]
+
+
+def settle_verify(
+    connection: Connection,
+    channel: str,
+    asked: Sequence[Verify],
+    readings: Sequence[Read],
+    now: datetime,
+    rise_run_at: datetime,
+    chance: Chance,
+) -> list[Verified]:
+    """Keep what was read back, and queue a repair where it is not what was confirmed.
+
+    returns    the readings that count, sorted; those that a newer push overtook are left out
+    """
+    numbers = {(verify.sku, verify.location): verify.number for verify in asked}
+    useful = sorted(
+        (r for r in readings if (r.sku, r.location) in numbers), key=lambda r: (r.sku, r.location)
+    )
+    keys = {
+        "channel": channel,
+        "skus": [r.sku for r in useful],
+        "locations": [r.location for r in useful],
+    }
+    connection.execute(_LOCK_TARGETS, keys)
+    connection.execute(LOCK, keys)
+    rows = connection.execute(
+        _VERIFIED,
+        keys
+        | {
+            "numbers": [numbers[r.sku, r.location] for r in useful],
+            "units": [r.units for r in useful],
+            "read_at": [r.read_at for r in useful],
+        },
+    ).all()
+    verified = sorted(
+        (
+            Verified(
+                row.sku,
+                row.location,
+                row.units,
+                row.read_units,
+                row.target,
+                row.push_id,
+                row.before,
+            )
+            for row in rows
+        ),
+        key=lambda v: (v.sku, v.location),
+    )
+    wrong = [v for v in verified if v.read is not None and v.read != v.confirmed]
+    if wrong:
+        connection.execute(
+            _REPAIR,
+            {
+                "channel": channel,
+                "skus": [v.sku for v in wrong],
+                "locations": [v.location for v in wrong],
+                "units": [v.read for v in wrong],
+                "now": now,
+                "rise_run_at": rise_run_at,
+                "chance": chance(),
+                "cap_s": BACKOFF_CAP_S,
+                "attempts": ATTEMPTS,
+            },
+        )
+    return verified

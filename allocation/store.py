@@ -1,0 +1,341 @@
+"""Rules and targets in PostgreSQL: which version is in force, which SKUs are due, what each channel should show.
+
+Locks are taken in one order everywhere: due SKUs (skipping locked ones), targets, rows of the push queue; each sorted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import Connection, text
+
+from allocation.document import Document, read
+from allocation.sql import PRIORITY, READ_SINCE
+from allocation.types import Rules, Target
+
+_RULE_SET = text("""
+    INSERT INTO rule_set (source, document, author, reason, applied_at)
+    VALUES (:source, CAST(:document AS jsonb), :author, :reason, :now)
+    RETURNING version
+""")
+
+_LOCATIONS = text("""
+    INSERT INTO location (location, title, kind)
+    SELECT location, title, kind
+    FROM unnest(CAST(:locations AS text[]), CAST(:titles AS text[]), CAST(:kinds AS text[]))
+         AS given (location, title, kind)
+    ORDER BY location
+    ON CONFLICT (location) DO UPDATE SET title = excluded.title, kind = excluded.kind
+""")
+
+_CHANNELS = text("""
+    INSERT INTO channel (channel, kind, base_url, account, options)
+    SELECT channel, kind, base_url, account, options
+    FROM unnest(CAST(:channels AS text[]), CAST(:kinds AS text[]), CAST(:urls AS text[]), CAST(:accounts AS text[]),
+                CAST(:options AS jsonb[])) AS given (channel, kind, base_url, account, options)
+    ORDER BY channel
+    ON CONFLICT (channel) DO UPDATE SET
+        kind = excluded.kind, base_url = excluded.base_url, account = excluded.account, options = excluded.options
+""")
+
+_FORGET_LOCATIONS = text(
+    "DELETE FROM channel_location WHERE channel = ANY(CAST(:channels AS text[]))"
+)
+
+_CHANNEL_LOCATIONS = text("""
+    INSERT INTO channel_location (channel, vendor_location_id, location)
+    SELECT channel, vendor_location_id, location
+    FROM unnest(CAST(:channels AS text[]), CAST(:vendor_ids AS text[]), CAST(:locations AS text[]))
+         AS given (channel, vendor_location_id, location)
+    ORDER BY channel, vendor_location_id
+""")
+
+# A SKU being claimed by an allocator that still computes with the older rules is waited for, then marked again.
+_ALL_DUE = text("""
+    INSERT INTO due (sku, since)
+    SELECT sku, :now FROM sku ORDER BY sku
+    ON CONFLICT (sku) DO UPDATE SET since = least(due.since, excluded.since)
+""")
+
+_CURRENT = text("SELECT version, source FROM rule_set ORDER BY version DESC LIMIT 1")
+
+_HISTORY = text("""
+    SELECT version, author, reason, applied_at FROM rule_set ORDER BY version DESC LIMIT :limit
+""")
+
+_SOURCE = text("SELECT source FROM rule_set WHERE version = :version")
+
+# Who writes the ledger upserts `due` with DO UPDATE in its own transaction, so that the row is locked until the new
+# balances can be seen. Skipping locked rows therefore never takes a SKU whose change is not visible yet, and what is
+# read in a later statement of this transaction includes the change that made the SKU due.
+_CLAIM_DUE = text("""
+    WITH picked AS MATERIALIZED (
+        SELECT sku FROM due ORDER BY since FOR UPDATE SKIP LOCKED LIMIT :limit
+    )
+    DELETE FROM due USING picked WHERE due.sku = picked.sku
+    RETURNING due.sku
+""")
+
+_STOCK = text("""
+    SELECT sku, location, units
+    FROM balance
+    WHERE sku = ANY(CAST(:skus AS text[])) AND state = 'available'
+    ORDER BY sku, location
+""")
+
+# By channel, so that the keys (channel, sku, location) serve both halves.
+_PLACES = text("""
+    SELECT b.sku, b.channel, b.location, true AS listed
+    FROM channel c JOIN binding b ON b.channel = c.channel AND b.sku = ANY(CAST(:skus AS text[]))
+    UNION ALL
+    SELECT t.sku, t.channel, t.location, false
+    FROM target t
+    WHERE t.sku = ANY(CAST(:skus AS text[]))
+      AND NOT EXISTS (SELECT FROM binding b
+                      WHERE b.channel = t.channel AND b.sku = t.sku AND b.location = t.location)
+    ORDER BY 1, 2, 3
+""")
+
+_TARGETS = text("""
+    INSERT INTO target AS t (channel, sku, location, units, number, rule_version, set_at)
+    SELECT channel, sku, location, given.units, 1, :rule_version, :now
+    FROM unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]),
+                CAST(:units AS bigint[])) AS given (channel, sku, location, units)
+    LEFT JOIN target old USING (channel, sku, location)
+    WHERE old.units IS DISTINCT FROM given.units
+    ORDER BY channel, sku, location
+    ON CONFLICT (channel, sku, location) DO UPDATE SET
+        units = excluded.units, number = t.number + 1, rule_version = excluded.rule_version, set_at = excluded.set_at
+        WHERE t.units <> excluded.units
+    RETURNING t.channel, t.sku, t.location
+""")
+
+# A lease and its key stay: that push is on its way, and the row goes out again once it is answered.
+_PUSH_DUE = text(f"""
+    INSERT INTO push_due AS d (channel, sku, location, priority, since, run_at)
+    SELECT t.channel, t.sku, t.location, {PRIORITY}, :now,
+           CASE WHEN {PRIORITY} = 3 THEN CAST(:rise_run_at AS timestamptz) ELSE :now END
+    FROM unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
+         AS changed (channel, sku, location)
+    JOIN target t USING (channel, sku, location)
+    JOIN binding b USING (channel, sku, location)
+    LEFT JOIN shown s USING (channel, sku, location)
+    ORDER BY 1, 2, 3
+    ON CONFLICT (channel, sku, location) DO UPDATE SET
+        priority = excluded.priority, run_at = excluded.run_at, since = least(d.since, excluded.since),
+        attempts = 0, parked = false, error = NULL
+""")  # noqa: S608 -- composed of constants
+
+# Back to what the channel was seen to show before anything was sent: nothing to push. A row that has been sent keeps
+# its key until the answer is known, and is not taken away.
+_AS_SHOWN = text(f"""
+    WITH gone AS (
+        DELETE FROM push_due d
+        USING unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
+              AS changed (channel, sku, location), target t, shown s
+        WHERE d.channel = changed.channel AND d.sku = changed.sku AND d.location = changed.location
+          AND t.channel = d.channel AND t.sku = d.sku AND t.location = d.location
+          AND s.channel = d.channel AND s.sku = d.sku AND s.location = d.location
+          AND d.push_key IS NULL AND {READ_SINCE} AND s.read_units = t.units
+        RETURNING d.channel, d.sku, d.location, t.units, t.number
+    )
+    UPDATE shown SET units = gone.units, number = gone.number
+    FROM gone
+    WHERE shown.channel = gone.channel AND shown.sku = gone.sku AND shown.location = gone.location
+""")  # noqa: S608 -- composed of constants
+
+_UNREACHABLE = text("""
+    DELETE FROM push_due d
+    USING unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
+          AS lost (channel, sku, location)
+    WHERE d.channel = lost.channel AND d.sku = lost.sku AND d.location = lost.location
+      AND NOT EXISTS (SELECT FROM binding b
+                      WHERE b.channel = d.channel AND b.sku = d.sku AND b.location = d.location)
+""")
+
+
+@dataclass(slots=True)
+class Position:
+    """What allocation needs to know of one SKU.
+
+    stock     units available by location
+    listed    (channel, location) where the SKU can be pushed
+    lost      (channel, location) with a target from before, where it is not listed any more
+    """
+
+    stock: dict[str, int] = field(default_factory=dict)
+    listed: set[tuple[str, str]] = field(default_factory=set)
+    lost: set[tuple[str, str]] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of the rules; the newest is in force."""
+
+    version: int
+    author: str
+    reason: str
+    applied_at: datetime
+
+
+class NoSuchVersion(LookupError):
+    """A version of the rules that was never applied; `history` lists those that were."""
+
+
+def apply_rules(
+    connection: Connection,
+    source: str,
+    document: Document,
+    author: str,
+    reason: str,
+    now: datetime,
+) -> int:
+    """Put a rule file in force: its locations and channels are written, and every SKU becomes due.
+
+    source      the text of the file, kept as it is; `document` is what `allocation.document.read` made of it
+    returns     the version's number
+    """
+    version: int = connection.execute(
+        _RULE_SET,
+        {
+            "source": source,
+            "document": document.model_dump_json(exclude_defaults=True),
+            "author": author,
+            "reason": reason,
+            "now": now,
+        },
+    ).scalar_one()
+    _write_channels(connection, document.rules())
+    connection.execute(_ALL_DUE, {"now": now})
+    return version
+
+
+def _write_channels(connection: Connection, rules: Rules) -> None:
+    locations, channels = list(rules.locations.values()), rules.channels
+    names = [channel.name for channel in channels]
+    connection.execute(
+        _LOCATIONS,
+        {
+            "locations": [location.name for location in locations],
+            "titles": [location.title for location in locations],
+            "kinds": [location.kind for location in locations],
+        },
+    )
+    connection.execute(
+        _CHANNELS,
+        {
+            "channels": names,
+            "kinds": [channel.kind for channel in channels],
+            "urls": [channel.base_url for channel in channels],
+            "accounts": [channel.account for channel in channels],
+            "options": [
+                json.dumps({"show": channel.show.value, "hide_at_zero": channel.hide_at_zero})
+                for channel in channels
+            ],
+        },
+    )
+    pairs = [
+        (channel.name, vendor_id, location)
+        for channel in channels
+        for vendor_id, location in channel.vendor_locations.items()
+    ]
+    connection.execute(_FORGET_LOCATIONS, {"channels": names})
+    connection.execute(
+        _CHANNEL_LOCATIONS,
+        {
+            "channels": [channel for channel, _, _ in pairs],
+            "vendor_ids": [vendor_id for _, vendor_id, _ in pairs],
+            "locations": [location for _, _, location in pairs],
+        },
+    )
+
+
+def current_rules(connection: Connection) -> tuple[int, Rules]:
+    """The version in force and its rules; (0, no rules) before any was applied."""
+    row = connection.execute(_CURRENT).one_or_none()
+    return (row.version, _rules(row.source)) if row is not None else (0, Rules())
+
+
+@lru_cache(maxsize=8)
+def _rules(source: str) -> Rules:
+    return read(source, "the rules in force").rules()
+
+
+def history(connection: Connection, limit: int = 50) -> list[Version]:
+    """The versions applied, newest first."""
+    rows = connection.execute(_HISTORY, {"limit": limit})
+    return [Version(row.version, row.author, row.reason, row.applied_at) for row in rows]
+
+
+def source_of(connection: Connection, version: int) -> str:
+    """The text of one version, to apply it again.
+
+    raises    NoSuchVersion
+    """
+    row = connection.execute(_SOURCE, {"version": version}).one_or_none()
+    if row is None:
+        raise NoSuchVersion(f"version {version} of the rules was never applied; see the history")
+    return str(row.source)
+
+
+def claim_due(connection: Connection, limit: int) -> list[str]:
+    """Take up to `limit` SKUs that are due, those that wait longest first; returned sorted.
+
+    Read rules, stock and listings after this, in the same transaction: what is read before may be of yesterday.
+    """
+    return sorted(row.sku for row in connection.execute(_CLAIM_DUE, {"limit": limit}))
+
+
+def positions(connection: Connection, skus: Sequence[str]) -> dict[str, Position]:
+    """What allocation needs to know of these SKUs."""
+    found = {sku: Position() for sku in skus}
+    for row in connection.execute(_STOCK, {"skus": list(skus)}):
+        found[row.sku].stock[row.location] = row.units
+    for row in connection.execute(_PLACES, {"skus": list(skus)}):
+        position = found[row.sku]
+        (position.listed if row.listed else position.lost).add((row.channel, row.location))
+    return found
+
+
+def save_targets(
+    connection: Connection,
+    targets: Collection[Target],
+    rule_version: int,
+    now: datetime,
+    rise_run_at: datetime,
+) -> dict[str, int]:
+    """Keep the targets that changed, each with a new number, and put them into the push queue.
+
+    rise_run_at    when an increase may go out; all else may at once
+    returns        how many targets changed, by channel
+    """
+    ordered = sorted(targets, key=lambda target: (target.channel, target.sku, target.location))
+    changed = connection.execute(
+        _TARGETS,
+        {
+            "channels": [target.channel for target in ordered],
+            "skus": [target.sku for target in ordered],
+            "locations": [target.location for target in ordered],
+            "units": [target.units for target in ordered],
+            "rule_version": rule_version,
+            "now": now,
+        },
+    ).all()
+    if not changed:
+        return {}
+    keys = {
+        "channels": [row.channel for row in changed],
+        "skus": [row.sku for row in changed],
+        "locations": [row.location for row in changed],
+    }
+    connection.execute(_PUSH_DUE, keys | {"now": now, "rise_run_at": rise_run_at})
+    connection.execute(_AS_SHOWN, keys)
+    connection.execute(_UNREACHABLE, keys)
+    counts: dict[str, int] = {}
+    for row in changed:
+        counts[row.channel] = counts.get(row.channel, 0) + 1
+    return counts

@@ -1,0 +1,56 @@
+"""From SKUs that are due to targets, in batches of one transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from allocation import store
+from allocation.engine import allocate as allocate_sku
+from allocation.types import Target
+from ledger.db import transaction
+
+BATCH = 500
+
+
+def allocate(
+    engine: Engine,
+    *,
+    now: Callable[[], datetime],
+    rise_wait_s: float,
+    batch: int = BATCH,
+    batches: int = 1000,
+) -> set[str]:
+    """Compute the targets of every SKU that is due, until none is left.
+
+    rise_wait_s    seconds an increase waits for orders on their way
+    batch          SKUs in one transaction
+    batches        most of them in one go; the sweep rings again for what is left
+    returns        the channels that have something new to push
+    """
+    touched: set[str] = set()
+    with transaction(engine) as connection:
+        if store.current_rules(connection)[0] == 0:
+            # Applying the first rules makes every SKU due, so nothing is missed by waiting for them.
+            return touched
+    for _ in range(batches):
+        with transaction(engine) as connection:
+            skus = store.claim_due(connection, batch)
+            if not skus:
+                break
+            touched |= _allocate_batch(connection, skus, now(), rise_wait_s)
+    return touched
+
+
+def _allocate_batch(
+    connection: Connection, skus: list[str], now: datetime, rise_wait_s: float
+) -> set[str]:
+    version, rules = store.current_rules(connection)
+    targets: list[Target] = []
+    for sku, position in store.positions(connection, skus).items():
+        targets += allocate_sku(sku, position.stock, rules, position.listed)
+        targets += [Target(channel, sku, location, 0) for channel, location in position.lost]
+    rise_run_at = now + timedelta(seconds=rise_wait_s)
+    return set(store.save_targets(connection, targets, version, now, rise_run_at))

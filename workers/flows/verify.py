@@ -1,0 +1,109 @@
+"""Reading back what channels confirmed: HTTP 200 is not proof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from allocation import readings
+from allocation.readings import Verified
+from channels.base import ChannelError
+from ledger.db import transaction
+from reconcile.store import open_drifts, resolve_drifts
+from reconcile.types import Action, Cause, Drift
+from workers.flows.lane import Lane, Stopped, book_failure, snapshot
+from workers.flows.sale import hide, resume
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What one go at reading back found, in rows.
+
+    wrong       shown otherwise than confirmed: queued for repair
+    too_much    of these, shown above the target: an open drift
+    stopped     why it ended before the work did
+    """
+
+    read: int = 0
+    wrong: int = 0
+    too_much: int = 0
+    stopped: str = ""
+
+
+def verify(lane: Lane) -> VerifyReport:
+    """Read back every confirmed push whose time has come; what is not shown as confirmed goes out again."""
+    stopped = ""
+    read = wrong = too_much = 0
+    empty: set[str] = set()
+    for _ in range(lane.rounds):
+        with transaction(lane.engine) as connection:
+            asked = readings.claim_verify(
+                connection, lane.client.name, lane.client.push_rows, lane.now(), lane.lease_s
+            )
+        if not asked:
+            break
+        try:
+            found = snapshot(lane, asked)
+        except ChannelError as error:
+            # The claim's lease brings these numbers back; nothing else was touched.
+            stopped = str(book_failure(lane, [], error))
+            break
+        with transaction(lane.engine) as connection:
+            verified = readings.settle_verify(
+                connection,
+                lane.client.name,
+                asked,
+                found,
+                lane.now(),
+                lane.rise_run_at(),
+                lane.chance,
+            )
+            too_much += _book_drift(connection, lane, verified)
+        read += len(verified)
+        wrong += sum(v.read is not None and v.read != v.confirmed for v in verified)
+        empty |= {v.sku for v in verified if v.read == v.target == 0}
+    if not stopped:
+        # A push that was stopped, or died, after a zero was confirmed left this to do.
+        try:
+            hide(lane, empty)
+            resume(lane)
+        except Stopped as error:
+            stopped = str(error)
+    return VerifyReport(read, wrong, too_much, stopped)
+
+
+def _book_drift(connection: Connection, lane: Lane, verified: Sequence[Verified]) -> int:
+    """Open a drift where too much is shown, close one where all is well; how many show too much.
+
+    Too little shown opens none: it may be a sale on its way to us, which the next reconciliation can tell.
+    """
+    name, now = lane.client.name, lane.now()
+    drifts: list[Drift] = []
+    equal: dict[tuple[str, str], int] = {}
+    for found in verified:
+        if found.read == found.target:
+            equal[found.sku, found.location] = found.target
+        elif found.read is not None and found.read > found.target and found.read != found.confirmed:
+            drifts.append(_drift(found, found.read))
+    open_drifts(connection, channel=name, window_at=None, drifts=drifts, now=now)
+    resolve_drifts(connection, channel=name, equal=equal, now=now)
+    return len(drifts)
+
+
+def _drift(found: Verified, actual: int) -> Drift:
+    swallowed = actual == found.before
+    return Drift(
+        sku=found.sku,
+        location=found.location,
+        expected=found.target,
+        actual=actual,
+        cause=(Cause.SWALLOWED if swallowed else Cause.UNKNOWN).value,
+        evidence={
+            "push_id": found.push_id,
+            "confirmed": found.confirmed,
+            "before": found.before,
+        },
+        action=Action.REPUSH.value,
+    )
