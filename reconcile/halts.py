@@ -1,0 +1,71 @@
+"""When a SKU is taken off sale on one channel, and when the rule may put it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from reconcile.compare import exact_percent
+from reconcile.types import Case, Cause, Comparison, HaltRule, Verdict
+
+#: The name under which the rule sets and lifts; a halt of a person is never lifted by the rule.
+RULE = "rule:reconcile"
+
+#: Causes that come back until a person has mended something; the rule does not lift after them.
+NEEDS_A_PERSON = frozenset({Cause.MAPPING_ERROR, Cause.UNIT_OF_MEASURE, Cause.STATE_SEMANTICS})
+
+
+def halt_reason(case: Case, comparison: Comparison, rule: HaltRule) -> str | None:
+    """Why this drift halts its SKU on its channel, in words; None when it does not.
+
+    All must hold: a drift (so not in flight), showing too much, at least the rule's units, above the rule's percent
+    of what was expected. A mirror of stock that others hold (Amazon FBA) moves in steps of its own and never halts
+    on one reading: the drift must have been seen in a window before.
+    """
+    too_many = comparison.delta_units
+    if comparison.verdict is not Verdict.DRIFT or too_many < rule.units_at_least:
+        return None
+    share = exact_percent(
+        comparison.expected, comparison.expected + too_many, floor_units=rule.floor_units
+    )
+    # A float such as 10.1 is not 10.1; its decimal text is.
+    if share <= Fraction(str(rule.percent_over)):
+        return None
+    if case.mirror and case.open_drift is None:
+        return None
+    return (
+        f"{case.location} shows {comparison.actual}, expected {comparison.expected}:"
+        f" {too_many} units ({float(share):.1f} %) too many"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StandingHalt:
+    """A halt in force, as the lift rule sees it.
+
+    cause             of the drift that set it, None when a person set it
+    confirmed_at      read back as stopped since then; a reading that shows units again starts it anew
+    lifted_before     halts of the same SKU and channel that the rule lifted in the last day
+    """
+
+    halt_id: int
+    sku: str
+    set_by: str
+    cause: str | None
+    confirmed_at: datetime
+    lifted_before: int
+
+
+def lift_reason(halt: StandingHalt, *, now: datetime, calm: timedelta) -> str | None:
+    """Why the rule may lift this halt, in words; None when it must wait or a person must.
+
+    calm    how long the stop must have held, read back in every window; two windows is the house's choice
+    """
+    if halt.set_by != RULE or halt.lifted_before > 0:
+        return None
+    if halt.cause in NEEDS_A_PERSON:
+        return None
+    if now - halt.confirmed_at < calm:
+        return None
+    return f"the stop has held since {halt.confirmed_at.isoformat()}; the number is pushed again"
