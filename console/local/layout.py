@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +56,8 @@ def environment(settings: Settings) -> dict[str, str]:
     return {
         f"LOCKSTEP_{name.upper()}": value.get_secret_value()
         if isinstance(value, SecretStr)
+        else ",".join(value)
+        if isinstance(value, tuple)
         else str(value)
         for name, value in settings
         if value is not None
@@ -77,7 +79,9 @@ def worker(settings: Settings, worker: Worker, entry: Sequence[str] = ENTRY) -> 
         "--pool", worker.pool,
         "--concurrency", str(worker.concurrency),
     )  # fmt: skip
-    return _service(worker.name, settings, command, _says(settings, " ready."))
+    service = _service(worker.name, settings, command, _says(settings, " ready."))
+    # Ends it within worker_soft_shutdown_timeout, unfinished work given back; a warm end may wait for every task.
+    return replace(service, env={**service.env, "REMAP_SIGTERM": "SIGQUIT"})
 
 
 def beat(settings: Settings, entry: Sequence[str] = ENTRY) -> Service:
@@ -99,13 +103,7 @@ def simulators(settings: Settings, port: int, entry: Sequence[str] = ENTRY) -> S
         (*entry, "sim", "up"),
         http_answers(f"http://127.0.0.1:{port}/healthz"),
     )
-    return Service(
-        service.name,
-        service.command,
-        {**service.env, "LOCKSTEP_SIM_PORT": str(port)},
-        ROOT,
-        service.ready,
-    )
+    return replace(service, env={**service.env, "LOCKSTEP_SIM_PORT": str(port)})
 
 
 def _service(name: str, settings: Settings, command: Sequence[str], ready: Probe) -> Service:
