@@ -26,8 +26,8 @@ class Agenda:
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._running = 0
-        self._idle = 0
         self._started = False
+        self._workers: list[threading.Thread] = []
         self._stopped = False
         self.failures: list[BaseException] = []
         clock.on_advance(self._wake)
@@ -63,11 +63,14 @@ class Agenda:
                 self._changed.wait(min(left_s, 0.05))
         return True
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float = 6.0) -> None:
+        """Forget what is waiting and wait for the jobs that run, at most `timeout_s` (real) each."""
         with self._changed:
             self._stopped = True
             self._heap.clear()
             self._changed.notify_all()
+        for worker in self._workers:
+            worker.join(timeout_s)
 
     def _due(self) -> bool:
         return bool(self._heap) and self._heap[0][0] <= self._clock.now()
@@ -81,7 +84,9 @@ class Agenda:
             return
         self._started = True
         for number in range(self._threads):
-            threading.Thread(target=self._work, name=f"agenda-{number}", daemon=True).start()
+            worker = threading.Thread(target=self._work, name=f"agenda-{number}", daemon=True)
+            self._workers.append(worker)
+            worker.start()
 
     def _take(self) -> Callable[[], None] | None:
         with self._changed:

@@ -63,12 +63,20 @@ class Courier:
         self._patience = patience
         self._ended = ended
         self._local = threading.local()
+        self._opened: list[dict[tuple[str, str], http.client.HTTPConnection]] = []
 
     def send(self, parcel: Parcel, after_s: float = 0.0) -> None:
         """Deliver `parcel`, first attempt `after_s` simulated seconds from now."""
         self._agenda.call_at(
             self._clock.now() + timedelta(seconds=after_s), lambda: self._attempt(parcel)
         )
+
+    def close(self) -> None:
+        """Close the kept connections; only after the agenda has stopped."""
+        for connections in self._opened:
+            for connection in connections.values():
+                connection.close()
+            connections.clear()
 
     def _attempt(self, parcel: Parcel) -> None:
         parcel.first_at = parcel.first_at or self._clock.now()
@@ -128,6 +136,7 @@ class Courier:
     def _connections(self) -> dict[tuple[str, str], http.client.HTTPConnection]:
         if not hasattr(self._local, "connections"):
             self._local.connections = {}
+            self._opened.append(self._local.connections)
         kept: dict[tuple[str, str], http.client.HTTPConnection] = self._local.connections
         return kept
 

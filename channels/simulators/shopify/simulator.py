@@ -76,7 +76,9 @@ class ShopifySimulator:
             self.log.clear()
 
     def stop(self) -> None:
+        """No more deliveries; threads and connections are given back."""
         self.agenda.stop()
+        self._courier.close()
 
     # -- the API --------------------------------------------------------------------------------------------------
 

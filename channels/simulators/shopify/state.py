@@ -293,7 +293,7 @@ class Subscription:
     uri: str
     created_at: datetime
     updated_at: datetime
-    filter: str = ""
+    filter: str | None = None
     include_fields: list[str] = field(default_factory=list)
     metafield_namespaces: list[str] = field(default_factory=list)
     name: str | None = None

@@ -146,7 +146,7 @@ def _uri(given: Mapping[str, Any]) -> str:
 
 
 def _fill(into: Subscription, given: Mapping[str, Any]) -> None:
-    into.filter = given.get("filter") or into.filter
+    into.filter = given.get("filter", into.filter)
     into.include_fields = list(given.get("includeFields") or into.include_fields)
     into.metafield_namespaces = list(given.get("metafieldNamespaces") or into.metafield_namespaces)
     into.name = given.get("name") or into.name
@@ -161,7 +161,7 @@ def _check(
         errors.append(UserError(None, ("webhookSubscription", "format"), text))
     others = [s for s in shop.subscriptions.values() if s is not existing]
     same = (s for s in others if s.topic == topic and s.uri == _uri(given))
-    if any(s.filter == (given.get("filter") or "") for s in same):
+    if any((s.filter or "") == (given.get("filter") or "") for s in same):
         text = "Address for this topic has already been taken"
         errors.append(UserError(None, ("webhookSubscription", "callbackUrl"), text))
     return errors + _check_name(given.get("name"), [s.name for s in others if s.name])
@@ -173,6 +173,8 @@ def _check_address(uri: str) -> list[UserError]:
         text = "Address can't be blank"
     elif urlsplit(uri).scheme not in ("http", "https"):
         text = f"Address protocol {uri.split(':', 1)[0]}:// is not supported"
+    elif not urlsplit(uri).hostname:
+        text = "Address is invalid"
     return [UserError(None, ("webhookSubscription", "callbackUrl"), text)] if text else []
 
 
