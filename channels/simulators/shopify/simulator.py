@@ -23,10 +23,8 @@ from channels.simulators.shopify.engine import SERVED, VERSIONS, Engine, Reply, 
 from channels.simulators.shopify.shop import Announcement, Shop
 from channels.simulators.shopify.state import Bulk, Subscription
 
-RETRIES: Final = 8
-_SPAN_S: Final = 4 * 3600
-PATIENCE: Final = Patience(tuple(_SPAN_S / (2**RETRIES - 1) * 2**k for k in range(RETRIES)))
-"""Eight retries whose doubling waits fill four hours."""
+PATIENCE: Final = Patience((56, 113, 226, 452, 904, 1807, 3614, 7228))
+"""Eight retries whose waits double and fill four hours."""
 
 
 class ShopifySimulator:
