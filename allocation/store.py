@@ -233,7 +233,14 @@ def _write_channels(connection: Connection, rules: Rules) -> None:
             "urls": [channel.base_url for channel in channels],
             "accounts": [channel.account for channel in channels],
             "options": [
-                json.dumps({"show": channel.show.value, "hide_at_zero": channel.hide_at_zero})
+                json.dumps(
+                    {
+                        "show": channel.show.value,
+                        "hide_at_zero": channel.hide_at_zero,
+                        # Where an order is served that names no location of its own.
+                        "default_location": channel.show_at or channel.locations[0],
+                    }
+                )
                 for channel in channels
             ],
         },

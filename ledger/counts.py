@@ -1,8 +1,8 @@
 """Physical counts, as of their minute.
 
-variance = counted - what the book says was on hand at that minute. Sales that go on after the minute do not matter, and an
-event that happened before the minute but arrives after the count was booked had been seen by the counter already: the first
-count at or after it is restated by the opposite amount, so that the shelf stays what was counted.
+variance = counted - what the book says was on hand at that minute. Sales that go on after the minute do not
+matter, and an event that happened before the minute but arrives after the count was booked had been seen by the counter
+already: the first count at or after it is restated by the opposite amount, so that the shelf stays what was counted.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ _POSITION = text("""
         ORDER BY state FOR UPDATE
     )
     SELECT coalesce((SELECT sum(units) FROM held), 0) - coalesce((
-        SELECT sum(CASE WHEN to_location = :location AND to_state = ANY(CAST(:on_hand AS text[])) THEN units ELSE 0 END
-                 - CASE WHEN from_location = :location AND from_state = ANY(CAST(:on_hand AS text[])) THEN units ELSE 0 END)
+        SELECT sum(CASE WHEN to_location = :location AND to_state = ANY(CAST(:on_hand AS text[]))
+                        THEN units ELSE 0 END
+                 - CASE WHEN from_location = :location AND from_state = ANY(CAST(:on_hand AS text[]))
+                        THEN units ELSE 0 END)
         FROM posting
         WHERE sku = :sku AND occurred_at > :at AND (to_location = :location OR from_location = :location)
     ), 0)

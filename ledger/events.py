@@ -217,7 +217,8 @@ class Opening(_AtPlace):
 class Reversal(Fact):
     """Undoes one event, once only; the event is named by its own source and id.
 
-    if_known   do nothing when the book does not have that event, instead of waiting for it (a snapshot says it each time)
+    if_known   do nothing when the book does not have that event, instead of waiting for it (a snapshot says it
+               each time)
     """
 
     kind: Literal["reversal"] = "reversal"

@@ -1,9 +1,9 @@
 """Seals: a hash chain over ranges of events, so that a change of what is written shows, whoever made it.
 
-Each event has a leaf, the SHA-256 of its own text and of its postings'; a seal keeps the leaves of a range in order and chains
-root = SHA-256(previous root, leaves). Hashing every row as it is written would cost a third of the throughput (one chain for
-all); sealing ranges afterwards costs nothing on the hot path. Keep a copy of the newest root outside this database: a
-superuser who rewrites everything can also rewrite the seals.
+Each event has a leaf, the SHA-256 of its own text and of its postings'; a seal keeps the leaves of a range in
+order and chains root = SHA-256(previous root, leaves). Hashing every row as it is written would cost a third
+of the throughput (one chain for all); sealing ranges afterwards costs nothing on the hot path. Keep a copy of
+the newest root outside this database: a superuser who rewrites everything can also rewrite the seals.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _LAST = text("SELECT coalesce(max(seq), 0) FROM event WHERE seq > :after")
 # The text of an event and its postings, in an order and a form that do not depend on settings of the session.
 LEAVES = """
     SELECT e.seq, e.id, sha256(convert_to(concat_ws(E'\\x1f',
-               e.id, e.kind, e.source, e.source_id, extract(epoch FROM e.occurred_at), extract(epoch FROM e.recorded_at),
-               e.actor, e.reason, e.reference, coalesce(e.channel, ''), coalesce(e.order_id, ''), coalesce(e.line_id, ''),
-               coalesce(e.reverses::text, ''), coalesce(e.inbox_id, 0), e.payload,
+               e.id, e.kind, e.source, e.source_id, extract(epoch FROM e.occurred_at), extract(epoch FROM
+               e.recorded_at), e.actor, e.reason, e.reference, coalesce(e.channel, ''), coalesce(e.order_id, ''),
+               coalesce(e.line_id, ''), coalesce(e.reverses::text, ''), coalesce(e.inbox_id, 0), e.payload,
                coalesce((SELECT string_agg(concat_ws(E'\\x1f', p.line, p.sku, p.units,
                              p.from_location, p.from_state, p.from_before, p.from_after, p.from_version,
                              p.to_location, p.to_state, p.to_before, p.to_after, p.to_version,
@@ -89,7 +89,8 @@ def _seal_ranges(engine: Engine, now: datetime) -> Iterator[Seal]:
 
 
 def _seal_one(connection: Connection, last: int, now: datetime) -> Seal | None:
-    # Two sealers at once would fork the chain: the number's primary key lets only one through, this lock makes it polite.
+    # Two sealers at once would fork the chain: the number's primary key lets only one through, this lock makes
+    # it polite.
     connection.execute(text("SELECT pg_advisory_xact_lock(7305200118)"))
     newest = connection.execute(_NEWEST).one_or_none()
     after, previous, number = (

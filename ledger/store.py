@@ -1,7 +1,9 @@
-"""Writing the book: append events, post their moves, move the balances, mark the SKUs due. One transaction, few statements.
+"""Writing the book: append events, post their moves, move the balances, mark the SKUs due. One transaction,
+few statements.
 
-Locks are taken in one order everywhere: the writers' gate, order lines, balances sorted by (SKU, location, state), due SKUs
-sorted. Balances are the last thing touched, so that a hot SKU is held only over two statements and the commit.
+Locks are taken in one order everywhere: the writers' gate, order lines, balances sorted by (SKU, location,
+state), due SKUs sorted. Balances are the last thing touched, so that a hot SKU is held only over two
+statements and the commit.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ WRITERS_GATE = 7_305_200_116
 
 _GATE = text("SELECT pg_advisory_xact_lock_shared(:gate)")
 
-# Rows travel as one JSON parameter: psycopg writes Python lists into arrays element by element, which costs four times as
-# much (18 ms against 4.3 ms for 500 events).
+# Rows travel as one JSON parameter: psycopg writes Python lists into arrays element by element, which costs
+# four times as much (18 ms against 4.3 ms for 500 events).
 _EVENTS = text("""
     INSERT INTO event (id, kind, source, source_id, occurred_at, recorded_at, actor, reason, reference,
                        channel, order_id, line_id, reverses, inbox_id, payload)
@@ -89,8 +91,8 @@ _POSTINGS = text("""
 """)
 
 # DO UPDATE, not DO NOTHING: the row stays locked until this transaction's balances are visible, so that whoever claims
-# the SKU (skipping locked rows) cannot compute from the balances of before. A row that fails the WHERE is locked all the
-# same, without a new version of it being written.
+# the SKU (skipping locked rows) cannot compute from the balances of before. A row that fails the WHERE is
+# locked all the same, without a new version of it being written.
 _DUE = text("""
     INSERT INTO due (sku, since)
     SELECT sku, :now FROM unnest(CAST(:skus AS text[])) AS given (sku) ORDER BY sku

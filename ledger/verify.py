@@ -1,7 +1,9 @@
-"""Proof of the book: every balance derived again from its postings, every seal from its events; the first bad row is named.
+"""Proof of the book: every balance derived again from its postings, every seal from its events; the first bad
+row is named.
 
-In this order: each posting's own arithmetic; the chain of each place (a posting begins where the one before it ended, versions
-without a gap); balances against their last posting; SKUs summing to zero over all places; events against their seals.
+In this order: each posting's own arithmetic; the chain of each place (a posting begins where the one before it
+ended, versions without a gap); balances against their last posting; SKUs summing to zero over all places;
+events against their seals.
 """
 
 from __future__ import annotations
@@ -66,7 +68,8 @@ _COUNTS = text("""
 """)
 
 _ARITHMETIC = text("""
-    SELECT p.event_id, p.line, p.sku, p.units, p.from_before, p.from_after, p.to_before, p.to_after, e.id IS NULL AS orphan
+    SELECT p.event_id, p.line, p.sku, p.units, p.from_before, p.from_after, p.to_before, p.to_after,
+           e.id IS NULL AS orphan
     FROM posting AS p LEFT JOIN event AS e ON e.id = p.event_id
     WHERE p.units <= 0 OR p.from_after <> p.from_before - p.units OR p.to_after <> p.to_before + p.units
        OR e.id IS NULL OR e.occurred_at <> p.occurred_at OR e.recorded_at <> p.recorded_at
@@ -74,7 +77,7 @@ _ARITHMETIC = text("""
     LIMIT :shown
 """)
 
-_LEGS = """
+_CHAIN = text("""
     WITH leg AS (
         SELECT event_id, line, sku, from_location AS location, from_state AS state,
                from_before AS before, from_after AS after, from_version AS version, recorded_at
@@ -82,13 +85,7 @@ _LEGS = """
         UNION ALL
         SELECT event_id, line, sku, to_location, to_state, to_before, to_after, to_version, recorded_at
         FROM posting
-    )
-"""
-
-_CHAIN = text(
-    _LEGS
-    + """
-    , linked AS (
+    ), linked AS (
         SELECT leg.*,
                lag(after, 1, 0::bigint) OVER place AS before_should_be,
                lag(version, 1, 0::bigint) OVER place + 1 AS version_should_be,
@@ -102,13 +99,17 @@ _CHAIN = text(
     WHERE before <> before_should_be OR version <> version_should_be
     ORDER BY recorded_at, event_id, line
     LIMIT :shown
-"""
-)
+""")
 
-_BALANCES = text(
-    _LEGS
-    + """
-    , last AS (
+_BALANCES = text("""
+    WITH leg AS (
+        SELECT event_id, line, sku, from_location AS location, from_state AS state,
+               from_before AS before, from_after AS after, from_version AS version, recorded_at
+        FROM posting
+        UNION ALL
+        SELECT event_id, line, sku, to_location, to_state, to_before, to_after, to_version, recorded_at
+        FROM posting
+    ), last AS (
         SELECT DISTINCT ON (sku, location, state) sku, location, state, after, version
         FROM leg ORDER BY sku, location, state, version DESC
     )
@@ -118,8 +119,7 @@ _BALANCES = text(
     WHERE b.units IS DISTINCT FROM coalesce(last.after, 0) OR b.version IS DISTINCT FROM coalesce(last.version, 0)
     ORDER BY 1, 2, 3
     LIMIT :shown
-"""
-)
+""")
 
 _CONSERVED = text("""
     SELECT sku, sum(units) AS units FROM balance GROUP BY sku HAVING sum(units) <> 0 ORDER BY sku LIMIT :shown
@@ -191,10 +191,8 @@ def _conserved(connection: Connection) -> Iterator[Finding]:
 
 def _sealed(connection: Connection) -> Iterator[Finding]:
     previous = bytes(32)
-    number = 0
-    for row in connection.execute(_SEALS).all():
+    for number, row in enumerate(connection.execute(_SEALS).all(), start=1):
         leaves, root = bytes(row.leaves), bytes(row.root)
-        number += 1
         if (
             row.number != number
             or bytes(row.previous) != previous

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 CHANNEL_QUEUES = ("shopify", "amazon", "square", "edi")
 
@@ -54,6 +55,10 @@ class Settings(BaseSettings):
     relay_token: SecretStr = Field(
         default=SecretStr(""), description="Bearer token of POST /events; empty closes that door"
     )
+    channels: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=CHANNEL_QUEUES,
+        description="Channels that have a push queue, separated by commas",
+    )
     channel_secrets: SecretStr = Field(
         default=SecretStr("{}"),
         description='JSON: {"<channel>": {"token": "...", "webhook_secrets": ["new", "old"]}}',
@@ -98,6 +103,13 @@ class Settings(BaseSettings):
     log_level: str = Field(
         default="INFO", description="Lowest level written: DEBUG, INFO, WARNING or ERROR"
     )
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _split(cls, said: object) -> object:
+        return (
+            tuple(filter(None, said.replace(" ", "").split(","))) if isinstance(said, str) else said
+        )
 
 
 @cache

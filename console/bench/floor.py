@@ -1,8 +1,9 @@
 """The floor to measure against: a hand-written loader that only inserts and updates, set-based, in batches.
 
-It writes the same rows into the same tables as the ingest path (inbox, event, posting, balance), in one transaction a batch,
-with the fastest plain technique we know (one JSON parameter a statement). What it leaves out is what the product is for:
-reading and checking facts, duplicates, order lines, waiting, counts, due SKUs, running balances in the postings.
+It writes the same rows into the same tables as the ingest path (inbox, event, posting, balance), in one
+transaction a batch, with the fastest plain technique we know (one JSON parameter a statement). What it leaves
+out is what the product is for: reading and checking facts, duplicates, order lines, waiting, counts, due SKUs, running
+balances in the postings.
 """
 
 from __future__ import annotations

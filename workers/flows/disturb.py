@@ -1,4 +1,4 @@
-"""Deliveries as the world makes them: some twice, some late, some cancels before their orders. Seeded, so repeatable."""
+"""Deliveries as the world makes them: some twice, some late, some cancels before their orders; repeatable by seed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 TWICE = 0.02
@@ -48,10 +48,11 @@ def disturb(arrivals: Sequence[Arrival], *, seed: int) -> list[Arrival]:
 
 
 def _moment(arrival: Arrival) -> datetime:
+    """When the fact happened; one whose time cannot be read comes first and is rejected by the drain."""
     try:
-        return datetime.fromisoformat(str(arrival.fact["occurred_at"])).replace(tzinfo=None)
+        return datetime.fromisoformat(str(arrival.fact["occurred_at"]))
     except ValueError:
-        return datetime.min
+        return datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _cancels_first(arrivals: list[Arrival], chance: random.Random) -> list[Arrival]:

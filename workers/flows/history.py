@@ -1,8 +1,8 @@
 """Historical events through the real door: inbox, drain, ledger; then the closing balances must tie out to the unit.
 
-Files are CSV, plain or gzipped. Events: seq, event_id, occurred_at, event_type, channel, location_id, sku, quantity_delta
-(signed effect on what is free to sell at that location), order_id, line_no, ..., reason_code, reason_text, ref.
-Balances: sku, location_id, opening, closing; the location IN-TRANSIT is what was on its way.
+Files are CSV, plain or gzipped. Events: seq, event_id, occurred_at, event_type, channel, location_id, sku,
+quantity_delta (signed effect on what is free to sell at that location), order_id, line_no, ..., reason_code,
+reason_text, ref. Balances: sku, location_id, opening, closing; the location IN-TRANSIT is what was on its way.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ from workers.flows.ingest import HISTORY, Drained, House, drain
 EVENT_COLUMNS = ("event_id", "occurred_at", "event_type", "location_id", "sku", "quantity_delta")
 BALANCE_COLUMNS = ("sku", "location_id", "opening", "closing")
 _CHUNK = 2000
+_UNEXPLAINED = "unexplained in the source"
+#: Kinds whose signed number goes into this field as it is.
+_CORRECTIONS = {"adjustment": "units", "count": "variance"}
 
 
 class UnusableFile(Exception):
@@ -123,16 +126,12 @@ def _signed(
 ) -> dict[str, Any]:
     """The file's one signed number in each kind's own words."""
     kind = row["event_type"]
-    expected_sign = {"order": -1, "transfer_ship": -1, "write_off": -1}.get(kind, 1)
-    if kind == "adjustment":
-        return fact | {"units": units, "reason": fact["reason"] or "unexplained in the source"}
-    if kind == "count":
-        return fact | {"variance": units}
-    if kind in {"transfer_ship", "transfer_receive"} and units < 0:
-        return fact | {"kind": "transfer_ship", "units": -units}
+    if kind in _CORRECTIONS:
+        return fact | {_CORRECTIONS[kind]: units, "reason": fact["reason"] or _UNEXPLAINED}
     if kind in {"transfer_ship", "transfer_receive"}:
-        return fact | {"kind": "transfer_receive", "units": units}
-    if units * expected_sign < 0:
+        leg = "transfer_ship" if units < 0 else "transfer_receive"
+        return fact | {"kind": leg, "units": abs(units)}
+    if units * (-1 if kind in {"order", "write_off"} else 1) < 0:
         # A write-off that brings units back, a return that takes them: only a signed correction can say that.
         return fact | {
             "kind": "adjustment",
@@ -144,9 +143,7 @@ def _signed(
         return fact | _line_of(row)
     if kind == "order_cancel":
         return _cancel(row, fact, orders.get(row.get("ref") or ""))
-    if kind == "write_off":
-        return fact | {"reason": fact["reason"] or "unexplained in the source"}
-    return fact
+    return fact | {"reason": fact["reason"] or _UNEXPLAINED} if kind == "write_off" else fact
 
 
 def _cancel(
@@ -198,7 +195,8 @@ def import_history(
     """Import a file of events on top of opening balances and compare the closing ones.
 
     name       of the data set; its events' source is `history:<name>`, so a second import changes nothing
-    seed       deliver some events twice, some late, some cancels before their orders (`flows.disturb`); None: as written
+    seed       deliver some events twice, some late, some cancels before their orders (`flows.disturb`); None:
+               as written
     zone       of times without an offset
     """
     source = HISTORY + name

@@ -1,4 +1,4 @@
-"""From the inbox to the ledger: claim hundreds of deliveries, read them, write the book, settle, all in one transaction.
+"""From the inbox to the ledger: claim hundreds of deliveries, read them, write the book, settle, in one transaction.
 
 A delivery that cannot be read or applied is parked or rejected with its reason and never holds up the others: when the
 database refuses a batch, the batch is halved until the culprit stands alone.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, cast
+from typing import TypeAlias
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, text
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from channels import bindings
 from channels.base import Unreadable
 from channels.names import Names, Unmapped
+from channels.registry import Lane, Message
 from ledger import context, inbox, store
 from ledger.db import transaction
 from ledger.digest import Digest, digest
@@ -32,33 +33,20 @@ _OLDEST = timedelta(days=400)
 #: Longest time a delivery waits for its cause before a person is asked.
 _PATIENCE = timedelta(days=7)
 
-#: Drains take turns: a second one would gain nothing (batches are set-based) and could pass the first on the same order.
+#: Drains take turns: a second one would gain little (batches are set-based) and could pass the first on an order.
 _TURN = text("SELECT pg_advisory_xact_lock(7305200117)")
-
-
-class Reader(Protocol):
-    """What a lane's webhook module offers to the drain."""
-
-    def parse(self, topic: str, body: bytes) -> object:
-        """The body as the lane's own value; raises Unreadable."""
-
-    def vendor_ids(self, parsed: object) -> set[str]:
-        """The vendor's ids of what is sold and where, to be looked up."""
-
-    def facts(self, parsed: object, *, source: str, channel: str, names: Names) -> list[AnyFact]:
-        """Canonical facts; raises Unmapped."""
 
 
 @dataclass(frozen=True, slots=True)
 class House:
     """What a drain needs of the process it runs in.
 
-    readers    lane by the kind of channel
+    lanes      by the kind of channel (`channels.registry.LANES`)
     entropy    random bytes, `os.urandom` outside of tests
     """
 
     engine: Engine
-    readers: Mapping[str, Reader]
+    lanes: Mapping[str, Lane]
     catalogue: context.Catalogue
     entropy: Entropy
     rows: int = 500
@@ -168,12 +156,12 @@ def _read(
     """Every delivery as facts, and a settlement for each that cannot be read."""
     foreign = {row.source for row in rows if row.topic != FACT_TOPIC}
     kinds = bindings.kinds(connection, foreign) if foreign else {}
-    parsed = {row.id: _parsed(house, row, kinds) for row in rows}
-    names = _names(house, connection, rows, parsed, kinds)
+    said = [(row, _said(house, row, kinds)) for row in rows]
+    names = _names(connection, said)
     read: list[tuple[int, list[AnyFact]]] = []
     unreadable: list[Settlement] = []
-    for row in rows:
-        facts = _facts(house, row, parsed[row.id], kinds, names)
+    for row, value in said:
+        facts = _facts(row, value, names)
         if isinstance(facts, Settlement):
             unreadable.append(facts)
         else:
@@ -181,53 +169,43 @@ def _read(
     return read, unreadable
 
 
-def _parsed(house: House, row: Row, kinds: Mapping[str, str]) -> object:
-    """The body as a fact or as the lane's value, or the settlement that says why not."""
+#: A delivery as read: a canonical fact, a lane's message, or the settlement that says why it is neither.
+_Said: TypeAlias = AnyFact | Message | Settlement
+
+
+def _said(house: House, row: Row, kinds: Mapping[str, str]) -> _Said:
     try:
         if row.topic == FACT_TOPIC:
             return FACT.validate_json(row.body)
-        reader = house.readers.get(kinds.get(row.source, ""))
-        if reader is None:
+        lane = house.lanes.get(kinds.get(row.source, ""))
+        if lane is None:
             return Settlement(
                 row.id,
                 "parked",
                 error=f"no channel {row.source!r} is set up: add it to the rules (lockstep alloc apply),"
                 " then replay this delivery",
             )
-        return reader.parse(row.topic, row.body)
+        return lane.read(row.topic, row.body)
     except (ValidationError, Unreadable) as error:
         return Settlement(row.id, "rejected", error=_in_a_line(error))
 
 
-def _names(
-    house: House,
-    connection: Connection,
-    rows: Sequence[Row],
-    parsed: Mapping[int, object],
-    kinds: Mapping[str, str],
-) -> dict[str, Names]:
+def _names(connection: Connection, said: Sequence[tuple[Row, _Said]]) -> dict[str, Names]:
     """What the vendors' ids in this batch mean, per channel, in one look-up each."""
     mentioned: dict[str, set[str]] = {}
-    for row in rows:
-        value = parsed[row.id]
-        if row.topic != FACT_TOPIC and not isinstance(value, Settlement):
-            reader = house.readers[kinds[row.source]]
-            mentioned.setdefault(row.source, set()).update(reader.vendor_ids(value))
+    for row, value in said:
+        if isinstance(value, Message):
+            mentioned.setdefault(row.source, set()).update(value.vendor_ids)
     return {channel: bindings.names(connection, channel, ids) for channel, ids in mentioned.items()}
 
 
-def _facts(
-    house: House, row: Row, parsed: object, kinds: Mapping[str, str], names: Mapping[str, Names]
-) -> list[AnyFact] | Settlement:
-    if isinstance(parsed, Settlement):
-        return parsed
+def _facts(row: Row, said: _Said, names: Mapping[str, Names]) -> list[AnyFact] | Settlement:
+    if isinstance(said, Settlement):
+        return said
+    if not isinstance(said, Message):
+        return _in_time([said], row)
     try:
-        if row.topic == FACT_TOPIC:
-            return _in_time([cast("AnyFact", parsed)], row)
-        else:
-            facts = house.readers[kinds[row.source]].facts(
-                parsed, source=row.source, channel=row.source, names=names[row.source]
-            )
+        facts = said.facts(source=row.source, channel=row.source, names=names[row.source])
     except (ValidationError, Unreadable) as error:
         return Settlement(row.id, "rejected", error=_in_a_line(error))
     except Unmapped as error:
@@ -244,8 +222,8 @@ def _wrong_time(fact: AnyFact, row: Row) -> str | None:
     """Why the time of a fact cannot be right, None when it can."""
     if fact.occurred_at > row.received_at + _AHEAD:
         return (
-            f"{fact.kind} {fact.id!r} says it happens at {fact.occurred_at.isoformat()}, which was in the future when it"
-            f" came ({row.received_at.isoformat()}): check the sender's clock and time zone, then send it under a new id"
+            f"{fact.kind} {fact.id!r} says it happens at {fact.occurred_at.isoformat()}, in the future when it came"
+            f" ({row.received_at.isoformat()}): check the sender's clock and time zone, then send it under a new id"
         )
     if fact.occurred_at < row.received_at - _OLDEST and not row.source.startswith(HISTORY):
         return (

@@ -140,7 +140,8 @@ CREATE TABLE balance (
     PRIMARY KEY (sku, location, state),
     CHECK ((location = 'OUTSIDE') = (state IN ('supplier', 'customer', 'loss', 'found', 'opening')))
 ) WITH (fillfactor = 80);
-COMMENT ON COLUMN balance.version IS 'number of postings that touched this place; a writer that decided on an older one fails';
+COMMENT ON COLUMN balance.version IS
+    'number of postings that touched this place; a writer that decided on an older one fails';
 """
 
 MEMORY = """
@@ -166,7 +167,8 @@ CREATE TABLE count_mark (
     counted_at  timestamptz NOT NULL,
     counted     bigint NOT NULL CHECK (counted >= 0)
 );
-COMMENT ON TABLE count_mark IS 'counts as of their minute; an event that arrives late restates the first count after it';
+COMMENT ON TABLE count_mark IS
+    'counts as of their minute; an event that arrives late restates the first count after it';
 CREATE INDEX count_mark_place ON count_mark (sku, location, counted_at);
 
 CREATE TABLE due (

@@ -27,7 +27,8 @@ CREATE TABLE run (
     error         text NOT NULL DEFAULT '',
     PRIMARY KEY (job, channel, window_at)
 );
-COMMENT ON TABLE run IS 'one row per job, channel and window: two schedulers cannot run a window twice, a missing one is seen';
+COMMENT ON TABLE run IS
+    'one row per job, channel and window: two schedulers cannot run a window twice, a missing one is seen';
 CREATE INDEX run_open ON run (job, window_at) WHERE state IN ('due', 'running');
 """
 

@@ -1,0 +1,129 @@
+"""Celery as data: queues, routing, the clock, delivery. Read by Celery by name; the reasons are in workers/README.md.
+
+With PostgreSQL remembering everything and the sweep ringing again, acks late and redelivery buy latency, not safety.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from celery.schedules import crontab
+from kombu import Queue
+
+from workers.settings import settings
+
+_settings = settings()
+
+# --- the broker: a bell, so every wait on it is short -----------------------------------------------------------------
+broker_url = _settings.redis_url or "redis://127.0.0.1:6379/0"
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None
+broker_pool_limit = 10
+broker_pool_acquire_timeout = 5
+broker_transport_options = {
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+    "unacked_mutex_expire": 30,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "global_keyprefix": f"lockstep:{_settings.env}:",
+}
+task_publish_retry_policy = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 0.2,
+}
+
+# --- what travels: JSON, ids and names --------------------------------------------------------------------------------
+accept_content = ["json"]
+task_serializer = "json"
+result_serializer = "json"
+event_serializer = "json"
+task_ignore_result = True
+result_backend = None
+
+# --- delivery ---------------------------------------------------------------------------------------------------------
+task_acks_late = True
+task_acks_on_failure = True
+task_acks_on_timeout = True
+task_reject_on_worker_lost = True
+task_retry_on_worker_lost = True
+task_soft_time_limit = 90
+task_time_limit = 120
+worker_prefetch_multiplier = 1
+worker_eta_task_limit = 1000
+worker_disable_rate_limits = True
+worker_max_tasks_per_child = 2000
+worker_max_memory_per_child = 300_000
+worker_soft_shutdown_timeout = 20
+worker_enable_soft_shutdown_on_idle = True
+worker_cancel_long_running_tasks_on_connection_loss = False
+worker_send_task_events = True
+task_send_sent_event = True
+worker_hijack_root_logger = False
+enable_utc = True
+timezone = "UTC"
+
+# --- queues: one a lane, so that a dead channel cannot fill the others ------------------------------------------------
+task_default_queue = "control"
+task_create_missing_queues = False
+task_queues = [
+    Queue(name)
+    for name in (
+        "ingest",
+        "allocate",
+        "reconcile",
+        "control",
+        *(f"push.{channel}" for channel in _settings.channels),
+    )
+]
+
+_OF_TASK = {
+    "workers.tasks.receive": "ingest",
+    "workers.tasks.drain": "ingest",
+    "workers.tasks.allocate": "allocate",
+    "workers.tasks.reconcile": "reconcile",
+}
+_OF_CHANNEL = {"workers.tasks.push", "workers.tasks.verify", "workers.tasks.work_halts"}
+
+
+def route(name: str, args: Any, kwargs: Any, options: Any, task: Any = None, **_: Any) -> Any:
+    """The queue of a task; a channel's tasks go to its own queue, and an unknown one is refused with QueueNotFound."""
+    if options.get("queue"):
+        return None
+    if name in _OF_CHANNEL:
+        return {"queue": f"push.{(kwargs or {}).get('channel', '')}"}
+    return {"queue": _OF_TASK.get(name, "control")}
+
+
+task_routes = (route,)
+
+# --- the clock: any number of copies may run, a window is a unique row in PostgreSQL ----------------------------------
+_quarter_hours = _settings.reconcile_s == 900
+beat_schedule = {
+    "sweep": {"task": "workers.tasks.sweep", "schedule": timedelta(seconds=_settings.sweep_s)},
+    "open-windows": {
+        "task": "workers.tasks.open_windows",
+        "schedule": crontab(minute="0,15,30,45")
+        if _quarter_hours
+        else timedelta(seconds=_settings.reconcile_s),
+    },
+    "seal": {"task": "workers.tasks.seal", "schedule": timedelta(seconds=60)},
+    **{
+        f"heartbeat-{queue.name}": {
+            "task": "workers.tasks.heartbeat",
+            "schedule": timedelta(seconds=30),
+            "kwargs": {"queue": queue.name},
+            "options": {"queue": queue.name, "expires": 60},
+        }
+        for queue in task_queues
+    },
+}
+# The schedule is data above; beat needs no file of its own.
+beat_scheduler = "celery.beat:Scheduler"
+beat_max_loop_interval = 1

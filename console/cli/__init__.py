@@ -1,0 +1,62 @@
+"""The `lockstep` command. A command's module is imported when it runs, so that `--help` answers at once.
+
+Data goes to stdout, everything else to stderr. Exit codes: 0 done or no difference, 1 error, 2 wrong usage, 3
+differences found, 4 some items failed, 5 refused by a guard.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+#: command -> (module in console.cli, one line for the list)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "alloc": ("alloc", "Rules: check, plan, apply, show, go back."),
+    "beat": ("serve", "Run the clock (any number of copies)."),
+    "bench": ("bench", "Measure against floors, in one run."),
+    "catalogue": ("stock", "SKUs and locations."),
+    "channel": ("channel", "Channels: list, test, map, subscribe, pause, resume."),
+    "db": ("db", "The schema: upgrade, status."),
+    "demo": ("local", "Run a whole house through a day and check it."),
+    "flower": ("serve", "Run Celery's monitor behind a password."),
+    "halt": ("halt", "Stop and resume one SKU on one channel."),
+    "history": ("history", "Bring past events in and tie them out."),
+    "inbox": ("inbox", "Deliveries: list, show, replay."),
+    "ledger": ("ledger", "The book: verify, seal."),
+    "push": ("push", "What waits to be shown, and what was parked."),
+    "recon": ("recon", "Compare what channels show with what they should."),
+    "serve": ("serve", "Run a door: relay."),
+    "sim": ("local", "Play the vendors."),
+    "sku": ("stock", "One SKU: what is where, and what each channel shows."),
+    "stock": ("stock", "Correct stock by hand."),
+    "up": ("local", "Start the local stack and keep it up."),
+    "worker": ("serve", "Run a worker."),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"console.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lockstep")
+def cli() -> None:
+    """Lockstep keeps every sales channel in step with one stock ledger."""
+
+
+def main() -> None:
+    """The console script."""
+    cli(prog_name="lockstep")

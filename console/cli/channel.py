@@ -1,0 +1,118 @@
+"""Channels."""
+
+from __future__ import annotations
+
+import click
+from sqlalchemy import text
+
+from allocation import backlog
+from channels.base import ChannelError
+from console.cli.common import Failed, as_json, by, emit, house, reason
+from ledger.db import transaction
+from workers.flows import mapping
+from workers.wiring import NotSetUp, now
+
+_LIST = text("""
+    SELECT c.channel, c.kind, c.base_url, c.account, c.paused, c.paused_why, c.next_call_at,
+           (SELECT count(*) FROM binding AS b WHERE b.channel = c.channel) AS bindings,
+           (SELECT count(*) FROM push_due AS d WHERE d.channel = c.channel AND NOT d.parked) AS due,
+           (SELECT count(*) FROM push_due AS d WHERE d.channel = c.channel AND d.parked) AS parked,
+           (SELECT count(*) FROM halt AS h WHERE h.channel = c.channel AND h.state <> 'lifted') AS halted
+    FROM channel AS c ORDER BY c.channel
+""")
+
+
+@click.group()
+def channel() -> None:
+    """Channels: list, test, map, subscribe, pause, resume."""
+
+
+@channel.command("list")
+@as_json
+def list_(as_json: bool) -> None:
+    """Every channel and what waits on it."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        rows = [dict(row) for row in connection.execute(_LIST).mappings()]
+    emit(rows, as_json=as_json)
+
+
+@channel.command()
+@click.argument("name")
+def test(name: str) -> None:
+    """Credentials, scopes and one read, changing nothing."""
+    with house() as wiring:
+        try:
+            found = mapping.look(wiring.engine, wiring.client(name), channel=name)
+        except (ChannelError, NotSetUp) as error:
+            raise Failed(f"{name}: {type(error).__name__}: {error}") from None
+    click.echo(
+        f"{name} answers: {found.listed} listings at {found.locations} locations, {found.subscriptions} subscriptions"
+    )
+
+
+@channel.command("map")
+@click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Show what would be bound, write nothing.")
+@click.option("--add-skus", is_flag=True, help="Add SKUs that the catalogue does not have.")
+@as_json
+def map_(name: str, dry_run: bool, add_skus: bool, as_json: bool) -> None:
+    """Bind the channel's listings to our SKUs by their SKU text; refuses duplicates. Exit code 4 when some are left out."""
+    with house() as wiring:
+        try:
+            mapped = mapping.map_channel(
+                wiring.engine,
+                wiring.client(name),
+                channel=name,
+                now=now(),
+                dry_run=dry_run,
+                add_skus=add_skus,
+            )
+        except (ChannelError, NotSetUp) as error:
+            raise Failed(f"{name}: {type(error).__name__}: {error}") from None
+    if as_json:
+        emit(mapped, as_json=True)
+    else:
+        click.echo(f"{mapped.bound} bound" + (" (dry run: nothing was written)" if dry_run else ""))
+        for problem in mapped.problems:
+            click.echo(f"  left out: {problem}")
+    if mapped.problems:
+        raise SystemExit(4)
+
+
+@channel.command()
+@click.argument("name")
+@click.option(
+    "--uri",
+    required=True,
+    help="Where this channel shall call us, such as https://hooks.example.com/hooks/shopify",
+)
+def subscribe(name: str, uri: str) -> None:
+    """Make sure that the channel notifies us of everything that moves stock."""
+    with house() as wiring:
+        try:
+            made = mapping.subscribe(wiring.engine, wiring.client(name), channel=name, uri=uri)
+        except (ChannelError, NotSetUp) as error:
+            raise Failed(f"{name}: {type(error).__name__}: {error}") from None
+    click.echo(
+        f"{len(made)} subscriptions created: {', '.join(s.topic for s in made) or 'all were there'}"
+    )
+
+
+@channel.command()
+@click.argument("name")
+@by
+@reason
+def pause(name: str, by: str, reason: str) -> None:
+    """Stop all pushes to a channel until somebody resumes it."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        stopped = backlog.pause(connection, name, by, reason)
+    click.echo("paused" if stopped else "was paused already, or there is no such channel")
+
+
+@channel.command()
+@click.argument("name")
+def resume(name: str) -> None:
+    """Let a paused channel work again."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        resumed = backlog.resume(connection, name)
+    click.echo("resumed" if resumed else "was not paused")

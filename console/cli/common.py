@@ -1,0 +1,134 @@
+"""What commands share: the house they speak to, errors as sentences, and the two forms of output."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from console.local.errors import LocalError
+from console.local.stack import Stack, attached
+from workers.settings import Settings, settings
+from workers.wiring import NotSetUp, Wiring
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+ephemeral = click.option(
+    "--ephemeral", is_flag=True, help="Use a throw-away database, gone afterwards."
+)
+reason = click.option("--reason", required=True, help="Why; it is kept in the trail.")
+by = click.option(
+    "--by", default="operator", show_default=True, help="Who; it is kept in the trail."
+)
+
+
+class Failed(click.ClickException):
+    """A sentence on stderr and an exit code."""
+
+    def __init__(self, message: str, *, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+    def show(self, file: Any = None) -> None:
+        """Print the sentence and end with the code that was asked for."""
+        super().show(file)
+        sys.exit(self.code)
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turn what can go wrong outside of us into sentences; our own mistakes keep their traceback."""
+    try:
+        yield
+    except (LocalError, NotSetUp) as error:
+        raise Failed(str(error)) from None
+    except SQLAlchemyError as error:
+        why = str(getattr(error, "orig", error)).strip().split("\n", 1)[0]
+        raise Failed(f"the database refused or did not answer: {why}") from None
+
+
+@contextmanager
+def house(*, throw_away: bool = False) -> Iterator[Wiring]:
+    """The house a command speaks to: the servers named in the settings, the running local stack, or else the local
+    profile's own servers, started for this command alone."""
+    wished = settings()
+    with sentences():
+        if not throw_away:
+            found = _found(wished)
+            if found is not None:
+                yield Wiring(found)
+                return
+        with Stack(wished, ephemeral=throw_away) as stack:
+            stack.start_servers()
+            stack.migrate()
+            wiring = Wiring(stack.settings)
+            try:
+                yield wiring
+            finally:
+                wiring.engine.dispose()
+
+
+def _found(wished: Settings) -> Settings | None:
+    if wished.database_url:
+        return wished
+    try:
+        return attached(wished)
+    except LocalError:
+        return None
+
+
+def emit(value: Any, *, as_json: bool, table: Sequence[str] = ()) -> None:
+    """Print a value: as JSON, or as a table of the named fields."""
+    if as_json:
+        click.echo(json.dumps(_plain(value), indent=1, default=_text))
+        return
+    rows = value if isinstance(value, list) else [value]
+    shown = [{**_plain(row)} for row in rows]
+    names = list(table) or (list(shown[0]) if shown else [])
+    cells = [names, *[[_cell(row.get(name)) for name in names] for row in shown]]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
+    for line in cells:
+        click.echo(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )
+    if not shown:
+        click.echo("(none)", err=True)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return dict(value) if hasattr(value, "keys") else value
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime | date) else str(value)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    return str(value)
+
+
+def progress(what: str) -> Any:
+    """A callback (done, of) that shows progress on a terminal and says nothing elsewhere."""
+    shown = [-1]
+
+    def show(done: int, of: int) -> None:
+        percent = 100 * done // max(of, 1)
+        if sys.stderr.isatty() and percent != shown[0]:
+            shown[0] = percent
+            click.echo(f"\r{what}: {percent} %", err=True, nl=done >= of)
+
+    return show

@@ -1,0 +1,35 @@
+"""What waits to be shown."""
+
+from __future__ import annotations
+
+import click
+
+from allocation import backlog
+from console.cli.common import as_json, emit, house
+from ledger.db import transaction
+from workers.wiring import now
+
+
+@click.group()
+def push() -> None:
+    """What waits to be shown, and what was parked."""
+
+
+@push.command()
+@click.option("--channel", default=None)
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@as_json
+def parked(channel: str | None, limit: int, as_json: bool) -> None:
+    """Numbers a channel refuses, with its words and what to do."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        emit(backlog.parked(connection, channel, limit), as_json=as_json)
+
+
+@push.command()
+@click.argument("skus", nargs=-1)
+@click.option("--channel", required=True)
+def retry(skus: tuple[str, ...], channel: str) -> None:
+    """Try parked numbers again: what is sent is computed anew, never replayed. Without SKUs: all of the channel."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        count = backlog.unpark(connection, channel, now(), list(skus) or None)
+    click.echo(f"{count} due again")

@@ -1,0 +1,79 @@
+"""Reconciliation by hand."""
+
+from __future__ import annotations
+
+import click
+from sqlalchemy import text
+
+from channels.base import ChannelError
+from console.cli.common import Failed, as_json, emit, house
+from ledger.db import transaction
+from reconcile.runs import window_of
+from workers.flows import reconcile
+from workers.wiring import NotSetUp, now
+
+_RUNS = text("""
+    SELECT channel, window_at, state, expected, read, unknown, in_flight, drifted, repushed, halted,
+           finished_at - started_at AS took, error
+    FROM run WHERE job = 'reconcile' ORDER BY window_at DESC, channel LIMIT :limit
+""")
+
+_DRIFT = text("""
+    SELECT channel, sku, location, expected, actual, delta, cause, action, times, seen_at, resolved_at, result
+    FROM drift WHERE resolved_at IS NULL OR :all ORDER BY seen_at DESC LIMIT :limit
+""")
+
+
+@click.group()
+def recon() -> None:
+    """Compare what channels show with what they should."""
+
+
+@recon.command()
+@click.argument("channel")
+@click.option("--dry-run", is_flag=True, help="Read and judge only; write nothing.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 when there are differences.")
+@as_json
+def run(channel: str, dry_run: bool, exit_code: bool, as_json: bool) -> None:
+    """Read back a channel now and judge every difference."""
+    with house() as wiring:
+        at = now()
+        terms = reconcile.Terms.of(wiring.settings)
+        try:
+            if not dry_run:
+                reconcile.open_windows(wiring.engine, now=at, window_s=terms.window_s)
+            report = reconcile.reconcile(
+                wiring.engine,
+                wiring.client(channel),
+                channel=channel,
+                window_at=window_of(at, terms.window_s),
+                now=now,
+                terms=terms,
+                dry_run=dry_run,
+            )
+        except (ChannelError, NotSetUp, reconcile.UnknownChannel) as error:
+            raise Failed(str(error)) from None
+    emit(report, as_json=as_json, table=("channel", "window_at", "state", "counts", "error"))
+    if exit_code and report.findings:
+        raise SystemExit(3)
+
+
+@recon.command()
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@as_json
+def status(limit: int, as_json: bool) -> None:
+    """The last runs, newest first; missed windows stand out by their state."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        rows = [dict(row) for row in connection.execute(_RUNS, {"limit": limit}).mappings()]
+    emit(rows, as_json=as_json)
+
+
+@recon.command()
+@click.option("--all", "all_", is_flag=True, help="Resolved ones too.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@as_json
+def drift(all_: bool, limit: int, as_json: bool) -> None:
+    """Differences found, with cause, action and result."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        rows = connection.execute(_DRIFT, {"all": all_, "limit": limit}).mappings()
+        emit([dict(row) for row in rows], as_json=as_json)

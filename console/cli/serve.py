@@ -1,0 +1,136 @@
+"""The processes of a house: relay, worker, beat, Flower. Each reads its settings and runs until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from console import logs
+from console.cli.common import Failed, sentences
+from console.local.stack import attached
+from workers.settings import Settings, settings
+
+
+def _here() -> Settings:
+    """The settings of this process, with the running local stack's addresses where none are named."""
+    with sentences():
+        found = attached(settings())
+    # Celery reads its settings from the environment when it starts; it must see what we see.
+    os.environ["LOCKSTEP_DATABASE_URL"] = found.database_url
+    os.environ["LOCKSTEP_REDIS_URL"] = found.redis_url
+    settings.cache_clear()
+    logs.configure(found.log_level)
+    return found
+
+
+@click.group()
+def serve() -> None:
+    """Run a door."""
+
+
+@serve.command()
+def relay() -> None:
+    """Take webhooks (POST /hooks/...) and canonical events (POST /events)."""
+    here = _here()
+    import uvicorn
+
+    from console.relay import application
+    from workers.tasks import ring_drain
+    from workers.wiring import Wiring
+
+    app = application(here, Wiring(here).engine, ring_drain)
+    uvicorn.run(
+        app,
+        host=here.relay_host,
+        port=here.relay_port,
+        log_config=None,
+        access_log=False,
+        limit_concurrency=512,
+        timeout_keep_alive=15,
+        server_header=False,
+    )
+
+
+@click.command()
+@click.option(
+    "--name", default="worker", show_default=True, help="Name of the worker on this host."
+)
+@click.option(
+    "--queues",
+    default="",
+    help="Queues it takes from, separated by commas; all of them if left out.",
+)
+@click.option(
+    "--pool",
+    type=click.Choice(["prefork", "threads", "solo"]),
+    default="prefork",
+    show_default=True,
+)
+@click.option("--concurrency", type=click.IntRange(1, 64), default=1, show_default=True)
+def worker(name: str, queues: str, pool: str, concurrency: int) -> None:
+    """Run a worker. Queues: ingest, allocate, reconcile, control, push.<channel>."""
+    _here()
+    # A worker that is told to stop ends what it holds and gives the rest back at once.
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+    import celeryconfig
+    from workers.app import app
+
+    known = [queue.name for queue in celeryconfig.task_queues]
+    wanted = [q for q in queues.replace(" ", "").split(",") if q] or known
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise Failed(
+            f"no queue {', '.join(unknown)}; there are {', '.join(known)} (LOCKSTEP_CHANNELS names the channels)"
+        )
+    app.worker_main(
+        [
+            "worker",
+            f"--hostname={name}@%h",
+            f"--queues={','.join(wanted)}",
+            f"--pool={pool}",
+            f"--concurrency={concurrency}",
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel=INFO",
+        ]
+    )
+
+
+@click.command()
+def beat() -> None:
+    """Run the clock. Any number of copies may run: a window is a unique row in the database."""
+    _here()
+    from workers.app import app
+
+    app.Beat(loglevel="INFO", quiet=True).run()
+
+
+@click.command()
+def flower() -> None:
+    """Run Celery's monitor, on loopback and behind a password unless the settings say otherwise."""
+    here = _here()
+    password = here.flower_password.get_secret_value()
+    if not password:
+        raise Failed(
+            "Flower shows and steers the workers: set LOCKSTEP_FLOWER_PASSWORD, then start it again",
+            code=5,
+        )
+    environment = {
+        **os.environ,
+        "FLOWER_BASIC_AUTH": f"{here.flower_user}:{password}",
+        "FLOWER_ADDRESS": here.flower_host,
+        "FLOWER_PORT": str(here.flower_port),
+        "FLOWER_MAX_TASKS": "10000",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "workers.tasks",
+        "flower",
+        "--conf=console/flowerconfig.py",
+    ]
+    os.execve(sys.executable, command, environment)

@@ -1,0 +1,167 @@
+"""SKUs, locations and corrections by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import uuid4
+
+import click
+import orjson
+from sqlalchemy import text
+
+from console.cli.common import Failed, as_json, by, emit, house, reason
+from ledger import catalogue as book
+from ledger import inbox, queries
+from ledger.db import transaction
+from ledger.inbox import FACT_TOPIC, Delivery
+from workers.flows.ingest import drain
+from workers.wiring import Wiring, now
+
+_SHOWN = text("""
+    SELECT t.channel, t.location, t.units AS should, s.units AS confirmed, s.read_units AS read, s.read_at,
+           d.error AS waits, EXISTS (SELECT FROM halt AS h WHERE h.channel = t.channel AND h.sku = t.sku
+                                     AND h.state <> 'lifted') AS halted
+    FROM target AS t
+    LEFT JOIN shown AS s USING (channel, sku, location)
+    LEFT JOIN push_due AS d USING (channel, sku, location)
+    WHERE t.sku = :sku ORDER BY t.channel, t.location
+""")
+
+
+@click.group()
+def catalogue() -> None:
+    """SKUs and locations."""
+
+
+@catalogue.command("add-sku")
+@click.argument("skus", nargs=-1, required=True)
+@click.option("--title", default="")
+def add_sku(skus: tuple[str, ...], title: str) -> None:
+    """Make SKUs known."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        book.add_skus(connection, dict.fromkeys(skus, title))
+    click.echo(f"{len(skus)} known")
+
+
+@catalogue.command("add-location")
+@click.argument("locations", nargs=-1, required=True)
+@click.option(
+    "--kind",
+    type=click.Choice(["warehouse", "store", "mirror"]),
+    default="warehouse",
+    show_default=True,
+)
+def add_location(locations: tuple[str, ...], kind: str) -> None:
+    """Make locations known."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        book.add_locations(connection, list(locations), kind=kind)
+    click.echo(f"{len(locations)} known")
+
+
+@click.group()
+def sku() -> None:
+    """One SKU: what is where, and what each channel shows."""
+
+
+@sku.command("show")
+@click.argument("name")
+@click.option(
+    "--at",
+    "at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
+    help="As of this moment (UTC).",
+)
+@click.option(
+    "--known-at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
+    help="As the book knew then (UTC).",
+)
+@as_json
+def show_sku(name: str, at: datetime | None, known_at: datetime | None, as_json: bool) -> None:
+    """On hand by location; now, or as of a moment and as known at another."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        if at or known_at:
+            positions = queries.position_at(
+                connection, name, at=_utc(at) or now(), known_at=_utc(known_at) or now()
+            )
+        else:
+            positions = queries.positions(connection, name)
+        shown = [dict(row) for row in connection.execute(_SHOWN, {"sku": name}).mappings()]
+    if not positions and not shown:
+        raise Failed(f"nothing is known of SKU {name!r}")
+    if as_json:
+        emit({"sku": name, "positions": positions, "channels": shown}, as_json=True)
+        return
+    emit(positions, as_json=False)
+    if shown and not (at or known_at):
+        click.echo()
+        emit(shown, as_json=False)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=now().tzinfo) if moment else None
+
+
+@click.group()
+def stock() -> None:
+    """Correct stock by hand."""
+
+
+@stock.command()
+@click.argument("sku")
+@click.argument("units", type=int)
+@click.option("--location", required=True)
+@by
+@reason
+def adjust(sku: str, units: int, location: str, by: str, reason: str) -> None:
+    """Add UNITS found (or take away what is gone: -- -3) at a location, through the same door as everything else."""
+    fact = {
+        "kind": "adjustment",
+        "source": "operator",
+        "id": f"adjust:{uuid4()}",
+        "occurred_at": now().isoformat(),
+        "sku": sku,
+        "location": location,
+        "units": units,
+        "actor": by,
+        "reason": reason,
+    }
+    with house() as wiring:
+        _post(wiring, fact)
+    click.echo(f"{sku} at {location}: {units:+d}")
+
+
+@stock.command()
+@click.argument("event_id")
+@click.option("--source", required=True, help="Source of the event to undo.")
+@by
+@reason
+def reverse(event_id: str, source: str, by: str, reason: str) -> None:
+    """Undo one event, once only, by an event that names it."""
+    fact = {
+        "kind": "reversal",
+        "source": "operator",
+        "id": f"reverse:{source}:{event_id}"[:255],
+        "occurred_at": now().isoformat(),
+        "reverses_source": source,
+        "reverses_id": event_id,
+        "actor": by,
+        "reason": reason,
+    }
+    with house() as wiring:
+        _post(wiring, fact)
+    click.echo(f"{source}/{event_id} is reversed")
+
+
+def _post(wiring: Wiring, fact: dict[str, object]) -> None:
+    """Through inbox and drain; a refusal is said at once."""
+    delivery = Delivery(str(fact["source"]), str(fact["id"]), FACT_TOPIC, orjson.dumps(fact))
+    with transaction(wiring.engine) as connection:
+        kept = inbox.keep(connection, [delivery], now=now())
+    if not kept.fresh:
+        raise Failed("this was done already")
+    drain(wiring.house, now=now())
+    with transaction(wiring.engine) as connection:
+        state, why = queries.delivery_state(connection, delivery.source, delivery.delivery_id)
+    if state != "applied":
+        raise Failed(f"not applied ({state}): {why}", code=4)

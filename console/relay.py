@@ -1,0 +1,339 @@
+"""The relay: takes webhooks and canonical events, writes them into the inbox, answers after the commit, rings.
+
+A signature is checked on the raw body, in constant time, before anything is parsed. Headers are hints for routing: no
+signature covers them. Nothing a stranger sends makes a 500.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import threading
+import time
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import structlog
+from pydantic import ValidationError
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from channels.registry import LANES, Lane
+from ledger import inbox
+from ledger.db import transaction
+from ledger.events import FACT
+from ledger.inbox import FACT_TOPIC, Delivery, Kept
+from workers.flows.receive import kept_headers
+from workers.settings import Settings
+from workers.wiring import Secrets, now, read_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+log = structlog.get_logger()
+
+#: Events one POST /events may carry.
+MOST_EVENTS = 1000
+#: A sender that is slower than this with its body is not a sender.
+_BODY_S = 10.0
+_CHANNELS_S = 5.0
+
+_CHANNELS = text("SELECT channel, kind, account FROM channel ORDER BY channel")
+_READY = text("SELECT count(*) FROM schema_version")
+
+
+class Differing(Exception):
+    """Ids that are known with another content; nothing of the request was kept."""
+
+    def __init__(self, ids: list[str]) -> None:
+        super().__init__(", ".join(ids))
+        self.ids = ids
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A channel that may call us."""
+
+    channel: str
+    kind: str
+    account: str
+
+
+class Relay:
+    """What the routes share.
+
+    ring    called after every commit that kept something, from a thread of its own; its failure costs seconds
+    """
+
+    def __init__(self, settings: Settings, engine: Engine, ring: Callable[[], None]) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.secrets = read_secrets(settings)
+        self._ring = ring
+        self._asked = threading.Event()
+        self._stopped = False
+        self._hooks: tuple[float, tuple[Hook, ...]] = (float("-inf"), ())
+
+    def start(self) -> None:
+        """Start the ringer: however slow the broker is, no request waits for it."""
+        threading.Thread(target=self._ringer, name="ringer", daemon=True).start()
+
+    def stop(self) -> None:
+        """Let the ringer end."""
+        self._stopped = True
+        self._asked.set()
+
+    def _ringer(self) -> None:
+        while self._asked.wait() and not self._stopped:
+            self._asked.clear()
+            try:
+                self._ring()
+            except Exception as error:
+                log.warning(
+                    "relay.bell.failed",
+                    error=type(error).__name__,
+                    next="the sweep rings within seconds",
+                )
+
+    def keep(self, deliveries: list[Delivery], *, refuse_differing: bool = False) -> Kept:
+        """Commit deliveries to the inbox and ask for the bell."""
+        with transaction(self.engine) as connection:
+            kept = inbox.keep(connection, deliveries, now=now())
+            if refuse_differing and kept.differing:
+                raise Differing([deliveries[position].delivery_id for position in kept.differing])
+        if kept.fresh:
+            self._asked.set()
+        return kept
+
+    def hooks(self, kind: str) -> list[Hook]:
+        """The channels of a kind that have a webhook secret; read again every few seconds."""
+        read_at, known = self._hooks
+        if time.monotonic() - read_at > _CHANNELS_S:
+            with transaction(self.engine) as connection:
+                known = tuple(Hook(*row) for row in connection.execute(_CHANNELS))
+            self._hooks = (time.monotonic(), known)
+        return [
+            h
+            for h in known
+            if h.kind == kind and self.secrets.get(h.channel, Secrets()).webhook_secrets
+        ]
+
+    def sender(
+        self, lane: Lane, hooks: list[Hook], account: str, body: bytes, signature: str
+    ) -> Hook | None:
+        """The channel whose secret signed the body; the account the headers name is tried first."""
+        by_hint = sorted(hooks, key=lambda hook: hook.account != account)
+        return next(
+            (
+                h
+                for h in by_hint
+                if lane.verify(body, signature, self.secrets[h.channel].webhook_secrets)
+            ),
+            None,
+        )
+
+
+def application(settings: Settings, engine: Engine, ring: Callable[[], None]) -> Starlette:
+    """The relay as an ASGI application."""
+    relay = Relay(settings, engine, ring)
+
+    @asynccontextmanager
+    async def running(_app: Starlette) -> AsyncIterator[None]:
+        relay.start()
+        yield
+        relay.stop()
+
+    app = Starlette(
+        routes=[
+            Route("/hooks/{kind}", _hook, methods=["POST"]),
+            Route("/events", _events, methods=["POST"]),
+            Route("/healthz", _healthz, methods=["GET"]),
+            Route("/readyz", _readyz, methods=["GET"]),
+        ],
+        exception_handlers={
+            HTTPException: _refusal,
+            SQLAlchemyError: _away,
+            ClientDisconnect: _gone,
+        },
+        lifespan=running,
+    )
+    app.state.relay = relay
+    return app
+
+
+async def _hook(request: Request) -> Response:
+    relay: Relay = request.app.state.relay
+    kind = request.path_params["kind"]
+    lane = LANES.get(kind)
+    if lane is None:
+        raise HTTPException(404, f"no lane {kind!r}; there are: {', '.join(LANES)}")
+    hooks = await run_in_threadpool(relay.hooks, kind)
+    if not hooks:
+        raise HTTPException(
+            404, f"no {kind} channel is set up with a webhook secret (LOCKSTEP_CHANNEL_SECRETS)"
+        )
+    body = await _body(request, relay.settings.relay_body_bytes)
+    said = lane.routing(request.headers)
+    sender = relay.sender(lane, hooks, said.account, body, said.signature)
+    if sender is None:
+        raise HTTPException(
+            401, "the signature does not match the body under any webhook secret of ours"
+        )
+    if not said.topic:
+        raise HTTPException(
+            400, "no topic: the delivery must say what it is about in its topic header"
+        )
+    if not body.strip():
+        raise HTTPException(400, "the body is empty")
+    delivery = Delivery(
+        source=sender.channel,
+        delivery_id=_plain(said.delivery_id) or "sha256:" + hashlib.sha256(body).hexdigest(),
+        topic=_plain(said.topic),
+        body=body,
+        headers=kept_headers(dict(request.headers)),
+    )
+    kept = await run_in_threadpool(relay.keep, [delivery])
+    if kept.differing:
+        # The sender used one id for two bodies: both are facts, so the second is kept under an id of its own.
+        again = Delivery(
+            delivery.source,
+            f"{delivery.delivery_id}#{hashlib.sha256(body).hexdigest()[:16]}",
+            delivery.topic,
+            body,
+            delivery.headers,
+        )
+        kept = await run_in_threadpool(relay.keep, [again])
+    return JSONResponse({"kept": len(kept.fresh), "repeated": len(kept.repeated)})
+
+
+async def _events(request: Request) -> Response:
+    relay: Relay = request.app.state.relay
+    token = relay.settings.relay_token.get_secret_value()
+    if not token:
+        raise HTTPException(404, "this door is closed: set LOCKSTEP_RELAY_TOKEN to open it")
+    given = request.headers.get("authorization", "")
+    if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        raise HTTPException(401, "send `Authorization: Bearer <LOCKSTEP_RELAY_TOKEN>`")
+    body = await _body(request, relay.settings.relay_body_bytes)
+    deliveries = await run_in_threadpool(_deliveries, body)
+    try:
+        kept = await run_in_threadpool(relay.keep, deliveries, refuse_differing=True)
+    except Differing as reused:
+        raise HTTPException(
+            409,
+            f"nothing was kept: {len(reused.ids)} id(s) are known with another content: {', '.join(reused.ids[:10])};"
+            " a corrected fact needs an id of its own",
+        ) from None
+    return JSONResponse({"kept": len(kept.fresh), "repeated": len(kept.repeated)})
+
+
+def _deliveries(body: bytes) -> list[Delivery]:
+    """Canonical events as deliveries; all of them are good or the request is refused."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise HTTPException(400, f"the body is not JSON in UTF-8: {error}") from None
+    items: list[Any] = document if isinstance(document, list) else [document]
+    if not items:
+        raise HTTPException(400, "an empty list says nothing; send one event or up to 1000")
+    if len(items) > MOST_EVENTS:
+        raise HTTPException(413, f"{len(items)} events in one request; send at most {MOST_EVENTS}")
+    faults: list[str] = []
+    deliveries = []
+    for position, item in enumerate(items):
+        canonical = _canonical(item)
+        try:
+            fact = FACT.validate_json(canonical)
+        except ValidationError as error:
+            faults.extend(_faults(position, error))
+            continue
+        deliveries.append(Delivery(fact.source, fact.id, FACT_TOPIC, canonical))
+    if faults:
+        more = f" (+{len(faults) - 10} more)" if len(faults) > 10 else ""
+        raise HTTPException(400, f"nothing was kept: {'; '.join(faults[:10])}{more}")
+    return deliveries
+
+
+def _canonical(item: Any) -> bytes:
+    """One event in one form, so that a repeat is recognised however it was written."""
+    return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+
+
+def _faults(position: int, error: ValidationError) -> list[str]:
+    return [
+        f"event {position}: {'.'.join(str(part) for part in e['loc']) or 'event'}: {e['msg']}"
+        for e in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The raw body, at most `most` bytes, not compressed, within a time."""
+    if request.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        raise HTTPException(415, "compressed bodies are not taken; send it plain")
+    if (
+        request.headers.get("content-length", "0").isdigit()
+        and int(request.headers.get("content-length", "0")[:19]) > most
+    ):
+        raise HTTPException(413, f"the body is larger than {most} bytes")
+    chunks = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_S):
+            async for chunk in request.stream():
+                chunks += chunk
+                if len(chunks) > most:
+                    raise HTTPException(413, f"the body is larger than {most} bytes")
+    except TimeoutError:
+        raise HTTPException(408, f"the body did not come within {_BODY_S:.0f} s") from None
+    return bytes(chunks)
+
+
+def _plain(said: str) -> str:
+    """A header as PostgreSQL can hold it and an index can carry it."""
+    return said.replace("\x00", "").strip()[:255]
+
+
+async def _healthz(_request: Request) -> Response:
+    return JSONResponse({"up": True})
+
+
+async def _readyz(request: Request) -> Response:
+    relay: Relay = request.app.state.relay
+
+    def check() -> None:
+        with transaction(relay.engine) as connection:
+            connection.execute(_READY)
+
+    await run_in_threadpool(check)
+    return JSONResponse({"ready": True})
+
+
+async def _refusal(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return JSONResponse(
+        {"error": error.detail}, status_code=error.status_code, headers=error.headers
+    )
+
+
+async def _away(_request: Request, error: Exception) -> Response:
+    """The database does not answer: nothing was kept, the sender must come again."""
+    log.error("relay.database.away", error=type(error).__name__)
+    return JSONResponse(
+        {"error": "the ledger cannot be reached; nothing was kept, send it again"},
+        status_code=503,
+        headers={"Retry-After": "5"},
+    )
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=499)

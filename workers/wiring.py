@@ -1,0 +1,171 @@
+"""The composition root: what a process is made of, built once from the settings and handed down."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+import redis
+from sqlalchemy import Engine, text
+
+from channels.base import Channel
+from channels.limits import Bucket
+from channels.registry import LANES, Account
+from ledger.context import Catalogue
+from ledger.db import connect, transaction
+from workers.flows.bells import Bells
+from workers.flows.ingest import House
+from workers.flows.lane import Lane as PushLane
+from workers.settings import Settings
+
+_CHANNEL = text(
+    "SELECT channel, kind, base_url, account, options FROM channel WHERE channel = :channel"
+)
+
+
+class NotSetUp(Exception):
+    """A channel is spoken of that the house does not have, or cannot use; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What proves us to a channel and a channel to us.
+
+    webhook_secrets    newest first; the old one still counts while the vendor changes over
+    """
+
+    token: str = field(default="", repr=False)
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+class Wiring:
+    """One process's connections; nothing connects before it is used, so that a forked child makes its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._clients: dict[str, tuple[Account, Channel]] = {}
+        self._lock = threading.Lock()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """PostgreSQL in the application's role."""
+        if not self.settings.database_url:
+            raise NotSetUp(
+                "no database: set LOCKSTEP_DATABASE_URL, or start the local stack with `lockstep up`"
+            )
+        return connect(self.settings.database_url, pool=self.settings.database_pool)
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        """Redis or Valkey, for bells and limits; never for anything that must be remembered."""
+        if not self.settings.redis_url:
+            raise NotSetUp(
+                "no Redis: set LOCKSTEP_REDIS_URL, or start the local stack with `lockstep up`"
+            )
+        return redis.Redis.from_url(
+            self.settings.redis_url,
+            socket_timeout=2,
+            socket_connect_timeout=2,
+            health_check_interval=25,
+        )
+
+    @cached_property
+    def bells(self) -> Bells:
+        """Pending bells, coalesced."""
+        return Bells(self.redis, prefix=f"lockstep:{self.settings.env}")
+
+    @cached_property
+    def house(self) -> House:
+        """What the drain needs."""
+        return House(self.engine, LANES, Catalogue(), os.urandom, rows=self.settings.drain_rows)
+
+    @cached_property
+    def secrets(self) -> dict[str, Secrets]:
+        """Secrets by channel, from the environment or a file."""
+        return read_secrets(self.settings)
+
+    def client(self, channel: str) -> Channel:
+        """The client of a channel, made anew when its row or its secrets changed.
+
+        raises    NotSetUp when there is no such channel, or no token for it
+        """
+        with transaction(self.engine) as connection:
+            row = connection.execute(_CHANNEL, {"channel": channel}).one_or_none()
+        if row is None:
+            raise NotSetUp(
+                f"no channel {channel!r}: add it to the rules and apply them (lockstep alloc apply)"
+            )
+        lane = LANES.get(row.kind)
+        if lane is None:
+            raise NotSetUp(
+                f"channel {channel!r} is of kind {row.kind!r}, which no lane serves: {', '.join(LANES)}"
+            )
+        token = self.secrets.get(channel, Secrets()).token
+        if not token:
+            raise NotSetUp(f"no token for channel {channel!r}: add it to LOCKSTEP_CHANNEL_SECRETS")
+        account = Account(channel, row.kind, row.base_url, token, dict(row.options))
+        with self._lock:
+            known = self._clients.get(channel)
+            if known is None or known[0] != account:
+                limiter = Bucket(
+                    self.redis,
+                    f"{row.kind}:{row.account or channel}",
+                    maximum=lane.bucket.maximum,
+                    restore_rate=lane.bucket.restore_per_s,
+                    prefix=f"lockstep:{self.settings.env}",
+                )
+                known = (account, lane.connect(account, limiter, now))
+                self._clients[channel] = known
+            return known[1]
+
+    def push_lane(self, channel: str) -> PushLane:
+        """What pushing to a channel needs."""
+        return PushLane(
+            engine=self.engine,
+            client=self.client(channel),
+            now=now,
+            chance=random.random,
+            new_key=lambda: str(uuid4()),
+            rise_wait_s=self.settings.rise_wait_s,
+            verify_after_s=self.settings.verify_after_s,
+        )
+
+
+def now() -> datetime:
+    """The clock of the doors."""
+    return datetime.now(UTC)
+
+
+def read_secrets(settings: Settings) -> dict[str, Secrets]:
+    """Secrets by channel.
+
+    raises    NotSetUp when the JSON is not an object of objects
+    """
+    said = settings.channel_secrets.get_secret_value().strip()
+    where = "LOCKSTEP_CHANNEL_SECRETS"
+    if said in ("", "{}") and settings.channel_secrets_file is not None:
+        where = str(settings.channel_secrets_file)
+        try:
+            said = settings.channel_secrets_file.read_text()
+        except OSError as error:
+            raise NotSetUp(f"the secrets in {where} cannot be read: {error}") from None
+    try:
+        document: dict[str, dict[str, Any]] = json.loads(said or "{}")
+        return {
+            channel: Secrets(
+                str(of.get("token", "")), tuple(map(str, of.get("webhook_secrets", ())))
+            )
+            for channel, of in document.items()
+        }
+    except (ValueError, AttributeError, TypeError):
+        # The text itself stays out of the message: it is a secret.
+        raise NotSetUp(
+            f'{where} must be JSON of the form {{"shopify": {{"token": "...", "webhook_secrets": ["..."]}}}}'
+        ) from None
