@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from channels.names import Names, Unmapped
@@ -31,6 +31,7 @@ from channels.shopify import wire
 from ledger.events import AnyFact, Order, OrderCancel, Return, Reversal, Ship
 
 _ON_ITS_WAY = ("pending", "open")
+_ONE_ACTION = timedelta(minutes=1)
 
 
 def mentioned(document: wire.Order | wire.Refund | wire.Fulfillment) -> set[str]:
@@ -259,12 +260,25 @@ class _HeldApart:
 
     def units_ordered(self, line: wire.Line) -> int:
         """Units of the line before any cancel or refund, without those an edit has removed."""
-        if line.current_quantity is None or self._order.cancelled_at is not None:
+        if line.current_quantity is None or self._is_cancelled_silently:
             return line.quantity
         gone = self._shipped[line.number] + self._on_its_way[line.number]
         explained = line.current_quantity + self._refunded[line.number]
         floor = min(line.quantity, gone + self._cancelled[line.number])
         return max(floor, min(line.quantity, explained))
+
+    @property
+    def _is_cancelled_silently(self) -> bool:
+        """Whether the order was cancelled without a refund: then a fallen `current_quantity` may be the cancel's.
+
+        A cancel alone releases nothing. Where it does come with a refund, both are written by one action, and what
+        the refunds do not explain was removed by an edit before.
+        """
+        cancelled_at = self._order.cancelled_at
+        return cancelled_at is not None and not any(
+            refund.refund_line_items and _refunded_at(refund) >= cancelled_at - _ONE_ACTION
+            for refund in self.refunds
+        )
 
     def shipped_before(self, line: int, moment: datetime) -> int:
         """Units of the line that had left at that time."""

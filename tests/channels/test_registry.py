@@ -10,7 +10,7 @@ from channels.limits import Bucket
 from channels.names import Names
 from channels.registry import LANES, Account
 from channels.shopify.client import Shopify
-from tests.channels.shopify_orders import a_line, an_order
+from tests.channels.shopify_builders import a_line, an_order
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 

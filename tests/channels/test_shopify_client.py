@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from channels.base import (
-    Binding,
     ChannelError,
-    Confirmed,
-    Level,
     Refused,
-    Rejected,
-    Stale,
     Throttled,
     Unauthorised,
     Unavailable,
     Unreadable,
 )
 from channels.limits import Bucket
-from channels.shopify import orders, webhook, wire
+from channels.shopify import webhook, wire
 from channels.shopify.client import Shopify
+from tests.channels.shopify_stub import (
+    NOW,
+    TOKEN,
+    a_binding,
+    a_bucket,
+    a_client,
+    cost,
+    failed,
+    levels,
+    set_answer,
+)
 from tests.channels.stub import Answer, Stub, a_stub
 
-NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 MARK = datetime(2026, 7, 1, tzinfo=UTC)
-TOKEN = "shpat_very_secret"
 
 
 @pytest.fixture
@@ -39,75 +42,14 @@ def vendor() -> Iterator[Stub]:
 
 @pytest.fixture
 def bucket() -> Bucket:
-    return Bucket(None, "shopify:shop", maximum=2000, restore_rate=100, alone_share=1)
+    return a_bucket()
 
 
 @pytest.fixture
 def shop(vendor: Stub, bucket: Bucket) -> Iterator[Shopify]:
-    client = Shopify(
-        "shop-no",
-        vendor.url,
-        TOKEN,
-        limiter=bucket,
-        now=lambda: NOW,
-        read_s=1,
-        sizes=orders.Sizes(orders=2, lines=1, parts=2, whole=3),
-    )
+    client = a_client(vendor, bucket)
     yield client
     client.close()
-
-
-def a_binding(number: int) -> Binding:
-    return Binding(
-        channel="shop-no",
-        sku=f"SKU-{number}",
-        location="OSLO",
-        item_id=f"gid://shopify/InventoryItem/{number}",
-        vendor_location_id="gid://shopify/Location/77",
-        variant_id=f"gid://shopify/ProductVariant/{number}",
-        product_id="gid://shopify/Product/1",
-        level_id=f"gid://shopify/InventoryLevel/77?inventory_item_id={number}",
-    )
-
-
-def levels(count: int) -> list[Level]:
-    return [Level(a_binding(number), units=number, number=1) for number in range(1, count + 1)]
-
-
-def set_answer(*errors: Mapping[str, object]) -> dict[str, object]:
-    payload = {"inventoryAdjustmentGroup": None, "userErrors": list(errors)}
-    return {"data": {"inventorySetQuantities": payload}, **cost(13, 1987)}
-
-
-def complaint(code: str | None, *field: str) -> dict[str, object]:
-    return {"code": code, "field": ["input", *field] if field else None, "message": f"{code} it is"}
-
-
-def cost(requested: float, available: float) -> dict[str, Any]:
-    status = {"maximumAvailable": 2000, "currentlyAvailable": available, "restoreRate": 100}
-    return {
-        "extensions": {
-            "cost": {
-                "requestedQueryCost": requested,
-                "actualQueryCost": None,
-                "throttleStatus": status,
-            }
-        }
-    }
-
-
-def failed(code: str | None, message: str = "no") -> dict[str, object]:
-    extensions = {} if code is None else {"extensions": {"code": code}}
-    return {"errors": [{"message": message, **extensions}]}
-
-
-def rows(stub: Stub, call: int) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = stub.heard[call].json["variables"]["input"]["quantities"]
-    return found
-
-
-def keys(stub: Stub) -> list[str]:
-    return [heard.json["variables"]["key"] for heard in stub.heard]
 
 
 class TestCalls:
@@ -199,172 +141,6 @@ class TestCalls:
 
         assert len(vendor.heard) == 1
         assert bucket.state().closed_s > 3
-
-
-class TestPush:
-    def test_every_row_says_what_it_expects_even_when_it_is_nothing(
-        self, vendor: Stub, shop: Shopify
-    ) -> None:
-        vendor.says(set_answer())
-        wanted = [Level(a_binding(1), 5, 1, expected=7), Level(a_binding(2), -3, 1)]
-
-        assert shop.push(wanted, key="k 1") == [Confirmed(level) for level in wanted]
-
-        sent = vendor.heard[0].json["variables"]["input"]
-        assert (sent["name"], sent["reason"]) == ("available", "correction")
-        assert sent["referenceDocumentUri"] == "gid://lockstep/Push/k%201"
-        assert [(row["quantity"], row["changeFromQuantity"]) for row in sent["quantities"]] == [
-            (5, 7),
-            (0, None),
-        ]
-
-    def test_nothing_to_show_is_no_call(self, vendor: Stub, shop: Shopify) -> None:
-        assert shop.push([], key="k") == []
-        assert vendor.heard == []
-
-    def test_more_rows_than_a_call_carries_are_our_mistake(self, shop: Shopify) -> None:
-        with pytest.raises(ValueError, match="250"):
-            shop.push(levels(251), key="k")
-
-    def test_rows_the_vendor_names_are_taken_out_and_the_rest_is_shown(
-        self, vendor: Stub, shop: Shopify
-    ) -> None:
-        wanted = levels(4)
-        vendor.says(
-            set_answer(
-                complaint("INVALID_INVENTORY_ITEM", "quantities", "1", "inventoryItemId"),
-                complaint("CHANGE_FROM_QUANTITY_STALE", "quantities", "3", "changeFromQuantity"),
-            ),
-            set_answer(),
-        )
-
-        outcomes = shop.push(wanted, key="k")
-
-        assert outcomes == [
-            Confirmed(wanted[0]),
-            Rejected(wanted[1], "INVALID_INVENTORY_ITEM", "INVALID_INVENTORY_ITEM it is"),
-            Confirmed(wanted[2]),
-            Stale(wanted[3]),
-        ]
-        assert [row["quantity"] for row in rows(vendor, 1)] == [1, 3]
-
-    def test_a_repeat_of_the_push_repeats_every_key(self, vendor: Stub, shop: Shopify) -> None:
-        bad = set_answer(complaint("INVALID_LOCATION", "quantities", "0", "locationId"))
-        vendor.says(bad, set_answer(), bad, set_answer())
-
-        shop.push(levels(3), key="k")
-        shop.push(levels(3), key="k")
-
-        first, second = keys(vendor)[:2], keys(vendor)[2:]
-        assert first == second
-        assert first[0] == "k" != first[1]
-
-    def test_a_stale_row_is_known_by_its_path_when_the_code_is_missing(
-        self, vendor: Stub, shop: Shopify
-    ) -> None:
-        wanted = levels(1)
-        vendor.says(set_answer(complaint(None, "quantities", "0", "changeFromQuantity")))
-
-        assert shop.push(wanted, key="k") == [Stale(wanted[0])]
-
-    def test_a_row_both_bad_and_stale_is_bad(self, vendor: Stub, shop: Shopify) -> None:
-        wanted = levels(1)
-        vendor.says(
-            set_answer(
-                complaint("CHANGE_FROM_QUANTITY_STALE", "quantities", "0", "changeFromQuantity"),
-                complaint("NON_MUTABLE_INVENTORY_ITEM", "quantities", "0", "inventoryItemId"),
-            )
-        )
-
-        (outcome,) = shop.push(wanted, key="k")
-
-        assert isinstance(outcome, Rejected)
-
-    @pytest.mark.parametrize(
-        "field", [(), ("quantities",), ("quantities", "99", "quantity"), ("quantities", "x")]
-    )
-    def test_an_error_without_a_row_never_blocks_the_others(
-        self, vendor: Stub, shop: Shopify, field: Sequence[str]
-    ) -> None:
-        wanted = levels(4)
-        nowhere = set_answer(complaint("SOMETHING_NEW", *field))
-        # 1-4 bad; 1-2 bad; 1 fine; 2 bad; 3-4 fine
-        vendor.says(nowhere, nowhere, set_answer(), nowhere, set_answer())
-
-        outcomes = shop.push(wanted, key="k")
-
-        assert [type(outcome) for outcome in outcomes] == [
-            Confirmed,
-            Rejected,
-            Confirmed,
-            Confirmed,
-        ]
-        assert [[row["quantity"] for row in rows(vendor, call)] for call in range(5)] == [
-            [1, 2, 3, 4],
-            [1, 2],
-            [1],
-            [2],
-            [3, 4],
-        ]
-        assert len(set(keys(vendor))) == 5
-
-    def test_a_first_request_still_running_is_waited_for_with_the_same_key(
-        self, vendor: Stub, shop: Shopify
-    ) -> None:
-        vendor.says(set_answer(complaint("IDEMPOTENCY_CONCURRENT_REQUEST")))
-
-        with pytest.raises(Throttled) as refusal:
-            shop.push(levels(2), key="k")
-
-        assert 1 <= refusal.value.retry_after_s <= 5
-
-    @pytest.mark.parametrize("code", ["IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "SERVICE_UNAVAILABLE"])
-    def test_a_failed_attempt_is_repeated_once_under_a_new_key(
-        self, vendor: Stub, shop: Shopify, code: str
-    ) -> None:
-        vendor.says(set_answer(complaint(code)), set_answer())
-
-        outcomes = shop.push(levels(2), key="k")
-
-        assert [type(outcome) for outcome in outcomes] == [Confirmed, Confirmed]
-        assert len(set(keys(vendor))) == 2
-
-    @pytest.mark.parametrize(
-        ("code", "expected"),
-        [
-            ("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", Refused),
-            ("SERVICE_UNAVAILABLE", Unavailable),
-        ],
-    )
-    def test_a_second_failure_is_given_back(
-        self, vendor: Stub, shop: Shopify, code: str, expected: type[ChannelError]
-    ) -> None:
-        vendor.says(set_answer(complaint(code)))
-
-        with pytest.raises(expected):
-            shop.push(levels(2), key="k")
-
-        assert len(vendor.heard) == 2
-
-    @pytest.mark.parametrize(
-        "code",
-        [
-            "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
-            "INVALID_REASON",
-            "INVALID_NAME",
-            "INVALID_REFERENCE_DOCUMENT",
-        ],
-    )
-    def test_our_own_mistake_is_refused_whole_and_never_repeated(
-        self, vendor: Stub, shop: Shopify, code: str
-    ) -> None:
-        vendor.says(set_answer(complaint(code, "reason")))
-
-        with pytest.raises(Refused) as refusal:
-            shop.push(levels(2), key="k")
-
-        assert refusal.value.code == code
-        assert len(vendor.heard) == 1
 
 
 class TestSnapshot:
