@@ -327,6 +327,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_the_servers_end_with_whoever_started_them(scratch: Path, number: int) -> None:
     starter = subprocess.Popen(

@@ -263,6 +263,7 @@ with Supervisor(Path(sys.argv[1])) as supervisor:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
     [
