@@ -32,7 +32,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class Allowance:
     """What a vendor allows an account until it says otherwise: tokens when full, tokens regained a second."""
 
     maximum: float
@@ -76,7 +76,7 @@ class Lane:
     verify: Callable[[bytes, str, Sequence[str]], bool]
     read: Callable[[str, bytes], Message]
     topics: frozenset[str]
-    bucket: Bucket
+    bucket: Allowance
 
 
 def _connect_shopify(
@@ -111,6 +111,6 @@ LANES: Final[Mapping[str, Lane]] = {
         read=_read_shopify,
         topics=shopify_webhook.KNOWN_TOPICS,
         # The Standard plan's; https://shopify.dev/docs/apps/build/apis/graphql-admin/rate-limits
-        bucket=Bucket(maximum=2000, restore_per_s=100),
+        bucket=Allowance(maximum=2000, restore_per_s=100),
     ),
 }
