@@ -31,6 +31,7 @@ Chance: TypeAlias = Callable[[], float]
 _KEYS = """unnest(CAST(:skus AS text[]), CAST(:locations AS text[]))"""
 
 # Increases wait for every delivery that came in before they may go out, and for a SKU whose target is about to change.
+# A scalar subquery is looked up by key, row by row, as far as the limit; NOT EXISTS may be hashed from the whole table.
 _CLAIM = text("""
     WITH waiting AS MATERIALIZED (
         SELECT min(received_at) AS oldest FROM inbox WHERE state = 'pending'
@@ -47,7 +48,7 @@ _CLAIM = text("""
                           WHERE h.channel = d.channel AND h.sku = d.sku AND h.state <> 'lifted')
           AND (d.priority < 3
                OR (coalesce((SELECT oldest FROM waiting) > d.run_at, true)
-                   AND NOT EXISTS (SELECT FROM due WHERE due.sku = d.sku)))
+                   AND (SELECT due.sku FROM due WHERE due.sku = d.sku) IS NULL))
         ORDER BY d.priority, d.run_at
         LIMIT :limit
         FOR UPDATE OF d SKIP LOCKED

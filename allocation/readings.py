@@ -49,13 +49,13 @@ _ARRIVED = text("""
     RETURNING s.sku, s.location
 """)
 
-# A channel that never shows what it is expected to is asked ever more slowly.
+# A channel that never shows what it is expected to (stale) is asked ever more slowly.
 # Less shown than there should be may be a sale we have not heard of yet: as an increase it waits for the inbox.
 _KNOWN = text(f"""
     UPDATE push_due d SET leased_until = NULL, push_key = NULL, error = NULL, parked = false, priority = {PRIORITY},
         run_at = CASE WHEN {PRIORITY} = 3 THEN CAST(:rise_run_at AS timestamptz) ELSE :now END
-                 + make_interval(secs => CASE WHEN d.attempts > 2 THEN least(:cap_s, 2.0 ^ least(d.attempts - 3, 30))
-                                              ELSE 0 END)
+                 + make_interval(secs => CASE WHEN CAST(:stale AS boolean) AND d.attempts > 2
+                                              THEN least(:cap_s, 2.0 ^ least(d.attempts - 3, 30)) ELSE 0 END)
     FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
          AS given (push_key, sku, location),
          target t LEFT JOIN shown s ON s.channel = t.channel AND s.sku = t.sku AND s.location = t.location
@@ -63,7 +63,8 @@ _KNOWN = text(f"""
       AND t.channel = d.channel AND t.sku = d.sku AND t.location = d.location
 """)  # noqa: S608 -- composed of constants
 
-# The lease is the new verify_at: a reader that dies is followed by another.
+# The lease is the new verify_at: a reader that dies is followed by another. A scalar subquery is looked up by key, row
+# by row, as far as the limit; NOT EXISTS may be hashed from the whole queue.
 _CLAIM = text("""
     WITH picked AS MATERIALIZED (
         SELECT s.channel, s.sku, s.location
@@ -71,8 +72,8 @@ _CLAIM = text("""
         WHERE s.channel = :channel AND s.verify_at <= :now
           AND EXISTS (SELECT FROM channel c WHERE c.channel = :channel AND NOT c.paused
                       AND (c.next_call_at IS NULL OR c.next_call_at <= :now))
-          AND NOT EXISTS (SELECT FROM push_due d WHERE d.channel = s.channel AND d.sku = s.sku
-                          AND d.location = s.location AND d.push_key IS NOT NULL)
+          AND (SELECT d.push_key FROM push_due d
+               WHERE d.channel = s.channel AND d.sku = s.sku AND d.location = s.location) IS NULL
         ORDER BY s.verify_at
         LIMIT :limit
         FOR UPDATE OF s SKIP LOCKED
@@ -198,11 +199,14 @@ def settle_doubt(
     now: datetime,
     rise_run_at: datetime,
     chance: Chance,
+    *,
+    stale: bool = False,
 ) -> int:
     """End the doubt about pushes of one channel by what was read back.
 
     Shown as it should be: the row ends. Otherwise it may go out, expecting what was read. Unknown: later again.
 
+    stale      the doubt comes from a compare-and-set that failed just now
     returns    how many are shown as they should be
     """
     read = {(r.sku, r.location): r for r in readings if r.units is not None}
@@ -218,7 +222,9 @@ def settle_doubt(
         answered(connection, known, now, "unknown", [f"read back as {r.units}" for r in found])
         arrived = len(connection.execute(_ARRIVED, given | values | {"now": now}).all())
         connection.execute(
-            _KNOWN, given | {"now": now, "rise_run_at": rise_run_at, "cap_s": BACKOFF_CAP_S}
+            _KNOWN,
+            given
+            | {"now": now, "rise_run_at": rise_run_at, "cap_s": BACKOFF_CAP_S, "stale": stale},
         )
     if unknown:
         reason = (

@@ -167,7 +167,7 @@ def _settle(
     report.stale += len(stale)
     report.skus |= {answer.push.sku for answer in answers if answer.outcome == "confirmed"}
     if stale:
-        _read_back(lane, report, stale)
+        _read_back(lane, report, stale, stale=True)
 
 
 def _answer(row: DuePush, outcome: Outcome) -> Answer:
@@ -183,7 +183,9 @@ def _answer(row: DuePush, outcome: Outcome) -> Answer:
             return Answer(row, "rejected", detail)
 
 
-def _read_back(lane: Lane, report: PushReport, rows: Sequence[DuePush]) -> None:
+def _read_back(
+    lane: Lane, report: PushReport, rows: Sequence[DuePush], *, stale: bool = False
+) -> None:
     """End the doubt about rows: what does the channel show?"""
     try:
         found = snapshot(lane, rows)
@@ -195,6 +197,6 @@ def _read_back(lane: Lane, report: PushReport, rows: Sequence[DuePush]) -> None:
         raise book_failure(lane, rows, error) from error
     with transaction(lane.engine) as connection:
         report.arrived += readings.settle_doubt(
-            connection, rows, found, lane.now(), lane.rise_run_at(), lane.chance
+            connection, rows, found, lane.now(), lane.rise_run_at(), lane.chance, stale=stale
         )
     report.skus |= {row.sku for row in rows}

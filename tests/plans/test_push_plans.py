@@ -1,0 +1,152 @@
+"""The hot statements of the push queue go by their indexes with fifty thousand rows waiting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+
+from allocation import pushes, readings, store
+from allocation.types import Target
+from tests.servers import Clock, Database
+from tests.workers.shelf import RULES, apply
+
+ROWS = 50_000
+
+
+@pytest.fixture
+def full(database: Database, clock: Clock) -> Iterator[Connection]:
+    """A connection to a house with fifty thousand SKUs due, queued, shown and listed; rolled back after the test."""
+    with database.superuser.begin() as connection:
+        connection.execute(text("SET session_replication_role = replica"))
+        connection.execute(
+            text(
+                "INSERT INTO sku (sku) SELECT 'S' || lpad(n::text, 6, '0') FROM generate_series(1, :n) n"
+            ),
+            {"n": ROWS},
+        )
+        apply(connection, RULES, clock.now)
+        for statement in SEED:
+            connection.execute(text(statement), {"now": clock.now})
+    with database.superuser.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(text("VACUUM ANALYZE"))
+    with database.engine.connect() as connection:
+        # PostgreSQL assumes a disk with a moving head unless told; none of ours has one.
+        connection.execute(text("SET random_page_cost = 1.1"))
+        yield connection
+        connection.rollback()
+
+
+SEED = (
+    "INSERT INTO binding (channel, sku, location, item_id, vendor_location_id)"
+    " SELECT 'shop', sku, 'WH', 'item-' || sku, 'gid://1' FROM sku",
+    "INSERT INTO balance (sku, location, state, units) SELECT sku, 'WH', 'available', 5 FROM sku",
+    "INSERT INTO target (channel, sku, location, units, number, rule_version, set_at)"
+    " SELECT 'shop', sku, 'WH', 5, 2, 1, :now FROM sku",
+    "INSERT INTO shown (channel, sku, location, units, number, confirmed_at, verify_at)"
+    " SELECT 'shop', sku, 'WH', 4, 1, :now, :now FROM sku",
+    "INSERT INTO push_due (channel, sku, location, priority, since, run_at)"
+    " SELECT 'shop', sku, 'WH', row_number() OVER (ORDER BY sku) % 4, :now, :now FROM sku",
+)
+
+
+def plan_of(connection: Connection, work: Callable[[], object]) -> list[dict[str, Any]]:
+    """The nodes of the plans of everything `work` executes; the statements are explained and then executed."""
+    nodes: list[dict[str, Any]] = []
+    explaining = False
+
+    def explain(
+        on: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> None:
+        nonlocal explaining
+        if not explaining:
+            explaining = True
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+            found = cursor.fetchone()[0]
+            nodes.extend(
+                _nodes((found if isinstance(found, list) else json.loads(found))[0]["Plan"])
+            )
+            explaining = False
+
+    event.listen(connection, "before_cursor_execute", explain)
+    try:
+        work()
+    finally:
+        event.remove(connection, "before_cursor_execute", explain)
+    return nodes
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", []):
+        yield from _nodes(inner)
+
+
+def scanned_whole(nodes: list[dict[str, Any]]) -> set[str]:
+    """Large tables that are read from end to end."""
+    large = {"sku", "due", "binding", "balance", "target", "shown", "push_due"}
+    return {
+        node["Relation Name"]
+        for node in nodes
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in large
+    }
+
+
+def indexes(nodes: list[dict[str, Any]]) -> set[str]:
+    """Names of the indexes used."""
+    return {node["Index Name"] for node in nodes if "Index Name" in node}
+
+
+def test_rows_to_push_are_claimed_in_the_order_of_their_index(
+    full: Connection, clock: Clock
+) -> None:
+    nodes = plan_of(full, lambda: pushes.claim_pushes(full, "shop", 250, clock.now, 60.0, "key"))
+
+    assert scanned_whole(nodes) == set()
+    assert {"push_due_next", "binding_pkey", "due_pkey"} <= indexes(nodes)
+
+
+def test_claimed_rows_are_settled_by_their_keys(full: Connection, clock: Clock) -> None:
+    claimed = pushes.claim_pushes(full, "shop", 250, clock.now, 60.0, "key")
+    answers = [pushes.Answer(push, "confirmed") for push in claimed]
+
+    nodes = plan_of(full, lambda: pushes.settle_pushes(full, answers, clock.now, clock.now))
+
+    assert len(claimed) == 250
+    assert scanned_whole(nodes) == set()
+    assert "push_due_pkey" in indexes(nodes)
+
+
+def test_targets_are_saved_by_their_keys(full: Connection, clock: Clock) -> None:
+    targets = [Target("shop", f"S{number:06}", "WH", 3) for number in range(1, 501)]
+
+    nodes = plan_of(full, lambda: store.save_targets(full, targets, 1, clock.now, clock.now))
+
+    assert scanned_whole(nodes) == set()
+    assert {"binding_pkey", "shown_pkey", "push_due_pkey"} <= indexes(nodes)
+
+
+def test_positions_are_read_by_their_keys(full: Connection) -> None:
+    skus = [f"S{number:06}" for number in range(1, 501)]
+
+    nodes = plan_of(full, lambda: store.positions(full, skus))
+
+    assert scanned_whole(nodes) == set()
+    assert {"balance_pkey", "binding_pkey", "target_sku"} <= indexes(nodes)
+
+
+def test_numbers_to_be_read_back_are_found_by_their_time(full: Connection, clock: Clock) -> None:
+    nodes = plan_of(full, lambda: readings.claim_verify(full, "shop", 250, clock.now, 60.0))
+
+    assert scanned_whole(nodes) == set()
+    assert "shown_verify" in indexes(nodes)
+
+
+def test_due_skus_are_taken_away_by_their_key(full: Connection) -> None:
+    nodes = plan_of(full, lambda: store.claim_due(full, 500))
+
+    assert "due_pkey" in indexes(nodes)

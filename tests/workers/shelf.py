@@ -1,0 +1,232 @@
+"""A vendor in memory with compare-and-set, and a house with one SKU list in front of it: what push tests stand on."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from allocation import store
+from allocation.document import read
+from channels.base import (
+    Binding,
+    ChannelOrder,
+    Confirmed,
+    Level,
+    Outcome,
+    Reading,
+    Rejected,
+    Stale,
+    Subscription,
+)
+from tests.servers import Clock
+from workers.flows.allocate import allocate
+from workers.flows.lane import Lane
+
+RULES = """\
+[locations.WH]
+[channels.shop]
+kind = "shopify"
+base_url = "https://shop.example"
+locations = ["WH"]
+vendor_locations = { "gid://1" = "WH" }
+"""
+HIDING = RULES + "hide_at_zero = true\n"
+
+
+@dataclass
+class Shelf:
+    """A channel that keeps its numbers in memory.
+
+    numbers     units shown by SKU; a SKU that is missing shows no number
+    failures    errors of the next calls, in order; `after` ones are raised when the call has taken effect,
+                `sale_failures` by the next calls about sale
+    swallow     SKUs whose updates are confirmed and forgotten
+    refuse      SKUs that are rejected by row
+    poison      SKUs that make every call they are part of fail with this error
+    sales       SKUs on sale; `stop_sale` takes them out
+    during      called inside `push`, before anything takes effect
+    """
+
+    clock: Clock
+    numbers: dict[str, int] = field(default_factory=dict)
+    name: str = "shop"
+    push_rows: int = 250
+    failures: list[Exception] = field(default_factory=list)
+    after: list[Exception] = field(default_factory=list)
+    sale_failures: list[Exception] = field(default_factory=list)
+    swallow: set[str] = field(default_factory=set)
+    refuse: set[str] = field(default_factory=set)
+    poison: dict[str, Exception] = field(default_factory=dict)
+    off_sale: dict[str, str] = field(default_factory=dict)
+    calls: list[dict[str, tuple[int, int | None]]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    reads: list[list[str]] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    during: Callable[[Sequence[Level]], None] = lambda levels: None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
+        self.during(levels)
+        with self.lock:
+            self.calls.append({lv.binding.sku: (lv.units, lv.expected) for lv in levels})
+            self.keys.append(key)
+            if self.failures:
+                raise self.failures.pop(0)
+            for level in levels:
+                if level.binding.sku in self.poison:
+                    raise self.poison[level.binding.sku]
+            outcomes = [self._take(level) for level in levels]
+            if self.after:
+                raise self.after.pop(0)
+            return outcomes
+
+    def _take(self, level: Level) -> Outcome:
+        sku = level.binding.sku
+        if sku in self.refuse:
+            return Rejected(level, "INVALID_INVENTORY_ITEM", "The item could not be found.")
+        if level.expected is not None and self.numbers.get(sku) != level.expected:
+            return Stale(level)
+        if sku not in self.swallow:
+            self.numbers[sku] = level.units
+        self.log.append(f"show {sku} {level.units}")
+        return Confirmed(level)
+
+    def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
+        with self.lock:
+            self.reads.append([binding.sku for binding in bindings])
+            if self.failures:
+                raise self.failures.pop(0)
+            for binding in bindings:
+                units = self.numbers.get(binding.sku)
+                yield Reading(binding, units, None, None, self.clock.now)
+
+    def stop_sale(self, binding: Binding) -> Mapping[str, str]:
+        if self.sale_failures:
+            raise self.sale_failures.pop(0)
+        self.log.append(f"stop {binding.sku}")
+        self.off_sale[binding.sku] = "CONTINUE"
+        return {"policy": "CONTINUE"}
+
+    def resume_sale(self, binding: Binding, undo: Mapping[str, str]) -> None:
+        if self.sale_failures:
+            raise self.sale_failures.pop(0)
+        self.log.append(f"resume {binding.sku} {undo['policy']}")
+        del self.off_sale[binding.sku]
+
+    def orders_since(self, mark: datetime) -> Iterator[ChannelOrder]:
+        return iter(())
+
+    def bindings(self, locations: Mapping[str, str]) -> Iterator[Binding]:
+        return iter(())
+
+    def subscriptions(self) -> list[Subscription]:
+        return []
+
+    def subscribe(self, topics: Iterable[str], uri: str) -> list[Subscription]:
+        return []
+
+
+@dataclass
+class House:
+    """A database with rules, listings and stock, and a lane to the shelf."""
+
+    engine: Engine
+    clock: Clock
+    shelf: Shelf
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def lane(self) -> Lane:
+        return Lane(
+            engine=self.engine,
+            client=self.shelf,
+            now=lambda: self.clock.now,
+            chance=lambda: 0.5,
+            new_key=lambda: f"key-{next(self.numbers)}",
+            rise_wait_s=1.0,
+            verify_after_s=2.0,
+        )
+
+    def stock(self, **units: int) -> None:
+        """Book a new number of available units and mark the SKUs due, as the ledger does: in one transaction."""
+        with self.engine.begin() as connection:
+            write_stock(connection, self.clock.now, units)
+
+    def allocate(self) -> set[str]:
+        return allocate(self.engine, now=lambda: self.clock.now, rise_wait_s=1.0)
+
+    def set(self, **units: int) -> None:
+        """New stock, and the targets that follow from it."""
+        self.stock(**units)
+        self.allocate()
+
+    def run(self, statement: str, **values: object) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(text(statement), values)
+
+    def rows(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(statement), values)]
+
+    def queue(self) -> dict[str, tuple[int, bool, int]]:
+        """Priority, parked and attempts by SKU."""
+        found = self.rows("SELECT sku, priority, parked, attempts FROM push_due ORDER BY sku")
+        return {sku: (priority, parked, attempts) for sku, priority, parked, attempts in found}
+
+    def later(self, seconds: float) -> datetime:
+        return self.clock.now + timedelta(seconds=seconds)
+
+
+def a_house(
+    engine: Engine, clock: Clock, *skus: str, rules: str = RULES, shown: int | None = 0
+) -> House:
+    """A house whose channel lists `skus`; the vendor shows `shown` of each (None: nothing); no SKU is due."""
+    shelf = Shelf(clock, {} if shown is None else dict.fromkeys(skus, shown))
+    house = House(engine, clock, shelf)
+    with engine.begin() as connection:
+        list_skus(connection, skus)
+        apply(connection, rules, clock.now)
+        connection.execute(text("DELETE FROM due"))
+        connection.execute(
+            text("""
+                INSERT INTO binding (channel, sku, location, item_id, vendor_location_id)
+                SELECT c.channel, s.sku, 'WH', 'item-' || s.sku, 'gid://1' FROM sku s CROSS JOIN channel c
+            """)
+        )
+    return house
+
+
+def list_skus(connection: Connection, skus: Iterable[str]) -> None:
+    connection.execute(
+        text("INSERT INTO sku (sku) SELECT unnest(CAST(:skus AS text[]))"), {"skus": list(skus)}
+    )
+
+
+def apply(connection: Connection, rules: str, now: datetime) -> int:
+    return store.apply_rules(connection, rules, read(rules), "ann", "test", now)
+
+
+def write_stock(connection: Connection, now: datetime, units: Mapping[str, int]) -> None:
+    values = {"skus": list(units), "units": list(units.values()), "now": now}
+    connection.execute(
+        text("""
+            INSERT INTO balance AS b (sku, location, state, units, version)
+            SELECT sku, 'WH', 'available', units, 1
+            FROM unnest(CAST(:skus AS text[]), CAST(:units AS bigint[])) AS given (sku, units) ORDER BY sku
+            ON CONFLICT (sku, location, state) DO UPDATE SET units = excluded.units, version = b.version + 1
+        """),
+        values,
+    )
+    connection.execute(
+        text("""
+            INSERT INTO due (sku, since) SELECT sku, :now FROM unnest(CAST(:skus AS text[])) AS given (sku) ORDER BY sku
+            ON CONFLICT (sku) DO UPDATE SET since = least(due.since, excluded.since)
+        """),
+        values,
+    )
