@@ -21,7 +21,7 @@ KINDS: Final = {
     "external_edit": "after a write somebody changes the same level by `units` more",
     "webhook_duplicate": "a webhook is delivered twice with the same delivery id",
     "webhook_late": "a webhook is first sent `seconds` late",
-    "webhook_reorder": "a webhook is held until the next one has gone out",
+    "webhook_reorder": "a webhook is held until the next one has gone out, or ten seconds",
     "webhook_drop": "a webhook is never sent",
     "webhook_bad_hmac": "a webhook carries a signature made with another secret",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import signal
@@ -112,16 +113,14 @@ def run(
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: until.set())
-    running = [
-        start(kind, host, (ports or {}).get(kind, 0), seed, time_scale=time_scale) for kind in kinds
-    ]
-    try:
-        line = {kind: asdict(one.facts) for kind, one in zip(kinds, running, strict=True)}
+    with contextlib.ExitStack() as running:
+        line: dict[str, dict[str, str]] = {}
+        for kind in kinds:
+            one = start(kind, host, (ports or {}).get(kind, 0), seed, time_scale=time_scale)
+            running.callback(one.stop)
+            line[kind] = asdict(one.facts)
         print(json.dumps(line), file=out or sys.stdout, flush=True)
         until.wait()
-    finally:
-        for one in running:
-            one.stop()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -27,6 +27,11 @@ PATIENCE: Final = Patience((56, 113, 226, 452, 904, 1807, 3614, 7228))
 """Eight retries whose waits double and fill four hours."""
 
 
+_HELD_S: Final = 10
+"""A webhook held back to be overtaken is sent after this long even when none overtakes it."""
+_OVERTAKEN_S: Final = 0.05
+
+
 class ShopifySimulator:
     """One shop.
 
@@ -176,6 +181,7 @@ class ShopifySimulator:
             late = strikes("webhook_late")
             if strikes("webhook_reorder"):
                 self._held_back.append(parcel)
+                self.agenda.call_at(now + timedelta(seconds=_HELD_S), self._release)
                 return
             self._courier.send(parcel, late.seconds if late else 0.0)
             if strikes("webhook_duplicate"):
@@ -183,9 +189,16 @@ class ShopifySimulator:
                     parcel.delivery_id, to.number, told.topic, to.uri, dict(parcel.headers), raw
                 )
                 self._courier.send(twin, late.seconds if late else 0.0)
-            for overtaken in self._held_back:
-                self._courier.send(overtaken, 0.05)
-            self._held_back.clear()
+            self._let_go()
+
+    def _release(self) -> None:
+        with self._sending:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for overtaken in self._held_back:
+            self._courier.send(overtaken, _OVERTAKEN_S)
+        self._held_back.clear()
 
     def _headers(
         self, told: Announcement, to: Subscription, parcel: Parcel, signature: str

@@ -43,15 +43,16 @@ class Desk:
     def stock(
         self,
         sku: str,
+        at: dict[str, int] | None = None,
         *,
         tracked: bool = True,
         policy: str = "DENY",
         bundle: bool = False,
-        **at: int,
+        **places: int,
     ) -> None:
-        """A new SKU with available units at the named locations."""
+        """A new SKU with available units at the named locations, as a dict or by keyword."""
         with self.shop.act() as act:
-            new = NewVariant(sku, dict(at), tracked, policy, bundle=bundle)
+            new = NewVariant(sku, {**(at or {}), **places}, tracked, policy, bundle=bundle)
             self.shop.add_product(act, f"Product {sku}", [new])
 
     def do(self, verb: str, **facts: Any) -> Any:
@@ -61,7 +62,7 @@ class Desk:
     def call(self, name: str, **variables: Any) -> dict[str, Any]:
         """A canonical document by name, or any document that has a brace in it."""
         text = name if "{" in name else document(name)
-        return self.simulator.call(text, variables, wait=self.clock.advance)
+        return self.simulator.call(text, variables, wait=lambda seconds: None)
 
     def item(self, sku: str) -> str:
         return self.shop.variant(sku).item.gid

@@ -38,7 +38,7 @@ def shop(desk: Desk) -> Desk:
     desk.do("location", name="Shop location")
     desk.do("location", name="My Custom Location")
     for sku in ("A", "B"):
-        desk.stock(sku, **{"Shop location": 0})
+        desk.stock(sku, {"Shop location": 0})
     return desk
 
 

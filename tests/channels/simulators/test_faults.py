@@ -216,6 +216,19 @@ def test_a_reordered_webhook_comes_after_the_next(desk: Desk, box: Mailbox) -> N
     assert names(box) == [second, first]
 
 
+def test_a_webhook_nobody_overtakes_comes_after_ten_seconds(desk: Desk, box: Mailbox) -> None:
+    subscribed(desk, box)
+    desk.do("fault", kind="webhook_reorder", count=1)
+
+    only = order(desk)
+    desk.clock.advance(10)
+    desk.simulator.agenda.settle()
+    desk.clock.advance(1)
+    box.wait_for(1)
+
+    assert names(box) == [only]
+
+
 def test_a_wrong_signature_is_wrong(desk: Desk, box: Mailbox) -> None:
     subscribed(desk, box)
     desk.do("fault", kind="webhook_bad_hmac", count=1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from channels.simulators.shopify import bodies
 from tests.channels.simulators.shopdesk import Desk, user_errors
 
 GHOST_ITEM, GHOST_PLACE = "gid://shopify/InventoryItem/1", "gid://shopify/Location/1"
@@ -318,9 +319,9 @@ def test_a_level_gone_inactive_keeps_its_units_and_shows_only_on_request(desk: D
 
 
 def test_a_big_write_and_a_big_read_take_tens_of_milliseconds(desk: Desk) -> None:
-    rows = [{"sku": f"N-{n}", "stock": {"Main": 10}} for n in range(250)]
+    skus = [f"N-{n}" for n in range(250)]
+    rows = [{"sku": sku, "stock": {"Main": 10}} for sku in skus]
     desk.do("product", title="Many", variants=rows)
-    skus = [row["sku"] for row in rows]
     levels = [desk.level(sku) for sku in skus]
     desk.set(*[desk.row(sku, 5, 10) for sku in skus])
     begun = time.perf_counter()
@@ -336,3 +337,31 @@ def test_a_big_write_and_a_big_read_take_tens_of_milliseconds(desk: Desk) -> Non
     # Measured 35 and 40 ms; the bound only catches a change of kind on a busy machine.
     assert written_s < 0.5
     assert read_s < 0.5
+
+
+def test_many_locations_are_switched_at_once_but_never_the_last_off(desk: Desk) -> None:
+    text = """mutation T($item: ID!, $updates: [InventoryBulkToggleActivationInput!]!) {
+      inventoryBulkToggleActivation(inventoryItemId: $item, inventoryItemUpdates: $updates) {
+        inventoryLevels { isActive location { name } } userErrors { code field } } }"""
+    main, second = desk.place("Main"), desk.place("Second")
+
+    on = desk.call(
+        text, item=desk.item("SKU-1"), updates=[{"locationId": second, "activate": True}]
+    )
+    off = desk.call(
+        text,
+        item=desk.item("SKU-1"),
+        updates=[{"locationId": place, "activate": False} for place in (main, second)],
+    )
+
+    (level,) = on["data"]["inventoryBulkToggleActivation"]["inventoryLevels"]
+    assert level == {"isActive": True, "location": {"name": "Second"}}
+    assert user_errors(off) == [
+        ("CANNOT_DEACTIVATE_FROM_ONLY_LOCATION", ["inventoryItemUpdates", "1", "locationId"])
+    ]
+
+
+def test_an_untracked_level_is_told_without_a_number(desk: Desk) -> None:
+    level = desk.shop.level("SKU-3", "Main")
+
+    assert bodies.level(level, desk.shop.zone)["available"] is None
