@@ -7,105 +7,27 @@ is one that may be done twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
 
 import structlog
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine
 
-from channels.base import (
-    Binding,
-    Channel,
-    ChannelError,
-    Reading,
-    Refused,
-    Throttled,
-    Unauthorised,
-)
-from ledger.db import refuse_inside_transaction, transaction
-from reconcile import halt_store, halts, pages, runs, store
-from reconcile.compare import newest
-from reconcile.judge import Judged, judge
-from reconcile.types import Action, Counts, Finding, HaltRule, Limits
-from workers.settings import Settings
+from channels.base import Channel, ChannelError, Refused, Throttled, Unauthorised
+from ledger.db import transaction
+from reconcile import pages, runs
+from workers.flows.reconcile_attempt import Attempt
+from workers.flows.reconcile_terms import JOB, Clock, RunReport, Terms
 
-JOB = "reconcile"
+__all__ = ["RunReport", "Terms", "UnknownChannel", "open_windows", "reconcile"]
+
 _LONGEST_WAIT = timedelta(minutes=5)
-
-Clock: TypeAlias = Callable[[], datetime]
 
 log = structlog.get_logger(__name__)
 
 
 class UnknownChannel(Exception):
     """There is no channel of this name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How a run is done.
-
-    window_s     length of a window
-    lease_s      a worker that is silent for so long has died
-    page_skus    SKUs that are read and judged together
-    calm         how long a stop must hold before the rule lifts it
-    """
-
-    window_s: int = 900
-    lease_s: float = 60.0
-    page_skus: int = 500
-    limits: Limits = field(default_factory=Limits)
-    rule: HaltRule = field(default_factory=HaltRule)
-    calm: timedelta = timedelta(seconds=1800)
-
-    @staticmethod
-    def of(settings: Settings) -> Terms:
-        """The terms that the settings of this process say; a stop must hold for two windows."""
-        push_limit = timedelta(seconds=settings.push_limit_s)
-        return Terms(
-            window_s=settings.reconcile_s,
-            limits=Limits(
-                push_limit=push_limit,
-                settle=timedelta(seconds=settings.verify_after_s),
-                grace=push_limit,
-            ),
-            rule=HaltRule(settings.halt_percent, settings.halt_units),
-            calm=timedelta(seconds=2 * settings.reconcile_s),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RunReport:
-    """What one attempt at a run came to.
-
-    state       done; later (due again at `again_at`); failed; skipped (nothing to do here, or somebody else does it)
-    findings    every drift, judged; what a dry run would have done
-    halted      SKUs whose halt waits for `flows.halts`
-    lifted      SKUs that the rule put back; they wait for `flows.halts` too
-    """
-
-    channel: str
-    window_at: datetime
-    state: Literal["done", "later", "failed", "skipped"]
-    counts: Counts = field(default_factory=Counts)
-    findings: tuple[Finding, ...] = ()
-    halted: tuple[str, ...] = ()
-    lifted: tuple[str, ...] = ()
-    again_at: datetime | None = None
-    error: str = ""
-
-    @property
-    def ring_push(self) -> bool:
-        """Whether targets of this channel are due again."""
-        return self.counts.repushed > 0
-
-    @property
-    def ring_halts(self) -> bool:
-        """Whether a halt of this channel waits to be carried out."""
-        return bool(self.halted or self.lifted)
 
 
 def open_windows(engine: Engine, *, now: datetime, window_s: int) -> runs.Windows:
@@ -146,24 +68,24 @@ def reconcile(
             run = runs.claim_run(connection, JOB, channel, window_at, now(), terms.lease_s)
     if run is None and not dry_run:
         return RunReport(channel, window_at, "skipped")
-    work = _Work(engine, client, channel, window_at, now, terms, state, run)
+    attempt = Attempt(engine, client, channel, window_at, now, terms, state, run)
     try:
-        return work.through()
+        return attempt.through()
     except runs.LeaseLost as lost:
         log.warning("reconcile.run.taken_over", channel=channel, window_at=window_at.isoformat())
         return RunReport(channel, window_at, "skipped", error=str(lost))
     except ChannelError as error:
-        return _put_off(work, error)
+        return _put_off(attempt, error)
 
 
-def _put_off(work: _Work, error: ChannelError) -> RunReport:
+def _put_off(attempt: Attempt, error: ChannelError) -> RunReport:
     """End an attempt that the channel ended: due again while the window lasts, failed after that."""
     report = RunReport(
-        work.channel, work.window_at, "failed", error=f"{type(error).__name__}: {error}"
+        attempt.channel, attempt.window_at, "failed", error=f"{type(error).__name__}: {error}"
     )
-    if work.run is None:
+    if attempt.run is None:
         return report
-    at = work.now()
+    at = attempt.now()
     again_at: datetime | None = None
     match error:
         case Throttled():
@@ -172,217 +94,18 @@ def _put_off(work: _Work, error: ChannelError) -> RunReport:
             pass
         case _:
             again_at = at + min(
-                timedelta(seconds=5 * 2 ** min(work.run.attempt, 10)), _LONGEST_WAIT
+                timedelta(seconds=5 * 2 ** min(attempt.run.attempt, 10)), _LONGEST_WAIT
             )
-    if again_at is not None and again_at >= work.window_at + timedelta(seconds=work.terms.window_s):
+    if again_at is not None and again_at >= attempt.window_at + timedelta(
+        seconds=attempt.terms.window_s
+    ):
         again_at = None
     try:
-        with transaction(work.engine) as connection:
-            runs.fail_run(connection, work.run, report.error, at, again_at)
+        with transaction(attempt.engine) as connection:
+            runs.fail_run(connection, attempt.run, report.error, at, again_at)
     except runs.LeaseLost:
         return replace(report, state="skipped")
     if again_at is None:
-        log.warning("reconcile.run.failed", channel=work.channel, error=report.error)
+        log.warning("reconcile.run.failed", channel=attempt.channel, error=report.error)
         return report
     return replace(report, state="later", again_at=again_at)
-
-
-@dataclass
-class _Work:
-    """One attempt: what it holds, and what it has found so far. `run` is None in a dry run."""
-
-    engine: Engine
-    client: Channel
-    channel: str
-    window_at: datetime
-    now: Clock
-    terms: Terms
-    state: pages.ChannelState
-    run: runs.Run | None
-    counts: Counts = field(default_factory=Counts)
-    findings: list[Finding] = field(default_factory=list)
-    halted: set[str] = field(default_factory=set)
-    shows_nothing: set[str] = field(default_factory=set)
-
-    def through(self) -> RunReport:
-        """Every page, then the end."""
-        after = ""
-        while True:
-            with self._holding() as connection:
-                bindings, last = pages.page_of_bindings(
-                    connection, self.channel, after, self.terms.page_skus
-                )
-            if last is None:
-                break
-            if bindings:
-                self._page(bindings)
-            after = last
-        lifted = self._finish()
-        return RunReport(
-            self.channel,
-            self.window_at,
-            "done",
-            self.counts,
-            tuple(self.findings),
-            tuple(sorted(self.halted)),
-            lifted,
-        )
-
-    @contextmanager
-    def _holding(self) -> Iterator[Connection]:
-        """A transaction of a worker that still holds the run; a dry run's may not write."""
-        with transaction(self.engine) as connection:
-            if self.run is None:
-                connection.execute(text("SET TRANSACTION READ ONLY"))
-            else:
-                runs.renew(connection, self.run, self.now(), self.terms.lease_s)
-            yield connection
-
-    def _page(self, bindings: Sequence[Binding]) -> None:
-        asked = {(binding.sku, binding.location) for binding in bindings}
-        read = newest(
-            reading
-            for reading in self._read(bindings)
-            if (reading.binding.sku, reading.binding.location) in asked
-        )
-        known = {place: reading for place, reading in read.items() if reading.units is not None}
-        self._note_what_shows_nothing(bindings, known)
-        with self._holding() as connection:
-            judged = self._judge(connection, bindings[0], known)
-            repushed, halted = self._write(connection, judged, known)
-        self.counts = self.counts.plus(
-            Counts(
-                expected=len(asked),
-                read=len(known),
-                unknown=len(asked) - len(known),
-                in_flight=judged.in_flight,
-                drifted=len(judged.findings),
-                repushed=repushed,
-                halted=len(halted),
-            )
-        )
-        self.findings.extend(judged.findings)
-        self.halted |= halted
-
-    def _read(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
-        """The readings as they come; a slow vendor does not cost us the lease."""
-        refuse_inside_transaction(f"snapshot of {self.channel}")
-        renew_at = self.now() + timedelta(seconds=self.terms.lease_s / 3)
-        for reading in self.client.snapshot(bindings):
-            yield reading
-            if self.run is not None and self.now() >= renew_at:
-                with self._holding():
-                    renew_at = self.now() + timedelta(seconds=self.terms.lease_s / 3)
-
-    def _judge(
-        self, connection: Connection, like: Binding, known: dict[tuple[str, str], Reading]
-    ) -> Judged:
-        found = pages.cases(
-            connection, self.channel, list(known.values()), state=self.state, unseen={}
-        )
-        if not found:
-            return judge([], {}, self.terms.limits, self.terms.rule)
-        named, any_sku = pages.explained_by_deliveries(
-            connection, self.channel, like, self.now(), self.terms.limits.grace
-        )
-        found = [replace(case, delivery_waiting=any_sku or case.sku in named) for case in found]
-        siblings = pages.siblings(connection, self.channel, [case.sku for case in found], known)
-        return judge(
-            found, siblings, self.terms.limits, self.terms.rule, may_halt=not self.state.paused
-        )
-
-    def _write(
-        self,
-        connection: Connection,
-        judged: Judged,
-        known: dict[tuple[str, str], Reading],
-    ) -> tuple[int, set[str]]:
-        """Keep what a page came to; returns (targets due again, SKUs to be halted)."""
-        at = self.now()
-        again = [_repush(finding, at, self.terms.limits) for finding in judged.findings]
-        wanted = [row for row in again if row is not None]
-        if self.run is None:
-            return len(wanted), {f.case.sku for f in judged.findings if f.halt_reason}
-        pages.note_readings(connection, self.channel, list(known.values()))
-        for places, result in ((judged.equal, ""), (judged.stopped, "halted: it shows nothing")):
-            store.resolve_drifts(
-                connection, channel=self.channel, equal=places, now=at, result=result
-            )
-        ids = store.open_drifts(
-            connection,
-            channel=self.channel,
-            window_at=self.window_at,
-            drifts=[finding.drift() for finding in judged.findings],
-            now=at,
-        )
-        pages.repush(connection, self.channel, wanted, at)
-        return len(wanted), self._halt(connection, judged, ids, at)
-
-    def _halt(
-        self,
-        connection: Connection,
-        judged: Judged,
-        ids: dict[tuple[str, str], int],
-        at: datetime,
-    ) -> set[str]:
-        halted: set[str] = set()
-        for finding in judged.findings:
-            case, reason = finding.case, finding.halt_reason
-            if reason is None or case.sku in halted:
-                continue
-            if case.halt_id is not None:
-                halt_store.halt_again(connection, case.halt_id, reason, at)
-            else:
-                drift_id = ids[case.sku, case.location]
-                # Unbound since it was read: there is nothing left to halt.
-                with suppress(halt_store.NothingToHalt):
-                    halt_store.set_halt(
-                        connection, self.channel, case.sku, reason, halts.RULE, at, drift_id
-                    )
-            halted.add(case.sku)
-        return halted
-
-    def _note_what_shows_nothing(
-        self, bindings: Sequence[Binding], known: dict[tuple[str, str], Reading]
-    ) -> None:
-        """SKUs of which every location was read and shows nothing: only those may be lifted by rule."""
-        nothing = {binding.sku for binding in bindings}
-        for binding in bindings:
-            reading = known.get((binding.sku, binding.location))
-            if reading is None or (reading.units or 0) > 0:
-                nothing.discard(binding.sku)
-        self.shows_nothing |= nothing
-
-    def _finish(self) -> tuple[str, ...]:
-        with self._holding() as connection:
-            at = self.now()
-            lifted = () if self.state.paused else self._lift(connection, at)
-            if self.run is not None:
-                runs.finish_run(connection, self.run, self.counts, at)
-        return lifted
-
-    def _lift(self, connection: Connection, at: datetime) -> tuple[str, ...]:
-        lifted = []
-        for halt in halt_store.standing_halts(connection, self.channel, at):
-            reason = halts.lift_reason(halt, now=at, calm=self.terms.calm)
-            if reason is None or halt.sku not in self.shows_nothing:
-                continue
-            if self.run is not None:
-                halt_store.lift_halt(connection, self.channel, halt.sku, halts.RULE, reason, at)
-            lifted.append(halt.sku)
-        return tuple(lifted)
-
-
-def _repush(finding: Finding, now: datetime, limits: Limits) -> pages.Repush | None:
-    """Showing too much is a decrease and goes first; showing too little may wait for an order that is on its way."""
-    case, comparison = finding.case, finding.comparison
-    match finding.action:
-        case Action.FIX_ITEM | Action.HALT_AGAIN:
-            return None
-        case Action.REPUSH_AFTER_GRACE:
-            return pages.Repush(case.sku, case.location, 2, now + limits.grace)
-        case Action.REPUSH | Action.HALT:
-            priority = 2
-            if comparison.delta_units > 0:
-                priority = 0 if case.target.units == 0 else 1
-            return pages.Repush(case.sku, case.location, priority, now)

@@ -1,0 +1,79 @@
+"""How a run of reconciliation is done, and what it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+from reconcile.types import Counts, Finding, HaltRule, Limits
+from workers.settings import Settings
+
+JOB = "reconcile"
+
+Clock: TypeAlias = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a run is done.
+
+    window_s     length of a window
+    lease_s      a worker that is silent for so long has died
+    page_skus    SKUs that are read and judged together
+    calm         how long a stop must hold before the rule lifts it
+    """
+
+    window_s: int = 900
+    lease_s: float = 60.0
+    page_skus: int = 1000
+    limits: Limits = field(default_factory=Limits)
+    rule: HaltRule = field(default_factory=HaltRule)
+    calm: timedelta = timedelta(seconds=1800)
+
+    @staticmethod
+    def of(settings: Settings) -> Terms:
+        """The terms that the settings of this process say; a stop must hold for two windows."""
+        push_limit = timedelta(seconds=settings.push_limit_s)
+        return Terms(
+            window_s=settings.reconcile_s,
+            limits=Limits(
+                push_limit=push_limit,
+                settle=timedelta(seconds=settings.verify_after_s),
+                grace=push_limit,
+            ),
+            rule=HaltRule(settings.halt_percent, settings.halt_units),
+            calm=timedelta(seconds=2 * settings.reconcile_s),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What one attempt at a run came to.
+
+    state       done; later (due again at `again_at`); failed; skipped (nothing to do here, or somebody else does it)
+    findings    every drift, judged; what a dry run would have done
+    halted      SKUs whose halt waits for `flows.halts`
+    lifted      SKUs that the rule put back; they wait for `flows.halts` too
+    """
+
+    channel: str
+    window_at: datetime
+    state: Literal["done", "later", "failed", "skipped"]
+    counts: Counts = field(default_factory=Counts)
+    findings: tuple[Finding, ...] = ()
+    halted: tuple[str, ...] = ()
+    lifted: tuple[str, ...] = ()
+    again_at: datetime | None = None
+    error: str = ""
+
+    @property
+    def ring_push(self) -> bool:
+        """Whether targets of this channel are due again."""
+        return self.counts.repushed > 0
+
+    @property
+    def ring_halts(self) -> bool:
+        """Whether a halt of this channel waits to be carried out."""
+        return bool(self.halted or self.lifted)
