@@ -20,6 +20,9 @@ from channels.simulators.shopify.simulator import ShopifySimulator
 
 KINDS = ("shopify",)
 
+_SWITCH_S = 0.0005
+"""Couriers must not hold the interpreter for five milliseconds each while a call waits for its turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -110,6 +113,7 @@ def run(
     ports   a port per kind; a free one where none is given
     """
     until = until or threading.Event()
+    sys.setswitchinterval(_SWITCH_S)
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: until.set())

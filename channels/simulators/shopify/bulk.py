@@ -14,6 +14,7 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLResolveInfo,
+    InlineFragmentNode,
     OperationType,
     SelectionSetNode,
     get_named_type,
@@ -182,13 +183,14 @@ class _Here:
 
 def _fields(selections: SelectionSetNode | None, prepared: Prepared) -> list[FieldNode]:
     found: list[FieldNode] = []
+    chosen: Any
     for chosen in selections.selections if selections else ():
         if isinstance(chosen, FieldNode):
             found.append(chosen)
-        elif getattr(chosen, "selection_set", None) is not None:
-            found += _fields(chosen.selection_set, prepared)  # type: ignore[attr-defined]
         else:
-            found += _fields(prepared.fragments[chosen.name.value].selection_set, prepared)  # type: ignore[attr-defined]
+            inline = isinstance(chosen, InlineFragmentNode)
+            fragment = chosen if inline else prepared.fragments[chosen.name.value]
+            found += _fields(fragment.selection_set, prepared)
     return found
 
 

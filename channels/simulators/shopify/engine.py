@@ -230,10 +230,11 @@ class Engine:
         if result.errors:
             body["errors"] = [_shown(error) for error in result.errors]
         body["data"] = result.data
-        extensions: dict[str, object] = {"cost": self._cost(ticket.points, charged)}
+        price = self._cost(ticket.points, charged)
+        extensions: dict[str, object] = {"cost": price}
         if ticket.debug:
             plan = cost.plan(ticket.prepared, ticket.name)
-            extensions["cost"]["fields"] = cost.breakdown(plan, ticket.variables)  # type: ignore[index]
+            price["fields"] = cost.breakdown(plan, ticket.variables)
         if call.warnings:
             extensions["search"] = call.warnings
         body["extensions"] = extensions

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 REQUIRED: Final = frozenset(
     [
@@ -50,7 +50,7 @@ class Kept:
     first_at: datetime
     print: str
     state: str = "running"
-    outcome: object = None
+    outcome: Any = None
 
 
 class Keys:

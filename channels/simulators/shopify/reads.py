@@ -63,12 +63,14 @@ def install(schema: GraphQLSchema, tables: Iterable[Mapping[str, Mapping[str, Re
     """Put the resolvers on the schema's fields, and connections, edges and abstract types in working order."""
     for table in tables:
         for type_name, resolvers in table.items():
-            fields = schema.type_map[type_name].fields  # type: ignore[attr-defined]
+            target: Any = schema.type_map[type_name]
+            fields = target.fields
             for name, resolver in resolvers.items():
                 fields[name].resolve = resolver
+    kind: Any
     for name, kind in schema.type_map.items():
         if name.endswith("Connection") and "pageInfo" in getattr(kind, "fields", {}):
-            _install_connection(kind.fields)  # type: ignore[attr-defined]
+            _install_connection(kind.fields)
         if hasattr(kind, "resolve_type"):
             kind.resolve_type = _type_name
 

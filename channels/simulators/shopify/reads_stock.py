@@ -124,7 +124,8 @@ def _locations(_: object, info: GraphQLResolveInfo, **args: Any) -> search.Page:
 def _location(_: object, info: GraphQLResolveInfo, id: str | None = None) -> Location | None:
     if id is None:
         return next(iter(info.context.shop.locations.values()), None)
-    return by_id("Location")(_, info, id)  # type: ignore[no-any-return]
+    found: Location | None = by_id("Location")(_, info, id)
+    return found
 
 
 FIELDS: Final[dict[str, dict[str, Resolver]]] = {

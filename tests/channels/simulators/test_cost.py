@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from channels.simulators.shopify import cost
+from channels.simulators.shopify.engine import Ticket
 from channels.simulators.shopify.schema import prepare
 from tests.channels.simulators.shopdesk import HERE, Desk, document
 
@@ -112,7 +113,8 @@ def test_a_single_call_above_a_thousand_points_is_refused(desk: Desk) -> None:
 
 def test_the_debug_header_breaks_the_price_down(desk: Desk) -> None:
     ticket = desk.simulator.engine.admit({"query": document("locations")}, debug=True)
-    body = json.loads(desk.simulator.engine.finish(ticket).body)  # type: ignore[arg-type]
+    assert isinstance(ticket, Ticket)
+    body = json.loads(desk.simulator.engine.finish(ticket).body)
 
     fields = body["extensions"]["cost"]["fields"]
     assert {

@@ -82,9 +82,9 @@ def test_a_blank_key_counts_as_none(desk: Desk) -> None:
 def test_change_from_quantity_must_be_there_even_as_null(
     desk: Desk, send: Any, type_name: str
 ) -> None:
-    row = {"inventoryItemId": desk.item("SKU-1"), "locationId": desk.place()}
+    row: dict[str, Any] = {"inventoryItemId": desk.item("SKU-1"), "locationId": desk.place()}
     if type_name == "InventoryQuantityInput":
-        row["quantity"] = 1  # type: ignore[assignment]
+        row["quantity"] = 1
 
     answer = send(desk, row)
 

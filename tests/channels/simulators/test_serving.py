@@ -247,9 +247,10 @@ def test_a_process_of_its_own_says_when_it_is_ready_and_goes_when_told() -> None
         text=True,
         cwd=ROOT,
     )
+    out = process.stdout
+    assert out is not None
     try:
-        assert process.stdout is not None
-        facts = json.loads(process.stdout.readline())["shopify"]
+        facts = json.loads(out.readline())["shopify"]
         keys = {"base_url", "token", "webhook_secret", "control_url", "control_token", "shop"}
         assert set(facts) == keys
         answer = requests.get(
@@ -263,4 +264,4 @@ def test_a_process_of_its_own_says_when_it_is_ready_and_goes_when_told() -> None
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()  # type: ignore[union-attr]
+        out.close()
