@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from celery.schedules import crontab
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from workers.settings import settings
 
@@ -72,8 +72,9 @@ timezone = "UTC"
 # --- queues: one a lane, so that a dead channel cannot fill the others ------------------------------------------------
 task_default_queue = "control"
 task_create_missing_queues = False
+# Without a routing key of its own a queue is bound to the default one, and every message would reach all of them.
 task_queues = [
-    Queue(name)
+    Queue(name, Exchange("lockstep", type="direct"), routing_key=name)
     for name in (
         "ingest",
         "allocate",

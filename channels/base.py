@@ -169,7 +169,8 @@ class Channel(Protocol):
     def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
         """Show these levels; one outcome a level, in order.
 
-        key       names this attempt (SKU set, numbers and epoch); a repeat of the same call with the same key is harmless
+        key       names this attempt (SKU set, numbers and epoch); a repeat of the same call with the same key
+                  is harmless
         raises    ChannelError; after `Unavailable` any of the levels may or may not be shown
         """
 

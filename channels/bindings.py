@@ -20,7 +20,8 @@ _VARIANTS = text("""
 """)
 
 _LOCATIONS = text("""
-    SELECT channel_location.vendor_location_id, channel_location.location, channel.options ->> 'default_location' AS usual
+    SELECT channel_location.vendor_location_id, channel_location.location,
+           channel.options ->> 'default_location' AS usual
     FROM channel LEFT JOIN channel_location USING (channel)
     WHERE channel = :channel
     ORDER BY channel_location.vendor_location_id

@@ -14,9 +14,8 @@ from uuid import UUID
 
 from ledger import postings
 from ledger.events import AnyFact, Count, Order, OrderCancel, Return, Reversal, Ship
-from ledger.inbox import Settlement
 from ledger.postings import OrderLine
-from ledger.types import Move
+from ledger.types import Move, Settlement
 
 LineKey = tuple[str, str, str]
 _NO_LINE = (None, None, None)

@@ -10,6 +10,8 @@ from datetime import datetime
 import orjson
 from sqlalchemy import Connection, text
 
+from ledger.types import Settlement
+
 #: Topic of a body that is one canonical fact (`ledger.events`).
 FACT_TOPIC = "fact"
 
@@ -39,21 +41,6 @@ class Row:
     body: bytes
     received_at: datetime
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What became of a claimed delivery.
-
-    state      applied | waiting | parked
-    wait_for   what must arrive first, when waiting
-    error      why, and what to do, when parked; a note, when applied without effect
-    """
-
-    row_id: int
-    state: str
-    wait_for: str | None = None
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,3 +75,18 @@ class Move:
             self.from_state,
             self.units,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a claimed delivery.
+
+    state      applied | waiting | parked
+    wait_for   what must arrive first, when waiting
+    error      why, and what to do, when parked; a note, when applied without effect
+    """
+
+    row_id: int
+    state: str
+    wait_for: str | None = None
+    error: str | None = None

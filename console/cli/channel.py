@@ -56,7 +56,7 @@ def test(name: str) -> None:
 @click.option("--add-skus", is_flag=True, help="Add SKUs that the catalogue does not have.")
 @as_json
 def map_(name: str, dry_run: bool, add_skus: bool, as_json: bool) -> None:
-    """Bind the channel's listings to our SKUs by their SKU text; refuses duplicates. Exit code 4 when some are left out."""
+    """Bind listings to our SKUs by their SKU text; duplicates are refused. Exit code 4 when some are left out."""
     with house() as wiring:
         try:
             mapped = mapping.map_channel(

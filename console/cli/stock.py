@@ -115,7 +115,7 @@ def stock() -> None:
 @reason
 def adjust(sku: str, units: int, location: str, by: str, reason: str) -> None:
     """Add UNITS found (or take away what is gone: -- -3) at a location, through the same door as everything else."""
-    fact = {
+    fact: dict[str, object] = {
         "kind": "adjustment",
         "source": "operator",
         "id": f"adjust:{uuid4()}",
@@ -138,7 +138,7 @@ def adjust(sku: str, units: int, location: str, by: str, reason: str) -> None:
 @reason
 def reverse(event_id: str, source: str, by: str, reason: str) -> None:
     """Undo one event, once only, by an event that names it."""
-    fact = {
+    fact: dict[str, object] = {
         "kind": "reversal",
         "source": "operator",
         "id": f"reverse:{source}:{event_id}"[:255],

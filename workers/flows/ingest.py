@@ -23,8 +23,9 @@ from ledger import context, inbox, store
 from ledger.db import transaction
 from ledger.digest import Digest, digest
 from ledger.events import FACT, AnyFact
-from ledger.inbox import FACT_TOPIC, Row, Settlement
+from ledger.inbox import FACT_TOPIC, Row
 from ledger.store import Entropy
+from ledger.types import Settlement
 
 #: Imported history may be of any age; its source says so.
 HISTORY = "history:"

@@ -1,4 +1,4 @@
-"""First contact with a channel: look, bind its listings to our SKUs, make it call us. None of it changes a number there."""
+"""First contact with a channel: look, bind its listings, make it call us. None of it changes a number there."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def _unique(listed: Sequence[Binding], mapped: Mapped) -> list[Binding]:
             mapped.problems.append(f"{b.variant_id} has no SKU at the vendor; give it one there")
         elif items[b.sku, b.location] > 1:
             mapped.problems.append(
-                f"{b.variant_id} shares the SKU {b.sku!r} with another listing at {b.location}; one of them needs its own"
+                f"{b.variant_id} shares the SKU {b.sku!r} with another listing at {b.location}:"
+                " one of them needs its own"
             )
         else:
             good.append(b)
