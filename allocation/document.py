@@ -67,6 +67,7 @@ class ChannelTable(_Table):
     floor: Units = 0
     hide_at_zero: bool = False
     why: str = ""
+    options: dict[str, str] = {}
 
     def shown_at(self) -> str | None:
         """Where a pooled channel shows its number; with one location there is nothing to choose."""
@@ -245,6 +246,7 @@ def _channel(name: str, table: ChannelTable) -> ChannelRule:
         rule=Rule(table.percent, table.buffer, table.cap, table.floor, False, why),
         hide_at_zero=table.hide_at_zero,
         vendor_locations=table.vendor_locations,
+        options=table.options,
     )
 
 

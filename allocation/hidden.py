@@ -1,4 +1,8 @@
-"""Listings taken off sale because nothing is left, and what to undo when something is."""
+"""Listings taken off sale because nothing is left, and what to undo when something is.
+
+What is to be undone is written down before the vendor is asked, marked as pending: a repeat after a death would find
+the listing stopped already, and could not tell how it was.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,8 @@ _TO_HIDE = text(f"""
            b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id
     FROM channel c JOIN binding b ON b.channel = c.channel AND b.sku = ANY(CAST(:skus AS text[]))
     WHERE c.channel = :channel AND coalesce((c.options ->> 'hide_at_zero')::boolean, false)
-      AND NOT EXISTS (SELECT FROM hidden h WHERE h.channel = b.channel AND h.sku = b.sku)
+      AND NOT EXISTS (SELECT FROM hidden h WHERE h.channel = b.channel AND h.sku = b.sku
+                      AND h.undo ->> '_pending' IS NULL)
       AND NOT EXISTS (SELECT FROM halt WHERE halt.channel = b.channel AND halt.sku = b.sku AND halt.state <> 'lifted')
       AND EXISTS (SELECT FROM target t WHERE t.channel = b.channel AND t.sku = b.sku)
       AND NOT EXISTS (
@@ -30,7 +35,8 @@ _TO_HIDE = text(f"""
 
 # Back on sale only once the new number is confirmed: a listing that returns with an older one could be sold from it.
 _TO_RESUME = text(f"""
-    SELECT b.sku, b.location, h.undo, b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id
+    SELECT b.sku, b.location, h.undo - '_pending' AS undo,
+           b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id
     FROM hidden h JOIN binding b ON b.channel = h.channel AND b.sku = h.sku AND b.location = h.location
     WHERE h.channel = :channel
       AND NOT EXISTS (SELECT FROM halt WHERE halt.channel = h.channel AND halt.sku = h.sku AND halt.state <> 'lifted')
@@ -49,6 +55,10 @@ _KEEP = text("""
     INSERT INTO hidden AS h (channel, sku, location, undo, hidden_at)
     VALUES (:channel, :sku, :location, CAST(:undo AS jsonb), :now)
     ON CONFLICT (channel, sku) DO UPDATE SET undo = excluded.undo || h.undo
+""")
+
+_STOPPED = text("""
+    UPDATE hidden SET undo = undo - '_pending' WHERE channel = :channel AND sku = :sku
 """)
 
 _FORGET = text("DELETE FROM hidden WHERE channel = :channel AND sku = :sku")
@@ -111,17 +121,22 @@ def to_resume(connection: Connection, channel: str, limit: int = 250) -> list[Li
 
 
 def keep(connection: Connection, listing: Listing, undo: Mapping[str, str], now: datetime) -> None:
-    """Remember how to undo; what was remembered before is older and wins."""
+    """Remember how to undo what is about to be done; what was remembered before is older and wins."""
     connection.execute(
         _KEEP,
         {
             "channel": listing.channel,
             "sku": listing.sku,
             "location": listing.location,
-            "undo": json.dumps(dict(undo)),
+            "undo": json.dumps({**undo, "_pending": "yes"}),
             "now": now,
         },
     )
+
+
+def stopped(connection: Connection, listing: Listing) -> None:
+    """The vendor has taken the listing off sale."""
+    connection.execute(_STOPPED, {"channel": listing.channel, "sku": listing.sku})
 
 
 def forget(connection: Connection, listing: Listing) -> None:

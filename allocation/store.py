@@ -235,6 +235,7 @@ def _write_channels(connection: Connection, rules: Rules) -> None:
             "options": [
                 json.dumps(
                     {
+                        **channel.options,
                         "show": channel.show.value,
                         "hide_at_zero": channel.hide_at_zero,
                         # Where an order is served that names no location of its own.

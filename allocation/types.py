@@ -58,6 +58,7 @@ class ChannelRule:
     locations          its pool: where its orders may be served from
     show_at            pooled: the location whose number at the vendor stands for the whole pool
     vendor_locations   vendor's location id -> ours
+    options            what the channel's lane knows besides, such as Shopify's `api_version`
     """
 
     name: str
@@ -70,6 +71,7 @@ class ChannelRule:
     rule: Rule
     hide_at_zero: bool
     vendor_locations: Mapping[str, str]
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

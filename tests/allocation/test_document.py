@@ -64,6 +64,14 @@ def test_the_example_file_is_right() -> None:
     assert [channel.name for channel in document.rules().channels] == ["shopify", "outlet"]
 
 
+def test_what_only_the_lane_knows_is_handed_on() -> None:
+    (channel,) = (
+        read(SMALL.replace("buffer = 2", 'options = { api_version = "2026-07" }')).rules().channels
+    )
+
+    assert channel.options == {"api_version": "2026-07"}
+
+
 def test_an_empty_file_serves_nobody() -> None:
     assert read("").rules().channels == ()
 

@@ -92,6 +92,28 @@ def test_the_checked_example_of_three_channels() -> None:
     }
 
 
+def test_the_example_of_the_readme() -> None:
+    rules = rules_of(
+        a_channel("web", percent(60, buffer=6), locations=("WH", "ST")),
+        a_channel("marketplace", percent(25, buffer=4, cap=20), locations=("WH", "ST")),
+        a_channel("outlet", percent(5, buffer=8, floor=2), locations=("WH", "ST")),
+        a_channel("wholesale", Rule(buffer=20), locations=("WH", "ST")),
+    )
+    rules = replace(
+        rules, locations={**rules.locations, "WH": LocationRule("WH", "", "warehouse", 10)}
+    )
+
+    targets = allocate("SKU", {"WH": 90, "ST": 40}, rules, places_of(rules))
+
+    shown_at = [t for t in targets if t.location == "WH"]
+    assert {t.channel: (t.pool, t.share, t.units) for t in shown_at} == {
+        "web": (120, 72, 66),
+        "marketplace": (120, 30, 20),
+        "outlet": (120, 6, 2),
+        "wholesale": (120, 120, 100),
+    }
+
+
 def test_a_channel_without_percent_sees_the_whole_pool_less_its_buffer() -> None:
     rules = rules_of(
         a_channel("one", Rule(buffer=2), locations=("WH", "ST")),

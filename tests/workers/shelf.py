@@ -45,7 +45,7 @@ class Shelf:
 
     numbers     units shown by SKU; a SKU that is missing shows no number
     failures    errors of the next calls, in order; `after` ones are raised when the call has taken effect,
-                `sale_failures` by the next calls about sale
+                `sale_failures` and `sale_after` by the next calls about sale
     swallow     SKUs whose updates are confirmed and forgotten
     refuse      SKUs that are rejected by row
     poison      SKUs that make every call they are part of fail with this error
@@ -60,6 +60,7 @@ class Shelf:
     failures: list[Exception] = field(default_factory=list)
     after: list[Exception] = field(default_factory=list)
     sale_failures: list[Exception] = field(default_factory=list)
+    sale_after: list[Exception] = field(default_factory=list)
     swallow: set[str] = field(default_factory=set)
     refuse: set[str] = field(default_factory=set)
     poison: dict[str, Exception] = field(default_factory=dict)
@@ -109,9 +110,15 @@ class Shelf:
     def stop_sale(self, binding: Binding) -> Mapping[str, str]:
         if self.sale_failures:
             raise self.sale_failures.pop(0)
+        before = self.sale_state(binding)
         self.log.append(f"stop {binding.sku}")
         self.off_sale[binding.sku] = "CONTINUE"
-        return {"policy": "CONTINUE"}
+        if self.sale_after:
+            raise self.sale_after.pop(0)
+        return before
+
+    def sale_state(self, binding: Binding) -> Mapping[str, str]:
+        return {"policy": "DENY" if binding.sku in self.off_sale else "CONTINUE"}
 
     def resume_sale(self, binding: Binding, undo: Mapping[str, str]) -> None:
         if self.sale_failures:

@@ -15,6 +15,7 @@ from ledger.db import transaction
 from tests.servers import Clock, Database
 from tests.workers.shelf import HIDING, House, a_house
 from workers.flows.push import PushReport, push
+from workers.flows.verify import verify
 
 SHOWN = "SELECT units, number, read_units FROM shown"
 DELIVERY = "INSERT INTO inbox (source, delivery_id, topic, body, received_at) VALUES ('x', '1', 't', '', :at)"
@@ -570,6 +571,24 @@ def test_a_resume_that_fails_is_done_by_the_next_go(database: Database, clock: C
     with house.engine.connect() as connection:
         assert backlog.due_channels(connection, clock.now) == ["shop"]
     assert push(house.lane).resumed == 1
+
+
+def test_a_stop_without_an_answer_is_repeated_and_still_undone_exactly(
+    database: Database, clock: Clock
+) -> None:
+    house = a_house(database.engine, clock, "A", rules=HIDING, shown=3)
+    house.set(A=0)
+    house.shelf.sale_after = [Unavailable("timeout")]
+    assert push(house.lane).stopped == "unavailable: timeout"
+
+    clock.advance(5)
+    verify(house.lane)
+
+    assert house.rows("SELECT undo FROM hidden") == [({"policy": "CONTINUE"},)]
+    house.set(A=1)
+    clock.advance(5)
+    push(house.lane)
+    assert house.shelf.log[-1] == "resume A CONTINUE"
 
 
 def test_a_halted_listing_is_neither_hidden_nor_put_back(database: Database, clock: Clock) -> None:
