@@ -25,11 +25,11 @@ demo: $(STAMP) ## Run a whole Lockstep here and walk through its day
 
 .PHONY: test
 test: lint types ## Everything CI checks: format, lint, types, import contracts, tests
-	$(RUN) -m pytest -n $(WORKERS)
+	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## The tests that need no long wait
-	$(RUN) -m pytest -n $(WORKERS) -m "not slow" -q
+	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" -q
 
 .PHONY: lint
 lint: $(STAMP) ## Format, lint and import contracts, checked only

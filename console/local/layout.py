@@ -12,17 +12,10 @@ from pydantic import SecretStr
 
 from console.local.probes import Probe, http_answers, log_says, survives
 from console.local.supervisor import Service
-from workers.settings import CHANNEL_QUEUES, Settings
+from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = (sys.executable, "-m", "console")
-QUEUES = (
-    "ingest",
-    "allocate",
-    "reconcile",
-    "control",
-    *(f"push.{channel}" for channel in CHANNEL_QUEUES),
-)
 # What a process that may not speak of its start needs at most on a slow machine.
 QUIET_START_S = 5.0
 
@@ -31,8 +24,9 @@ QUIET_START_S = 5.0
 class Worker:
     """One Celery worker.
 
-    pool  `threads`: many pushes wait for vendors at once, small and fast to start.
-          `prefork`: a task that hangs or grows can be killed alone
+    queues  what it takes from; empty means all there are
+    pool    `threads`: many pushes wait for vendors at once, small and fast to start.
+            `prefork`: a task that hangs or grows can be killed alone
     """
 
     name: str
@@ -43,8 +37,8 @@ class Worker:
 
 #: Two small workers that both take from every queue, so that either may die and the other goes on.
 LAPTOP = (
-    Worker("worker-threads", QUEUES, "threads", 8),
-    Worker("worker-prefork", QUEUES, "prefork", 1),
+    Worker("worker-threads", (), "threads", 8),
+    Worker("worker-prefork", (), "prefork", 1),
 )
 
 
@@ -54,13 +48,7 @@ def environment(settings: Settings) -> dict[str, str]:
     Fields without a value are left out.
     """
     return {
-        f"LOCKSTEP_{name.upper()}": value.get_secret_value()
-        if isinstance(value, SecretStr)
-        else ",".join(value)
-        if isinstance(value, tuple)
-        else str(value)
-        for name, value in settings
-        if value is not None
+        f"LOCKSTEP_{name.upper()}": _written(value) for name, value in settings if value is not None
     }
 
 
@@ -75,13 +63,14 @@ def worker(settings: Settings, worker: Worker, entry: Sequence[str] = ENTRY) -> 
     command = (
         *entry, "worker",
         "--name", worker.name,
-        "--queues", ",".join(worker.queues),
+        *(("--queues", ",".join(worker.queues)) if worker.queues else ()),
         "--pool", worker.pool,
         "--concurrency", str(worker.concurrency),
     )  # fmt: skip
     service = _service(worker.name, settings, command, _says(settings, " ready."))
-    # Ends it within worker_soft_shutdown_timeout, unfinished work given back; a warm end may wait for every task.
-    return replace(service, env={**service.env, "REMAP_SIGTERM": "SIGQUIT"})
+    # Empty, not SIGQUIT as in production: a soft end sits out worker_soft_shutdown_timeout even when idle, and a person
+    # who pressed Ctrl-C waits for it. What a warm end leaves undone after the grace, PostgreSQL remembers.
+    return replace(service, env={**service.env, "REMAP_SIGTERM": ""}, grace_s=10.0)
 
 
 def beat(settings: Settings, entry: Sequence[str] = ENTRY) -> Service:
@@ -104,6 +93,12 @@ def simulators(settings: Settings, port: int, entry: Sequence[str] = ENTRY) -> S
         http_answers(f"http://127.0.0.1:{port}/healthz"),
     )
     return replace(service, env={**service.env, "LOCKSTEP_SIM_PORT": str(port)})
+
+
+def _written(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _service(name: str, settings: Settings, command: Sequence[str], ready: Probe) -> Service:

@@ -32,7 +32,7 @@ from console.local.errors import AlreadyRunning, LocalError
 from console.local.layout import ENTRY, LAPTOP, Worker
 from console.local.lifeline import lifeline
 from console.local.postgres import RunningPostgres
-from console.local.supervisor import Server, Supervisor
+from console.local.supervisor import Server, Service, Supervisor
 from console.local.valkey import RunningValkey
 from workers.settings import Settings
 
@@ -69,6 +69,7 @@ class Stack(AbstractContextManager["Stack"]):
         self.postgres: RunningPostgres | None = None
         self.valkey: RunningValkey | None = None
         self.simulators_url = ""
+        self._doors_settled = False
         self._lock = _hold(self.home)
         self._workers = tuple(workers)
         self._entry = tuple(entry)
@@ -96,8 +97,7 @@ class Stack(AbstractContextManager["Stack"]):
         self.migrate()
         if simulators:
             self.start_simulators()
-        self.start_doors()
-        self.start_workers()
+        self.start_processes()
 
     def start_servers(self) -> None:
         """Our own PostgreSQL and Valkey, where none was given.
@@ -113,37 +113,32 @@ class Stack(AbstractContextManager["Stack"]):
 
     def migrate(self) -> None:
         """Bring the schema to the newest version."""
-        from ledger.migrate import (
-            upgrade,
-        )  # Alembic takes a second to import; `--help` shall not pay for it
+        # Alembic takes a second to import; `--help` shall not pay for it.
+        from ledger.migrate import upgrade
 
         upgrade(self.admin_url)
 
     def start_simulators(self) -> None:
-        """The four vendors on a free port; `.simulators_url` names it."""
+        """The four vendors on a free port; `.simulators_url` names it, and `.relay_url` is settled from here on."""
+        self._settle_doors()
         port = ports.free_port()
         self.supervisor.up(layout.simulators(self.settings, port, self._entry))
         self.simulators_url = f"http://{ports.LOOPBACK}:{port}"
         self._remember()
 
+    def start_processes(self) -> None:
+        """Doors and workers side by side, which takes half the time of one after the other."""
+        self._settle_doors()
+        self.supervisor.up(*self._doors(), *self._hands())
+
     def start_doors(self) -> None:
         """Relay and Flower, on their ports when these are free, else on others."""
-        password = self.settings.flower_password.get_secret_value() or secrets.token_urlsafe(12)
-        self._tell(
-            {
-                "relay_port": ports.free_port(self.settings.relay_port),
-                "flower_port": ports.free_port(self.settings.flower_port),
-                "flower_password": SecretStr(password),
-            }
-        )
-        self.supervisor.up(
-            layout.relay(self.settings, self._entry), layout.flower(self.settings, self._entry)
-        )
+        self._settle_doors()
+        self.supervisor.up(*self._doors())
 
     def start_workers(self) -> None:
         """The workers and beat."""
-        workers = [layout.worker(self.settings, worker, self._entry) for worker in self._workers]
-        self.supervisor.up(*workers, layout.beat(self.settings, self._entry))
+        self.supervisor.up(*self._hands())
 
     def environment(self) -> Mapping[str, str]:
         """The `LOCKSTEP_*` variables of its processes."""
@@ -166,6 +161,30 @@ class Stack(AbstractContextManager["Stack"]):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _settle_doors(self) -> None:
+        """Choose the ports once; a simulator must know where to deliver before the relay runs."""
+        if self._doors_settled:
+            return
+        self._doors_settled = True
+        password = self.settings.flower_password.get_secret_value() or secrets.token_urlsafe(12)
+        self._tell(
+            {
+                "relay_port": ports.free_port(self.settings.relay_port),
+                "flower_port": ports.free_port(self.settings.flower_port),
+                "flower_password": SecretStr(password),
+            }
+        )
+
+    def _doors(self) -> list[Service]:
+        return [
+            layout.relay(self.settings, self._entry),
+            layout.flower(self.settings, self._entry),
+        ]
+
+    def _hands(self) -> list[Service]:
+        workers = [layout.worker(self.settings, worker, self._entry) for worker in self._workers]
+        return [*workers, layout.beat(self.settings, self._entry)]
 
     def _start_postgres(self) -> dict[str, object]:
         server = RunningPostgres(self.home, durable=not self.ephemeral, pg_bin=self.settings.pg_bin)

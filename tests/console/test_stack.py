@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 
 from console.local import layout
 from console.local.errors import AlreadyRunning, LocalError
-from console.local.layout import LAPTOP, QUEUES, environment
+from console.local.layout import LAPTOP, Worker, environment
 from console.local.stack import Stack, attached, forget
 from console.local.supervisor import State
 from tests.servers import Database
@@ -230,6 +230,7 @@ def test_a_forgotten_home_is_gone_with_its_data_elsewhere(
 def test_the_settings_survive_the_way_through_the_environment() -> None:
     wishes = Settings(
         env="peak",
+        channels=("shop-eu", "shop-us"),
         relay_token="s3cret",
         channel_secrets='{"shop": {"token": "t"}}',
         reconcile_s=10,
@@ -243,16 +244,20 @@ def test_the_settings_survive_the_way_through_the_environment() -> None:
     assert "LOCKSTEP_REDIS_BIN" not in heard
 
 
-def test_every_queue_has_a_worker_in_the_laptop_profile() -> None:
-    assert {queue for worker in LAPTOP for queue in worker.queues} == set(QUEUES)
+def test_each_worker_of_the_laptop_profile_takes_from_every_queue() -> None:
+    commands = [layout.worker(Settings(), worker).command for worker in LAPTOP]
+
+    assert len(commands) == 2
+    assert not [command for command in commands if "--queues" in command]
 
 
 def test_a_worker_is_told_its_queues_and_its_pool() -> None:
-    service = layout.worker(Settings(), LAPTOP[0], ("lockstep",))
+    worker = Worker("push", ("push.shopify", "push.edi"), "threads", 8)
+
+    service = layout.worker(Settings(), worker, ("lockstep",))
 
     assert service.command == (
-        "lockstep", "worker", "--name", "worker-threads",
-        "--queues", "ingest,allocate,reconcile,control,push.shopify,push.amazon,push.square,push.edi",
+        "lockstep", "worker", "--name", "push", "--queues", "push.shopify,push.edi",
         "--pool", "threads", "--concurrency", "8",
     )  # fmt: skip
 
