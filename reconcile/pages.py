@@ -244,7 +244,7 @@ FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bi
             CAST(:observed AS timestamptz[])) AS seen (sku, location, units, observed_at)
 JOIN target ON target.channel = :channel AND target.sku = seen.sku AND target.location = seen.location
 LEFT JOIN shown ON shown.channel = :channel AND shown.sku = seen.sku AND shown.location = seen.location
-WHERE seen.units IS NOT NULL
+WHERE seen.units IS NOT NULL AND (shown.confirmed_at IS NULL OR shown.confirmed_at <= seen.observed_at)
   AND (shown.read_at IS NULL
        OR (shown.read_at < seen.observed_at
            AND (shown.read_units IS DISTINCT FROM seen.units
@@ -253,7 +253,8 @@ WHERE seen.units IS NOT NULL
 ORDER BY seen.sku, seen.location
 ON CONFLICT (channel, sku, location) DO UPDATE
 SET read_units = excluded.read_units, read_at = excluded.read_at
-WHERE shown.read_at IS NULL OR shown.read_at < excluded.read_at
+WHERE (shown.read_at IS NULL OR shown.read_at < excluded.read_at)
+  AND (shown.confirmed_at IS NULL OR shown.confirmed_at <= excluded.read_at)
 """)
 
 
@@ -290,7 +291,7 @@ WHERE push_due.priority > excluded.priority AND NOT push_due.parked
 class Repush:
     """A target to be pushed again.
 
-    priority    0 stock-out, 1 decrease, 2 repair that raises
+    priority    0 stock-out, 1 decrease, 3 rise: it waits for the deliveries that came before `run_at`
     run_at      not before
     """
 

@@ -151,7 +151,7 @@ def test_showing_too_little_waits_for_orders_that_may_be_on_their_way(
 
     _run(database, _shows(clock, TEA_1=27), clock)
 
-    assert _due(database) == [("TEA-1", 2, clock.now + timedelta(seconds=60))]
+    assert _due(database) == [("TEA-1", 3, clock.now + timedelta(seconds=60))]
     assert rows(database.engine, "SELECT count(*) FROM halt") == [(0,)]
 
 
@@ -163,7 +163,7 @@ def test_showing_too_little_is_repaired_at_once_when_all_orders_are_in(
 
     _run(database, _shows(clock, TEA_1=27), clock)
 
-    assert _due(database) == [("TEA-1", 2, clock.now)]
+    assert _due(database) == [("TEA-1", 3, clock.now)]
 
 
 def test_an_order_that_was_late_is_seen_when_the_target_comes_to_the_reading(
@@ -253,25 +253,68 @@ def _deliver(database: Database, body: bytes, at: datetime) -> None:
 def test_a_row_already_due_keeps_its_age_and_back_off_and_a_parked_one_its_error(
     database: Database, clock: Clock
 ) -> None:
-    furnish(database.engine, {"TEA-1": 30, "TEA-2": 30}, clock=clock)
+    furnish(database.engine, {"TEA-1": 30, "TEA-2": 30, "TEA-3": 30}, clock=clock)
     long_ago, later = clock.now - timedelta(minutes=10), clock.now + timedelta(minutes=1)
     rows(
         database.engine,
         "INSERT INTO push_due (channel, sku, location, priority, since, run_at, parked, error)"
         " VALUES (:c, 'TEA-1', :l, 3, :since, :run_at, false, NULL),"
-        " (:c, 'TEA-2', :l, 3, :since, :run_at, true, 'INVALID') RETURNING 1",
+        " (:c, 'TEA-2', :l, 3, :since, :run_at, true, 'INVALID'),"
+        " (:c, 'TEA-3', :l, 3, :since, :run_at, true, 'INVALID') RETURNING 1",
         c=CHANNEL,
         l=OSLO,
         since=long_ago,
         run_at=later,
     )
 
-    _run(database, _shows(clock, TEA_1=32, TEA_2=32), clock)
+    _run(database, _shows(clock, TEA_1=32, TEA_2=32, TEA_3=50), clock)
 
     assert rows(
         database.engine, "SELECT sku, priority, since, run_at, parked FROM push_due ORDER BY sku"
-    ) == [("TEA-1", 1, long_ago, later, False), ("TEA-2", 3, long_ago, later, True)]
+    ) == [
+        ("TEA-1", 1, long_ago, later, False),
+        ("TEA-2", 3, long_ago, later, True),
+        ("TEA-3", 3, long_ago, later, True),
+    ]
     assert _drifts(database)[1][3:5] == ("rejected_in_batch", "none: the item is parked, fix it")
+
+
+def test_the_newest_number_read_is_what_the_next_push_compares_with(
+    database: Database, clock: Clock
+) -> None:
+    furnish(database.engine, {"TEA-1": 30}, clock=clock)
+    _run(database, _shows(clock, TEA_1=32), clock)
+    clock.advance(900)
+
+    _run(database, _shows(clock, TEA_1=31), clock)
+
+    assert rows(database.engine, "SELECT read_units, read_at FROM shown") == [(31, clock.now)]
+
+
+def test_a_reading_from_before_the_last_push_is_not_kept(database: Database, clock: Clock) -> None:
+    furnish(database.engine, {"TEA-1": 30}, clock=clock)
+    later = clock.now + timedelta(seconds=1)
+    rows(database.engine, "UPDATE shown SET confirmed_at = :at RETURNING 1", at=later)
+
+    report = _run(database, _shows(clock, TEA_1=50), clock)
+
+    assert report.counts == Counts(expected=1, read=1, in_flight=1)
+    assert rows(database.engine, "SELECT read_units FROM shown") == [(None,)]
+
+
+def test_a_number_that_is_no_news_is_written_once_an_hour(database: Database, clock: Clock) -> None:
+    furnish(database.engine, {"TEA-1": 30}, clock=clock)
+    client, first = _shows(clock, TEA_1=30), clock.now
+
+    read_at = []
+    for _ in range(6):
+        _run(database, client, clock)
+        (row,) = rows(database.engine, "SELECT read_at FROM shown")
+        read_at.append(row[0])
+        clock.advance(900)
+
+    hour = timedelta(seconds=5 * 900)
+    assert read_at == [first] * 5 + [first + hour]
 
 
 def test_a_mirror_is_halted_by_its_second_window(database: Database, clock: Clock) -> None:

@@ -178,12 +178,12 @@ class _Round:
         read = newest(self.client.snapshot(stopped)) if stopped else {}
         with transaction(self.engine) as connection:
             at = self.now()
-            # The push that follows compares before it sets: it must expect what the channel shows now.
-            pages.note_readings(connection, self.channel, list(read.values()))
             if halt_store.mark_lifted(connection, wish.halt_id, at):
                 self.lifted.append(wish.sku)
             else:
                 halt_store.release(connection, wish, at)
+            # The push that follows compares before it sets: it must expect what the channel shows now.
+            pages.note_readings(connection, self.channel, list(read.values()))
 
     def _put_off(self, wish: OpenHalt, error: ChannelError) -> None:
         words = f"{type(error).__name__}: {error}"

@@ -134,6 +134,8 @@ class Attempt:
         wanted = [row for row in again if row is not None]
         if self.run is None:
             return len(wanted), {f.case.sku for f in judged.findings if f.halt_reason}
+        # The push queue before what is shown: the order in which the push takes its locks.
+        pages.repush(connection, self.channel, wanted, at)
         pages.note_readings(connection, self.channel, list(known.values()))
         for places, result in ((judged.equal, ""), (judged.stopped, "halted: it shows nothing")):
             store.resolve_drifts(
@@ -146,7 +148,6 @@ class Attempt:
             drifts=[finding.drift() for finding in judged.findings],
             now=at,
         )
-        pages.repush(connection, self.channel, wanted, at)
         return len(wanted), self._halt(connection, judged, ids, at)
 
     def _halt(
@@ -211,9 +212,9 @@ def _repush(finding: Finding, now: datetime, limits: Limits) -> pages.Repush | N
         case Action.FIX_ITEM | Action.HALT_AGAIN:
             return None
         case Action.REPUSH_AFTER_GRACE:
-            return pages.Repush(case.sku, case.location, 2, now + limits.grace)
+            return pages.Repush(case.sku, case.location, 3, now + limits.grace)
         case Action.REPUSH | Action.HALT:
-            priority = 2
+            priority = 3
             if comparison.delta_units > 0:
                 priority = 0 if case.target.units == 0 else 1
             return pages.Repush(case.sku, case.location, priority, now)
