@@ -79,12 +79,19 @@ _SENT = text("""
     ORDER BY sku, location
 """)
 
+# The rows of a call share its key: they are fetched once and then joined, not looked up again for each answer.
 _ANSWERED = text("""
+    WITH sent AS MATERIALIZED (
+        SELECT id, push_key, sku, location
+        FROM push
+        WHERE push_key IN (SELECT DISTINCT unnest(CAST(:keys AS text[]))) AND outcome = 'sent'
+    )
     UPDATE push SET answered_at = :now, outcome = answer.outcome, detail = answer.detail
-    FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:outcomes AS text[]),
-                CAST(:details AS text[])) AS answer (push_key, sku, location, outcome, detail)
-    WHERE push.push_key = answer.push_key AND push.channel = :channel AND push.sku = answer.sku
-      AND push.location = answer.location AND push.outcome = 'sent'
+    FROM sent JOIN unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]),
+                          CAST(:outcomes AS text[]), CAST(:details AS text[]))
+         AS answer (push_key, sku, location, outcome, detail)
+         USING (push_key, sku, location)
+    WHERE push.id = sent.id
 """)
 
 LOCK = text(f"""

@@ -87,15 +87,15 @@ _STOCK = text("""
     ORDER BY sku, location
 """)
 
-# By channel, so that the keys (channel, sku, location) serve both halves.
+# By channel, so that the keys (channel, sku, location) serve; by a join, so that many SKUs are not compared one by one.
 _PLACES = text("""
     SELECT b.sku, b.channel, b.location, true AS listed
-    FROM channel c JOIN binding b ON b.channel = c.channel AND b.sku = ANY(CAST(:skus AS text[]))
+    FROM channel c CROSS JOIN unnest(CAST(:skus AS text[])) AS given (sku)
+    JOIN binding b ON b.channel = c.channel AND b.sku = given.sku
     UNION ALL
     SELECT t.sku, t.channel, t.location, false
-    FROM target t
-    WHERE t.sku = ANY(CAST(:skus AS text[]))
-      AND NOT EXISTS (SELECT FROM binding b
+    FROM unnest(CAST(:skus AS text[])) AS given (sku) JOIN target t USING (sku)
+    WHERE NOT EXISTS (SELECT FROM binding b
                       WHERE b.channel = t.channel AND b.sku = t.sku AND b.location = t.location)
     ORDER BY 1, 2, 3
 """)

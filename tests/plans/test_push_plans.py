@@ -136,7 +136,7 @@ def test_positions_are_read_by_their_keys(full: Connection) -> None:
     nodes = plan_of(full, lambda: store.positions(full, skus))
 
     assert scanned_whole(nodes) == set()
-    assert {"balance_pkey", "binding_pkey", "target_sku"} <= indexes(nodes)
+    assert {"balance_pkey", "binding_pkey"} <= indexes(nodes)
 
 
 def test_numbers_to_be_read_back_are_found_by_their_time(full: Connection, clock: Clock) -> None:
