@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from psycopg import OperationalError
+from psycopg.errors import InsufficientPrivilege, InvalidParameterValue
 from sqlalchemy import Connection, Engine, create_engine, event
 
 _open_transactions: ContextVar[int] = ContextVar("open_transactions", default=0)
@@ -45,11 +47,22 @@ def connect(url: str, *, pool: int = 8, application: str = "lockstep") -> Engine
     def _take_the_lesser_role(connection: Any, _record: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_user")
-            if cursor.fetchone()[0] != "lockstep_app":
-                cursor.execute("SET ROLE lockstep_app")
+            login = cursor.fetchone()[0]
+            if login != "lockstep_app":
+                _become_the_application(cursor, login)
         connection.commit()
 
     return engine
+
+
+def _become_the_application(cursor: Any, login: str) -> None:
+    try:
+        cursor.execute("SET ROLE lockstep_app")
+    except (InvalidParameterValue, InsufficientPrivilege) as error:
+        raise OperationalError(
+            f"login {login} cannot become lockstep_app ({str(error).strip()}): migrate the database"
+            f" (lockstep db upgrade), or as an administrator: GRANT lockstep_app TO {login}"
+        ) from error
 
 
 @contextmanager

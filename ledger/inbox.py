@@ -128,7 +128,7 @@ _REPLAY = text("""
 
 
 _PENDING = text(
-    "SELECT count(*) FROM (SELECT FROM inbox WHERE state = 'pending' LIMIT 10000) AS some"
+    "SELECT count(*) FROM (SELECT FROM inbox WHERE state = 'pending' LIMIT 10000) AS seen"
 )
 
 
