@@ -1,8 +1,8 @@
 """Events that may be refused: read balances, decide, write only if they are still what was decided on.
 
 Optimistic first: a writer whose balances moved reads and decides again. After a few lost races it decides holding
-the rows, so that every writer gets through however many there are (a version is a fence, not a lock for a hot SKU: eight
-writers with versions alone retried four times a commit).
+the rows, so that every writer gets through however many there are (a version is a fence, not a lock for a hot SKU:
+eight writers with versions alone retried four times a commit).
 """
 
 from __future__ import annotations

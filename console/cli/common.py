@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from console.local.errors import LocalError
-from console.local.stack import Stack, attached
+from console.local.stack import Stack, attached, forget
 from workers.settings import Settings, settings
 from workers.wiring import NotSetUp, Wiring
 
@@ -54,9 +56,12 @@ def sentences() -> Iterator[None]:
 
 
 @contextmanager
-def house(*, throw_away: bool = False) -> Iterator[Wiring]:
+def house(*, throw_away: bool = False, durable: bool = False) -> Iterator[Wiring]:
     """The house a command speaks to: the servers named in the settings, the running local stack, or else the local
-    profile's own servers, started for this command alone."""
+    profile's own servers, started for this command alone.
+
+    throw_away    own servers with an empty database, gone afterwards; with `durable` they sync like a kept one
+    """
     wished = settings()
     with sentences():
         if not throw_away:
@@ -64,14 +69,41 @@ def house(*, throw_away: bool = False) -> Iterator[Wiring]:
             if found is not None:
                 yield Wiring(found)
                 return
-        with Stack(wished, ephemeral=throw_away) as stack:
-            stack.start_servers()
-            stack.migrate()
-            wiring = Wiring(stack.settings)
-            try:
+        if throw_away:
+            wished = wished.model_copy(
+                update={"database_url": "", "database_admin_url": "", "redis_url": ""}
+            )
+        if throw_away and durable:
+            with (
+                _new_home() as home,
+                _served(wished.model_copy(update={"home": home}), ephemeral=False) as wiring,
+            ):
                 yield wiring
-            finally:
-                wiring.engine.dispose()
+            return
+        with _served(wished, ephemeral=throw_away) as wiring:
+            yield wiring
+
+
+@contextmanager
+def _served(wished: Settings, *, ephemeral: bool) -> Iterator[Wiring]:
+    with Stack(wished, ephemeral=ephemeral) as stack:
+        stack.start_servers()
+        stack.migrate()
+        wiring = Wiring(stack.settings)
+        try:
+            yield wiring
+        finally:
+            wiring.engine.dispose()
+
+
+@contextmanager
+def _new_home() -> Iterator[Path]:
+    home = Path(tempfile.mkdtemp(prefix="lockstep-bench-")).resolve()
+    home.chmod(0o711)
+    try:
+        yield home
+    finally:
+        forget(home)
 
 
 def _found(wished: Settings) -> Settings | None:

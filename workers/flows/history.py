@@ -30,6 +30,8 @@ from workers.flows.ingest import HISTORY, Drained, House, drain
 EVENT_COLUMNS = ("event_id", "occurred_at", "event_type", "location_id", "sku", "quantity_delta")
 BALANCE_COLUMNS = ("sku", "location_id", "opening", "closing")
 _CHUNK = 2000
+#: Which sign the file's number has by rights.
+_SIGN = {"order": -1, "write_off": -1, "order_cancel": 1, "return": 1, "receipt": 1, "opening": 1}
 _UNEXPLAINED = "unexplained in the source"
 #: Kinds whose signed number goes into this field as it is.
 _CORRECTIONS = {"adjustment": "units", "count": "variance"}
@@ -131,7 +133,7 @@ def _signed(
     if kind in {"transfer_ship", "transfer_receive"}:
         leg = "transfer_ship" if units < 0 else "transfer_receive"
         return fact | {"kind": leg, "units": abs(units)}
-    if units * (-1 if kind in {"order", "write_off"} else 1) < 0:
+    if units * _SIGN.get(kind, 0) < 0:
         # A write-off that brings units back, a return that takes them: only a signed correction can say that.
         return fact | {
             "kind": "adjustment",
@@ -284,8 +286,10 @@ def _openings(
     for row in balances:
         units = _number(row["opening"])
         if units != 0:
+            below_zero = isinstance(units, int) and units < 0
             yield {
-                "kind": "opening",
+                "kind": "adjustment" if below_zero else "opening",
+                "reason": "opened below zero" if below_zero else "",
                 "source": source,
                 "id": f"opening:{row['sku']}:{row['location_id']}",
                 "occurred_at": at,

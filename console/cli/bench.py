@@ -1,0 +1,46 @@
+"""Measurements."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from console.cli.common import as_json, house
+
+
+@click.group()
+def bench() -> None:
+    """Measure against floors, in one run."""
+
+
+@bench.command()
+@click.option("--events", default=20_000, show_default=True, type=click.IntRange(500, 2_000_000))
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20))
+@click.option(
+    "--tasks",
+    default=600,
+    show_default=True,
+    type=click.IntRange(50, 20_000),
+    help="For one task per event.",
+)
+@click.option(
+    "--durable/--fast",
+    default=True,
+    show_default=True,
+    help="fsync on or off on the throw-away server.",
+)
+@as_json
+def ingest(events: int, rounds: int, tasks: int, durable: bool, as_json: bool) -> None:
+    """Inbox and drain against a set-based loader and against one task per event. Exit code 3: goals missed."""
+    from console.bench import ingest as measuring
+
+    with house(throw_away=True, durable=durable) as wiring:
+        result = measuring.measure(wiring.settings, events=events, rounds=rounds, tasks=tasks)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+    else:
+        measuring.table(result, click.echo)
+        click.echo("goals reached" if result["passed"] else "goals missed")
+    if not result["passed"]:
+        raise SystemExit(3)
