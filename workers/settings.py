@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     )
     database_admin_url: str = Field(
         default="",
-        description="PostgreSQL for migrations and sealing; empty means `LOCKSTEP_DATABASE_URL`",
+        description="PostgreSQL for migrations; empty means `LOCKSTEP_DATABASE_URL`",
     )
     redis_url: str = Field(
         default="", description="Redis or Valkey; empty means the local profile's own server"

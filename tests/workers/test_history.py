@@ -43,10 +43,7 @@ REAL = Path(__file__).parents[3] / "shared" / "data" / "retail" / "replay_2011-0
 
 
 def write(path: Path, columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> Path:
-    opened = (
-        gzip.open(path, "wt", newline="") if path.suffix == ".gz" else path.open("w", newline="")
-    )
-    with opened as file:
+    with (gzip.open if path.suffix == ".gz" else open)(path, "wt", newline="") as file:
         writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
