@@ -27,6 +27,7 @@ from channels.base import (
 from tests.servers import Clock
 from workers.flows.allocate import allocate
 from workers.flows.lane import Lane
+from workers.flows.push import push
 
 RULES = """\
 [locations.WH]
@@ -37,6 +38,10 @@ locations = ["WH"]
 vendor_locations = { "gid://1" = "WH" }
 """
 HIDING = RULES + "hide_at_zero = true\n"
+
+SHOWN = "SELECT units, number, read_units FROM shown"
+LOG = "SELECT sku, units, expected, outcome FROM push ORDER BY id"
+HALT = "INSERT INTO halt (channel, sku, reason, set_by, set_at, run_at) VALUES ('shop', 'A', 'r', 'ann', :at, :at)"
 
 
 @dataclass
@@ -206,6 +211,16 @@ def a_house(
                 SELECT c.channel, s.sku, 'WH', 'item-' || s.sku, 'gid://1' FROM sku s CROSS JOIN channel c
             """)
         )
+    return house
+
+
+def settled(house: House) -> House:
+    """A, B and C are shown as they should be: 10 each."""
+    house.set(A=10, B=10, C=10)
+    push(house.lane)
+    house.shelf.calls.clear()
+    house.shelf.log.clear()
+    house.clock.advance(1)
     return house
 
 
