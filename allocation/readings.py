@@ -298,36 +298,39 @@ def settle_verify(
             "units": [r.units for r in useful],
             "read_at": [r.read_at for r in useful],
         },
-    ).all()
+    )
     verified = sorted(
         (
-            Verified(
-                row.sku,
-                row.location,
-                row.units,
-                row.read_units,
-                row.target,
-                row.push_id,
-                row.before,
-            )
-            for row in rows
+            Verified(r.sku, r.location, r.units, r.read_units, r.target, r.push_id, r.before)
+            for r in rows
         ),
         key=lambda v: (v.sku, v.location),
     )
     wrong = [v for v in verified if v.read is not None and v.read != v.confirmed]
     if wrong:
-        connection.execute(
-            _REPAIR,
-            {
-                "channel": channel,
-                "skus": [v.sku for v in wrong],
-                "locations": [v.location for v in wrong],
-                "units": [v.read for v in wrong],
-                "now": now,
-                "rise_run_at": rise_run_at,
-                "chance": chance(),
-                "cap_s": BACKOFF_CAP_S,
-                "attempts": ATTEMPTS,
-            },
-        )
+        _repair(connection, channel, wrong, now, rise_run_at, chance())
     return verified
+
+
+def _repair(
+    connection: Connection,
+    channel: str,
+    wrong: Sequence[Verified],
+    now: datetime,
+    rise_run_at: datetime,
+    chance: float,
+) -> None:
+    connection.execute(
+        _REPAIR,
+        {
+            "channel": channel,
+            "skus": [v.sku for v in wrong],
+            "locations": [v.location for v in wrong],
+            "units": [v.read for v in wrong],
+            "now": now,
+            "rise_run_at": rise_run_at,
+            "chance": chance,
+            "cap_s": BACKOFF_CAP_S,
+            "attempts": ATTEMPTS,
+        },
+    )
