@@ -1,7 +1,10 @@
+"""The token bucket of a vendor account: shared by processes, corrected by the vendor, and alone without Redis."""
+
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -96,9 +99,10 @@ def test_a_correction_that_ran_twice_changes_nothing_more(valkey: str) -> None:
 def test_a_take_that_ran_twice_on_the_server_costs_once(valkey: str) -> None:
     class RunsTwice(redis.Redis):
         def execute_command(self, *arguments: Any, **options: Any) -> Any:
+            run: Callable[..., object] = super().execute_command
             if arguments[0] == "EVALSHA":
-                super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
-            return super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+                run(*arguments, **options)
+            return run(*arguments, **options)
 
     bucket = Bucket(RunsTwice.from_url(valkey), "shopify:shop", maximum=100, restore_rate=0.001)
 
@@ -193,7 +197,8 @@ def test_redis_that_comes_back_is_used_again(valkey: str) -> None:
     bucket = Bucket(gone, "shopify:shop", maximum=100, restore_rate=50, monotonic=lambda: moment[0])
     bucket.take(1)
     assert bucket.state().shared is False
-    gone.connection_pool.connection_kwargs.update(parse_url(valkey))  # type: ignore[no-untyped-call]
+    address: Callable[[str], dict[str, object]] = parse_url
+    gone.connection_pool.connection_kwargs.update(address(valkey))
     gone.connection_pool.reset()
 
     moment[0] = 6.0
