@@ -7,7 +7,6 @@ signature covers them. Nothing a stranger sends makes a 500.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import threading
 import time
@@ -33,7 +32,7 @@ from ledger import inbox
 from ledger.db import transaction
 from ledger.events import FACT
 from ledger.inbox import FACT_TOPIC, Delivery, Kept
-from workers.flows.receive import kept_headers
+from workers.flows.receive import kept_headers, name_of, named, of_its_own
 from workers.settings import Settings
 from workers.wiring import Secrets, now, read_secrets
 
@@ -44,9 +43,6 @@ log = structlog.get_logger()
 
 #: Events one POST /events may carry.
 MOST_EVENTS = 1000
-#: A sender that is slower than this with its body is not a sender.
-_BODY_S = 10.0
-_CHANNELS_S = 5.0
 
 _CHANNELS = text("SELECT channel, kind, account FROM channel ORDER BY channel")
 _READY = text("SELECT count(*) FROM schema_version")
@@ -75,8 +71,18 @@ class Relay:
     ring    called after every commit that kept something, from a thread of its own; its failure costs seconds
     """
 
-    def __init__(self, settings: Settings, engine: Engine, ring: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        ring: Callable[[], None],
+        *,
+        body_s: float,
+        channels_s: float,
+    ) -> None:
         self.settings = settings
+        self.body_s = body_s
+        self._channels_s = channels_s
         self.engine = engine
         self.secrets = read_secrets(settings)
         self._ring = ring
@@ -118,7 +124,7 @@ class Relay:
     def hooks(self, kind: str) -> list[Hook]:
         """The channels of a kind that have a webhook secret; read again every few seconds."""
         read_at, known = self._hooks
-        if time.monotonic() - read_at > _CHANNELS_S:
+        if time.monotonic() - read_at > self._channels_s:
             with transaction(self.engine) as connection:
                 known = tuple(Hook(*row) for row in connection.execute(_CHANNELS))
             self._hooks = (time.monotonic(), known)
@@ -143,9 +149,22 @@ class Relay:
         )
 
 
-def application(settings: Settings, engine: Engine, ring: Callable[[], None]) -> Starlette:
-    """The relay as an ASGI application."""
-    relay = Relay(settings, engine, ring)
+def application(
+    settings: Settings,
+    engine: Engine,
+    ring: Callable[[], None],
+    *,
+    body_s: float = 10.0,
+    channels_s: float = 5.0,
+) -> Starlette:
+    """The relay as an ASGI application.
+
+    ring          see `Relay`
+    body_s        a sender that is slower than this with its body is not a sender
+    channels_s    how long a channel that was added may stay unknown
+    raises        NotSetUp when the channels' secrets cannot be read
+    """
+    relay = Relay(settings, engine, ring, body_s=body_s, channels_s=channels_s)
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
@@ -182,14 +201,16 @@ async def _hook(request: Request) -> Response:
         raise HTTPException(
             404, f"no {kind} channel is set up with a webhook secret (LOCKSTEP_CHANNEL_SECRETS)"
         )
-    body = await _body(request, relay.settings.relay_body_bytes)
+    body = await _body(request, relay)
     said = lane.routing(request.headers)
     sender = relay.sender(lane, hooks, said.account, body, said.signature)
     if sender is None:
         raise HTTPException(
             401, "the signature does not match the body under any webhook secret of ours"
         )
-    if not said.topic:
+    topic = name_of(said.topic)
+    # No signature covers the topic: whoever may send a shop's webhooks may not book canonical events by a header.
+    if topic in ("", FACT_TOPIC):
         raise HTTPException(
             400, "no topic: the delivery must say what it is about in its topic header"
         )
@@ -197,22 +218,14 @@ async def _hook(request: Request) -> Response:
         raise HTTPException(400, "the body is empty")
     delivery = Delivery(
         source=sender.channel,
-        delivery_id=_plain(said.delivery_id) or "sha256:" + hashlib.sha256(body).hexdigest(),
-        topic=_plain(said.topic),
+        delivery_id=name_of(said.delivery_id),
+        topic=topic,
         body=body,
-        headers=kept_headers(dict(request.headers)),
+        headers=kept_headers(request.headers),
     )
-    kept = await run_in_threadpool(relay.keep, [delivery])
+    kept = await run_in_threadpool(relay.keep, [named(delivery)])
     if kept.differing:
-        # The sender used one id for two bodies: both are facts, so the second is kept under an id of its own.
-        again = Delivery(
-            delivery.source,
-            f"{delivery.delivery_id}#{hashlib.sha256(body).hexdigest()[:16]}",
-            delivery.topic,
-            body,
-            delivery.headers,
-        )
-        kept = await run_in_threadpool(relay.keep, [again])
+        kept = await run_in_threadpool(relay.keep, [of_its_own(delivery)])
     return JSONResponse({"kept": len(kept.fresh), "repeated": len(kept.repeated)})
 
 
@@ -224,7 +237,7 @@ async def _events(request: Request) -> Response:
     given = request.headers.get("authorization", "")
     if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
         raise HTTPException(401, "send `Authorization: Bearer <LOCKSTEP_RELAY_TOKEN>`")
-    body = await _body(request, relay.settings.relay_body_bytes)
+    body = await _body(request, relay)
     deliveries = await run_in_threadpool(_deliveries, body)
     try:
         kept = await run_in_threadpool(relay.keep, deliveries, refuse_differing=True)
@@ -251,9 +264,12 @@ def _deliveries(body: bytes) -> list[Delivery]:
     faults: list[str] = []
     deliveries = []
     for position, item in enumerate(items):
-        canonical = _canonical(item)
         try:
+            canonical = _canonical(item)
             fact = FACT.validate_json(canonical)
+        except orjson.JSONEncodeError:
+            faults.append(f"event {position}: nested too deeply for an event")
+            continue
         except ValidationError as error:
             faults.extend(_faults(position, error))
             continue
@@ -271,35 +287,29 @@ def _canonical(item: Any) -> bytes:
 
 def _faults(position: int, error: ValidationError) -> list[str]:
     return [
-        f"event {position}: {'.'.join(str(part) for part in e['loc']) or 'event'}: {e['msg']}"
+        f"event {position}: {'.'.join(str(part)[:80] for part in e['loc']) or 'event'}: {e['msg'][:200]}"
         for e in error.errors(include_url=False, include_input=False, include_context=False)
     ]
 
 
-async def _body(request: Request, most: int) -> bytes:
-    """The raw body, at most `most` bytes, not compressed, within a time."""
+async def _body(request: Request, relay: Relay) -> bytes:
+    """The raw body, not too large, not compressed, within a time."""
+    most = relay.settings.relay_body_bytes
     if request.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
         raise HTTPException(415, "compressed bodies are not taken; send it plain")
-    if (
-        request.headers.get("content-length", "0").isdigit()
-        and int(request.headers.get("content-length", "0")[:19]) > most
-    ):
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length[:19]) > most:
         raise HTTPException(413, f"the body is larger than {most} bytes")
     chunks = bytearray()
     try:
-        async with asyncio.timeout(_BODY_S):
+        async with asyncio.timeout(relay.body_s):
             async for chunk in request.stream():
                 chunks += chunk
                 if len(chunks) > most:
                     raise HTTPException(413, f"the body is larger than {most} bytes")
     except TimeoutError:
-        raise HTTPException(408, f"the body did not come within {_BODY_S:.0f} s") from None
+        raise HTTPException(408, f"the body did not come within {relay.body_s:g} s") from None
     return bytes(chunks)
-
-
-def _plain(said: str) -> str:
-    """A header as PostgreSQL can hold it and an index can carry it."""
-    return said.replace("\x00", "").strip()[:255]
 
 
 async def _healthz(_request: Request) -> Response:
@@ -326,10 +336,10 @@ async def _refusal(_request: Request, error: Exception) -> Response:
 
 
 async def _away(_request: Request, error: Exception) -> Response:
-    """The database does not answer: nothing was kept, the sender must come again."""
+    """The database does not answer: the sender must come again; what a lost commit kept is then a repeat."""
     log.error("relay.database.away", error=type(error).__name__)
     return JSONResponse(
-        {"error": "the ledger cannot be reached; nothing was kept, send it again"},
+        {"error": "the ledger cannot be reached now; send it again, a repeat does no harm"},
         status_code=503,
         headers={"Retry-After": "5"},
     )

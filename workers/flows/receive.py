@@ -2,70 +2,113 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from base64 import b64decode
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import Engine
 
 from ledger import inbox
 from ledger.db import transaction
 from ledger.inbox import Delivery, Kept
 
-#: Headers worth keeping: what routes and dates a delivery. Never a cookie, a token or an address.
+#: Headers worth keeping: what routes and dates a delivery.
 _KEPT_HEADERS = ("content-type", "user-agent")
 _KEPT_PREFIXES = ("x-shopify-", "shopify-", "x-amz", "square-", "webhook-")
+#: Never these, whatever the prefix: who has them can act for the shop.
+_NEVER_KEPT = ("token", "cookie", "authorization", "secret", "password", "credential")
 _BASE64 = "base64:"
+_UNNAMED = "unnamed"
+#: A name longer than this is kept as its beginning and a hash.
+_LONGEST = 255
 
 
 def receive(
     engine: Engine,
-    source: str,
-    topic: str,
-    delivery_id: str,
-    headers: Mapping[str, str] | None,
+    source: Any,
+    topic: Any,
+    delivery_id: Any,
+    headers: Any,
     body: Any,
     *,
     now: datetime,
 ) -> Kept:
     """Keep one delivery from an outside relay.
 
-    body      the raw body as text, `base64:...` for bytes, or the JSON value itself; what is none of these is kept as
-              JSON and rejected by the drain with its reason, so that nothing handed over is lost
+    body      the raw body as text, as bytes or as `base64:...`, or the JSON value itself; what makes no sense is kept
+              and rejected by the drain with its reason, so that nothing handed over is lost
     """
-    delivery = Delivery(
-        source=_name(source),
-        delivery_id=_name(delivery_id),
-        topic=_name(topic) or "fact",
-        body=_bytes(body),
-        headers=kept_headers(headers or {}),
+    delivery = named(
+        Delivery(
+            source=name_of(source) or _UNNAMED,
+            delivery_id=name_of(delivery_id),
+            topic=name_of(topic) or _UNNAMED,
+            body=_bytes(body),
+            headers=kept_headers(headers) if isinstance(headers, Mapping) else {},
+        )
     )
     with transaction(engine) as connection:
-        return inbox.keep(connection, [delivery], now=now)
+        kept = inbox.keep(connection, [delivery], now=now)
+        return inbox.keep(connection, [of_its_own(delivery)], now=now) if kept.differing else kept
 
 
-def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def named(delivery: Delivery) -> Delivery:
+    """The delivery with an id: one that came without is known by its body."""
+    if delivery.delivery_id:
+        return delivery
+    return replace(delivery, delivery_id=f"sha256:{hashlib.sha256(delivery.body).hexdigest()}")
+
+
+def of_its_own(delivery: Delivery) -> Delivery:
+    """The delivery under an id that its body is part of.
+
+    For a sender who used one id for two bodies: both may be facts, so the second is kept as well.
+    """
+    digest = hashlib.sha256(delivery.body).hexdigest()
+    return replace(delivery, delivery_id=f"{named(delivery).delivery_id}#{digest[:16]}")
+
+
+def kept_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
     """The headers that go into the inbox, in small letters."""
+    lower = {str(name).lower(): value for name, value in headers.items()}
     return {
-        name.lower(): str(value)[:500].replace("\x00", "")
-        for name, value in headers.items()
-        if name.lower() in _KEPT_HEADERS or name.lower().startswith(_KEPT_PREFIXES)
+        _plain(name)[:_LONGEST]: _plain(str(value))[:500]
+        for name, value in lower.items()
+        if (name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES))
+        and not any(word in name for word in _NEVER_KEPT)
     }
 
 
-def _name(said: object) -> str:
-    """A routing name as PostgreSQL can hold it; an empty one keeps its place in the inbox as `unnamed`."""
-    return str(said).replace("\x00", "")[:255] or "unnamed"
+def name_of(said: Any) -> str:
+    """A routing name as PostgreSQL can hold it and an index can carry it; "" when it says nothing."""
+    name = _plain("" if said is None else str(said)).strip()
+    if len(name) <= _LONGEST:
+        return name
+    # Cut alone would make one of two.
+    return f"{name[: _LONGEST - 17]}#{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def _plain(said: str) -> str:
+    """Without NUL and lone surrogates, which PostgreSQL cannot hold."""
+    return said.replace("\x00", "").encode("utf-8", errors="replace").decode()
 
 
 def _bytes(body: Any) -> bytes:
-    if isinstance(body, str):
-        if body.startswith(_BASE64):
-            try:
-                return b64decode(body[len(_BASE64) :], validate=True)
-            except ValueError:
-                return body.encode()
-        return body.encode("utf-8", errors="surrogatepass")
-    return orjson.dumps(body)
+    if isinstance(body, bytes):
+        return body
+    if not isinstance(body, str):
+        try:
+            # Not orjson: numbers of any size and whatever else a message can carry must pass.
+            return json.dumps(body, default=str).encode()
+        except RecursionError:
+            return b'"a value nested too deeply to be kept"'
+    if body.startswith(_BASE64):
+        try:
+            return b64decode(body[len(_BASE64) :], validate=True)
+        except ValueError:
+            pass
+    return body.encode("utf-8", errors="surrogatepass")
