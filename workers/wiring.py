@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
 from uuid import uuid4
 
 import redis
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from sqlalchemy import Engine, text
 
 from channels.base import Channel
@@ -43,6 +42,18 @@ class Secrets:
 
     token: str = field(default="", repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+class _Said(BaseModel):
+    """One channel's secrets as they are written. Strict: of a bare string, every letter would become a secret."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    token: str = ""
+    webhook_secrets: list[str] = []
+
+
+_SECRETS = TypeAdapter(dict[str, _Said])
 
 
 class Wiring:
@@ -90,6 +101,14 @@ class Wiring:
     def secrets(self) -> dict[str, Secrets]:
         """Secrets by channel, from the environment or a file."""
         return read_secrets(self.settings)
+
+    def close(self) -> None:
+        """Give back the connections that were made."""
+        made = self.__dict__
+        if "engine" in made:
+            self.engine.dispose()
+        if "redis" in made:
+            self.redis.close()
 
     def client(self, channel: str) -> Channel:
         """The client of a channel, made anew when its row or its secrets changed.
@@ -146,7 +165,7 @@ def now() -> datetime:
 def read_secrets(settings: Settings) -> dict[str, Secrets]:
     """Secrets by channel.
 
-    raises    NotSetUp when the JSON is not an object of objects
+    raises    NotSetUp when they are not JSON of the form that the message shows
     """
     said = settings.channel_secrets.get_secret_value().strip()
     where = "LOCKSTEP_CHANNEL_SECRETS"
@@ -154,18 +173,18 @@ def read_secrets(settings: Settings) -> dict[str, Secrets]:
         where = str(settings.channel_secrets_file)
         try:
             said = settings.channel_secrets_file.read_text()
-        except OSError as error:
-            raise NotSetUp(f"the secrets in {where} cannot be read: {error}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise NotSetUp(
+                f"the secrets in {where} cannot be read: {type(error).__name__}"
+            ) from None
     try:
-        document: dict[str, dict[str, Any]] = json.loads(said or "{}")
-        return {
-            channel: Secrets(
-                str(of.get("token", "")), tuple(map(str, of.get("webhook_secrets", ())))
-            )
-            for channel, of in document.items()
-        }
-    except (ValueError, AttributeError, TypeError):
+        document = _SECRETS.validate_json(said or "{}")
+    except ValidationError:
         # The text itself stays out of the message: it is a secret.
         raise NotSetUp(
             f'{where} must be JSON of the form {{"shopify": {{"token": "...", "webhook_secrets": ["..."]}}}}'
         ) from None
+    return {
+        channel: Secrets(of.token, tuple(filter(None, of.webhook_secrets)))
+        for channel, of in document.items()
+    }

@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,7 @@ class Failed(click.ClickException):
 
     def __init__(self, message: str, *, code: int = 1) -> None:
         super().__init__(message)
-        self.code = code
-
-    def show(self, file: Any = None) -> None:
-        """Print the sentence and end with the code that was asked for."""
-        super().show(file)
-        sys.exit(self.code)
+        self.exit_code = code  # type: ignore[misc]  # click reads it from the instance
 
 
 @contextmanager
@@ -67,7 +62,8 @@ def house(*, throw_away: bool = False, durable: bool = False) -> Iterator[Wiring
         if not throw_away:
             found = _found(wished)
             if found is not None:
-                yield Wiring(found)
+                with closing(Wiring(found)) as wiring:
+                    yield wiring
                 return
         if throw_away:
             wished = wished.model_copy(
