@@ -3,8 +3,8 @@
     def test_a_repeated_delivery_changes_nothing(database: Database, clock: Clock) -> None:
         with database.engine.begin() as connection: ...
 
-`database`  a migrated database of the test's own (copied from a template in about 60 ms): `.engine` is the application
-            role, `.owner` the schema's owner, `.superuser` the superuser; `.app_url`, `.admin_url`, `.superuser_url`.
+`database`  a migrated database of the test's own, as new (see `tests/databases.py`): `.engine` is the application role,
+            `.owner` the schema's owner, `.superuser` the superuser; `.app_url`, `.admin_url`, `.superuser_url`.
 `bare_database`  the same, but empty: for tests of the migrations themselves.
 `valkey`    the `redis://` URL of an empty database number of the test's own.
 `clock`     `.now` (aware, UTC) stands still until `.advance(seconds)`.
@@ -12,12 +12,12 @@
             in it (`start_postgres(scratch, durable=True)`), because the shared pair serves every other test.
 
 One server pair serves the whole run: started at first use, or with pytest-xdist by the controller, which hands the
-addresses to its workers. The types are in `tests/servers.py`: `from tests.servers import Clock, Database`.
+addresses to its workers. The types are in `tests/servers.py`: `from tests.databases import Servers, Shelf, copy
+from tests.servers import Clock, Database`.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
@@ -25,39 +25,22 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import redis
-from psycopg import sql
 
 from console.local.cluster import APP, OWNER, SUPERUSER
 from console.local.lifeline import lifeline
 from console.local.postgres import RunningPostgres, start_postgres
 from console.local.valkey import DATABASES, RunningValkey, start_valkey
+from tests.databases import Servers, Shelf, copy
 from tests.servers import Clock, Database
 
 TEMPLATE = "lockstep_template"
 TEMPLATE_LOCK = 7_305_200_116
-_numbers = itertools.count(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Servers:
-    """Where the pair of this run listens: a URL for each role, with `{database}` to be filled in."""
-
-    superuser_url: str
-    admin_url: str
-    app_url: str
-    valkey_url: str
-
-    def connect(self) -> psycopg.Connection:
-        """A superuser connection in autocommit."""
-        url = self.superuser_url.format(database="postgres").replace("+psycopg", "", 1)
-        return psycopg.connect(url, autocommit=True)
 
 
 class Pair:
@@ -126,7 +109,7 @@ def template(servers: Servers) -> str:
             "SELECT datistemplate FROM pg_database WHERE datname = %s", [TEMPLATE]
         ).fetchone()
         if row is None:
-            _create(connection, TEMPLATE, "template0")
+            copy(connection, TEMPLATE, "template0")
             upgrade(servers.admin_url.format(database=TEMPLATE))
             connection.execute(f"ALTER DATABASE {TEMPLATE} IS_TEMPLATE true")
         elif row[0] is False:
@@ -134,16 +117,27 @@ def template(servers: Servers) -> str:
     return TEMPLATE
 
 
+@pytest.fixture(scope="session")
+def shelf(servers: Servers, template: str) -> Shelf:
+    """The migrated databases of this process."""
+    return Shelf(servers, template)
+
+
 @pytest.fixture
-def database(servers: Servers, template: str) -> Iterator[Database]:
+def database(shelf: Shelf) -> Iterator[Database]:
     """A migrated database of the test's own."""
-    yield from _database(servers, template)
+    database = shelf.lend()
+    yield database
+    shelf.take_back(database)
 
 
 @pytest.fixture
 def bare_database(servers: Servers) -> Iterator[Database]:
     """An empty database of the test's own, owned by `lockstep`."""
-    yield from _database(servers, "template0")
+    database = servers.create("template0")
+    yield database
+    database.dispose()
+    servers.drop(database)
 
 
 @pytest.fixture
@@ -174,30 +168,6 @@ def scratch() -> Iterator[Path]:
     home = _scratch_home()
     yield home
     shutil.rmtree(home, ignore_errors=True)
-
-
-def _database(servers: Servers, source: str) -> Iterator[Database]:
-    name = f"t{os.getpid()}_{next(_numbers)}"
-    with servers.connect() as connection:
-        _create(connection, name, source)
-        urls = {
-            role: getattr(servers, role).format(database=name)
-            for role in ("app_url", "admin_url", "superuser_url")
-        }
-        database = Database(name=name, **urls)
-        yield database
-        database.dispose()
-        connection.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        )
-
-
-def _create(connection: psycopg.Connection, name: str, source: str) -> None:
-    connection.execute(
-        sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
-            sql.Identifier(name), sql.Identifier(source), sql.Identifier(OWNER)
-        )
-    )
 
 
 def _scratch_home() -> Path:

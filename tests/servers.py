@@ -12,7 +12,7 @@ FIRST_NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 class Database:
-    """A migrated database that only this test sees; dropped after it.
+    """A migrated database that only this test sees; emptied or dropped after it.
 
     app_url        login `lockstep_app`: what the product runs as; may not touch the append-only tables
     admin_url      login `lockstep`: owner of the schema, for migrations and sealing; no superuser

@@ -8,10 +8,13 @@ from datetime import timedelta
 
 import pytest
 import redis
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
+from tests.databases import Shelf
 from tests.servers import Clock, Database
+
+A_DELIVERY = "INSERT INTO inbox (source, delivery_id, topic, body, received_at) VALUES ('x', '1', 't', '', now())"
 
 
 @pytest.mark.parametrize("round_number", [1, 2])
@@ -26,6 +29,62 @@ def test_a_test_finds_nothing_of_the_one_before(
         client.set("left_behind", round_number)
 
     assert (seen, remembered) == (None, None)
+
+
+def test_a_database_is_lent_again_as_it_was_copied(shelf: Shelf) -> None:
+    used = shelf.lend()
+    with used.superuser.begin() as connection:
+        places = connection.execute(text("SELECT * FROM location ORDER BY location")).all()
+        connection.execute(text(A_DELIVERY))
+        connection.execute(text("DELETE FROM location"))
+
+    shelf.take_back(used)
+    again = shelf.lend()
+
+    with again.engine.begin() as connection:
+        kept = connection.execute(text("SELECT * FROM location ORDER BY location")).all()
+        numbers = connection.execute(text(A_DELIVERY + " RETURNING id")).scalars().all()
+        found = connection.execute(text("SELECT count(*) FROM inbox")).scalar_one()
+    shelf.take_back(again)
+    assert (again.name, kept, numbers, found) == (used.name, places, [1], 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TABLE left_behind (round int)",
+        "ALTER TABLE event DISABLE TRIGGER event_keeps_all",
+        "GRANT DELETE ON event TO lockstep_app",
+        "ALTER TABLE inbox ALTER topic SET DEFAULT 'x'",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET jit = on', current_database()); END $$",
+        "INSERT INTO sku (sku) SELECT 's' || n FROM generate_series(1, 20000) AS n",
+    ],
+    ids=["table", "trigger", "right", "column", "setting", "many rows"],
+)
+def test_a_database_that_was_changed_is_not_lent_again(shelf: Shelf, change: str) -> None:
+    used = shelf.lend()
+    with used.superuser.begin() as connection:
+        connection.execute(text(change))
+
+    shelf.take_back(used)
+    next_one = shelf.lend()
+
+    shelf.take_back(next_one)
+    assert next_one.name != used.name
+
+
+def test_a_database_that_somebody_still_uses_is_not_lent_again(shelf: Shelf) -> None:
+    used = shelf.lend()
+    stranger = create_engine(used.app_url, poolclass=NullPool)
+    with stranger.connect() as connection:
+        connection.execute(text("SELECT 1"))
+
+        shelf.take_back(used)
+        next_one = shelf.lend()
+
+        connection.invalidate()
+    shelf.take_back(next_one)
+    assert next_one.name != used.name
 
 
 def test_the_three_engines_are_three_roles(database: Database) -> None:
