@@ -14,7 +14,7 @@ from functools import lru_cache
 from sqlalchemy import Connection, text
 
 from allocation.document import Document, read
-from allocation.sql import PRIORITY, READ_SINCE
+from allocation.sql import PRIORITY, READ_SINCE, SEEN
 from allocation.types import Rules, Target
 
 _RULE_SET = text("""
@@ -130,8 +130,8 @@ _PUSH_DUE = text(f"""
         attempts = 0, parked = false, error = NULL
 """)  # noqa: S608 -- composed of constants
 
-# Back to what the channel was seen to show before anything was sent: nothing to push. A row that has been sent keeps
-# its key until the answer is known, and is not taken away.
+# What the channel shows already, as far as we know, needs no push: it was read, or its own sale took it there. What is
+# only believed is read back soon. A row that has been sent keeps its key until the answer is known.
 _AS_SHOWN = text(f"""
     WITH gone AS (
         DELETE FROM push_due d
@@ -140,12 +140,13 @@ _AS_SHOWN = text(f"""
         WHERE d.channel = changed.channel AND d.sku = changed.sku AND d.location = changed.location
           AND t.channel = d.channel AND t.sku = d.sku AND t.location = d.location
           AND s.channel = d.channel AND s.sku = d.sku AND s.location = d.location
-          AND d.push_key IS NULL AND {READ_SINCE} AND s.read_units = t.units
+          AND d.push_key IS NULL AND {SEEN} = t.units
         RETURNING d.channel, d.sku, d.location, t.units, t.number
     )
-    UPDATE shown SET units = gone.units, number = gone.number
+    UPDATE shown AS s SET units = gone.units, number = gone.number,
+        verify_at = CASE WHEN {READ_SINCE} THEN s.verify_at ELSE coalesce(s.verify_at, :now) END
     FROM gone
-    WHERE shown.channel = gone.channel AND shown.sku = gone.sku AND shown.location = gone.location
+    WHERE s.channel = gone.channel AND s.sku = gone.sku AND s.location = gone.location
 """)  # noqa: S608 -- composed of constants
 
 _UNREACHABLE = text("""
@@ -341,7 +342,7 @@ def save_targets(
         "locations": [row.location for row in changed],
     }
     connection.execute(_PUSH_DUE, keys | {"now": now, "rise_run_at": rise_run_at})
-    connection.execute(_AS_SHOWN, keys)
+    connection.execute(_AS_SHOWN, keys | {"now": now})
     connection.execute(_UNREACHABLE, keys)
     counts: dict[str, int] = {}
     for row in changed:

@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, IntegrityError
 
+from allocation import own_sales
+from allocation.own_sales import OwnSale
 from channels import bindings
 from channels.base import Unreadable
 from channels.names import Names, Unmapped
@@ -25,12 +27,14 @@ from ledger.digest import Digest, digest
 from ledger.events import FACT, AnyFact
 from ledger.inbox import FACT_TOPIC, Row
 from ledger.store import Entropy
-from ledger.types import Settlement
+from ledger.types import Move, Settlement, State
 
 #: Imported history may be of any age; its source says so.
 HISTORY = "history:"
 _AHEAD = timedelta(minutes=15)
 _OLDEST = timedelta(days=400)
+#: Kinds by which a channel changes its own number.
+_SALES = ("order", "order_cancel")
 #: Longest time a delivery waits for its cause before a person is asked.
 _PATIENCE = timedelta(days=7)
 
@@ -133,10 +137,36 @@ def _apply(house: House, connection: Connection, rows: Sequence[Row], *, now: da
     result = digest(read, known)
     store.write_lines(connection, result.lines)
     store.append(connection, result.entries, now=now, entropy=house.entropy)
+    _follow_own_sales(connection, result)
     settlements = [*result.settlements, *unreadable]
     inbox.settle(connection, settlements, now=now)
     inbox.wake(connection, result.arrived)
     return _drained(result, settlements)
+
+
+def _follow_own_sales(connection: Connection, result: Digest) -> None:
+    """Channels that sold have lowered their own numbers already."""
+    selling = {entry.channel for entry in result.entries if entry.channel and entry.kind in _SALES}
+    channels = bindings.kinds(connection, selling) if selling else {}
+    own_sales.follow(
+        connection,
+        (
+            OwnSale(entry.channel, move.sku, move.from_location, _sold(move), entry.occurred_at)
+            for entry in result.entries
+            if entry.channel in channels and entry.kind in _SALES
+            for move in entry.moves
+        ),
+    )
+
+
+def _sold(move: Move) -> int:
+    match move.from_state, move.to_state:
+        case State.AVAILABLE, State.COMMITTED:
+            return move.units
+        case State.COMMITTED, State.AVAILABLE:
+            return -move.units
+        case _:
+            return 0
 
 
 def _drained(result: Digest, settlements: Sequence[Settlement]) -> Drained:

@@ -1,0 +1,102 @@
+"""A channel that sold has lowered its own number: nothing needs to be sent to it, everything to the others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.builders import a_fact, balance, deliver
+from tests.builders import a_house as an_inbox_house
+from tests.servers import Clock, Database
+from tests.workers.shelf import SHOWN, House, a_house
+from workers.flows.ingest import drain
+from workers.flows.push import push
+
+
+@pytest.fixture
+def house(database: Database, clock: Clock) -> House:
+    """A shop that shows 100 of A, confirmed a minute ago."""
+    made = a_house(database.engine, clock, "A")
+    made.set(A=100)
+    clock.advance(5)
+    push(made.lane)
+    assert made.shelf.numbers == {"A": 100}
+    clock.advance(60)
+    made.shelf.calls.clear()
+    return made
+
+
+def sells(
+    house: House, units: int, *, name: str = "1", seconds_ago: float = 0, channel: str = "shop"
+) -> None:
+    """An order as the channel tells it, booked and allocated."""
+    at = house.clock.now - timedelta(seconds=seconds_ago)
+    fact = a_fact(
+        "order",
+        id=name,
+        order=name,
+        units=units,
+        sku="A",
+        location="WH",
+        channel=channel,
+        occurred_at=at,
+    )
+    deliver(house.engine, fact, now=house.clock.now)
+    drain(an_inbox_house(house.engine), now=house.clock.now)
+    house.allocate()
+
+
+def test_a_sale_of_the_channel_itself_costs_no_call(house: House) -> None:
+    house.shelf.numbers["A"] -= 3
+
+    sells(house, 3)
+    push(house.lane)
+
+    assert house.shelf.calls == []
+    assert house.queue() == {}
+    assert house.rows(SHOWN)[0][0] == 97
+
+
+def test_a_sale_elsewhere_is_pushed(house: House) -> None:
+    sells(house, 3, channel="till")
+    push(house.lane)
+
+    assert house.shelf.calls == [{"A": (97, 100)}]
+
+
+def test_a_sale_before_the_last_confirmation_is_left_to_the_compare_and_set(house: House) -> None:
+    sells(house, 3, seconds_ago=70)
+    push(house.lane)
+
+    # The shop took 100 after that sale: it must be told 97.
+    assert house.shelf.calls == [{"A": (97, 100)}]
+    assert house.shelf.numbers == {"A": 97}
+
+
+def test_a_belief_that_is_wrong_heals_by_itself(house: House) -> None:
+    sells(house, 3)
+    sells(house, 2, name="2", channel="till")
+
+    push(house.lane)
+    house.clock.advance(5)
+    push(house.lane)
+
+    # We believed 97 and it showed 100 (its own sale was undone behind our back): stale, read back, put right.
+    assert house.shelf.numbers == {"A": 95}
+
+
+def test_a_cancel_of_the_channel_itself_raises_what_it_shows(house: House) -> None:
+    house.shelf.numbers["A"] -= 3
+    sells(house, 3)
+    cancel = a_fact(
+        "order_cancel", channel="shop", order="1", line="1", units=2, occurred_at=house.clock.now
+    )
+
+    deliver(house.engine, cancel, now=house.clock.now)
+    drain(an_inbox_house(house.engine), now=house.clock.now)
+    house.allocate()
+
+    assert balance(house.engine, "A", "WH")["committed"] == 1
+    assert house.rows(SHOWN)[0][0] == 99
+    assert house.queue() == {}
