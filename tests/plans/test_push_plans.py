@@ -7,19 +7,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Engine, event, text
 
 from allocation import pushes, readings, store
 from allocation.types import Target
-from tests.servers import Clock, Database
+from ledger.db import connect
+from tests.databases import Shelf
+from tests.servers import FIRST_NOW, Clock
 from tests.workers.shelf import RULES, apply
 
 ROWS = 50_000
 
 
-@pytest.fixture
-def full(database: Database, clock: Clock) -> Iterator[Connection]:
-    """A connection to a house with fifty thousand SKUs due, queued, shown and listed; rolled back after the test."""
+@pytest.fixture(scope="module")
+def stocked(shelf: Shelf) -> Iterator[Engine]:
+    """The application's engine in a house with fifty thousand SKUs due, queued, shown and listed."""
+    database = shelf.lend()
     with database.superuser.begin() as connection:
         connection.execute(text("SET session_replication_role = replica"))
         connection.execute(
@@ -28,15 +31,22 @@ def full(database: Database, clock: Clock) -> Iterator[Connection]:
             ),
             {"n": ROWS},
         )
-        apply(connection, RULES, clock.now)
+        apply(connection, RULES, FIRST_NOW)
         for statement in SEED:
-            connection.execute(text(statement), {"now": clock.now})
+            connection.execute(text(statement), {"now": FIRST_NOW})
     with database.superuser.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.execute(text("VACUUM ANALYZE"))
-    with database.engine.connect() as connection:
-        # PostgreSQL assumes a disk with a moving head unless told; none of ours has one.
-        connection.execute(text("SET random_page_cost = 1.1"))
+    engine = connect(database.app_url)
+    yield engine
+    engine.dispose()
+    shelf.take_back(database)
+
+
+@pytest.fixture
+def full(stocked: Engine) -> Iterator[Connection]:
+    """A connection to that house; what a test does is rolled back."""
+    with stocked.connect() as connection:
         yield connection
         connection.rollback()
 
@@ -146,7 +156,8 @@ def test_numbers_to_be_read_back_are_found_by_their_time(full: Connection, clock
     assert "shown_verify" in indexes(nodes)
 
 
-def test_due_skus_are_taken_away_by_their_key(full: Connection) -> None:
+def test_due_skus_are_found_by_their_age_and_taken_away_by_their_key(full: Connection) -> None:
     nodes = plan_of(full, lambda: store.claim_due(full, 500))
 
-    assert "due_pkey" in indexes(nodes)
+    assert scanned_whole(nodes) == set()
+    assert {"due_since", "due_pkey"} <= indexes(nodes)

@@ -176,6 +176,7 @@ CREATE TABLE due (
     since  timestamptz NOT NULL
 );
 COMMENT ON TABLE due IS 'SKUs whose targets must be computed again';
+CREATE INDEX due_since ON due (since);
 
 CREATE TABLE seal (
     number     bigint PRIMARY KEY CHECK (number >= 1),
