@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +34,25 @@ class Worker:
     queues: tuple[str, ...]
     pool: Literal["threads", "prefork"]
     concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A vendor's account that a simulator plays: what its clients have to know.
+
+    name          ours, the channel's
+    account       the vendor's: the shop's domain
+    control_url   where merchants, buyers and bad luck are played; see channels/simulators/README.md
+    """
+
+    name: str
+    kind: str
+    base_url: str
+    account: str
+    control_url: str
+    token: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    control_token: str = field(repr=False)
 
 
 #: Two small workers that both take from every queue, so that either may die and the other goes on.
@@ -84,15 +104,21 @@ def flower(settings: Settings, entry: Sequence[str] = ENTRY) -> Service:
     return _service("flower", settings, (*entry, "flower"), http_answers(url))
 
 
-def simulators(settings: Settings, port: int, entry: Sequence[str] = ENTRY) -> Service:
-    """The four vendors, played by one process on one port."""
-    service = _service(
-        "simulators",
-        settings,
-        (*entry, "sim", "up"),
-        http_answers(f"http://127.0.0.1:{port}/healthz"),
-    )
-    return replace(service, env={**service.env, "LOCKSTEP_SIM_PORT": str(port)})
+def simulators(
+    settings: Settings, names: Sequence[str], facts: Path, entry: Sequence[str] = ENTRY
+) -> Service:
+    """The vendors, played by one process, an account for each name; ready once it has written what they are."""
+    named = [part for name in names for part in ("--name", name)]
+    command = (*entry, "sim", "up", "--facts", str(facts), *named)
+    service = _service("simulators", settings, command, lambda _child: facts.exists())
+    # One that died has forgotten its shops; a new one under the old name would be a lie.
+    return replace(service, restart=False)
+
+
+def played(facts: str) -> dict[str, Played]:
+    """The accounts by name, from what `sim up --facts` wrote."""
+    told: dict[str, dict[str, str]] = json.loads(facts)
+    return {name: Played(name=name, **of) for name, of in told.items()}
 
 
 def _written(value: object) -> str:

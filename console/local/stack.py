@@ -29,7 +29,7 @@ from pydantic import SecretStr
 from console.local import layout, ports
 from console.local.child import Child
 from console.local.errors import AlreadyRunning, LocalError
-from console.local.layout import ENTRY, LAPTOP, Worker
+from console.local.layout import ENTRY, LAPTOP, Played, Worker
 from console.local.lifeline import lifeline
 from console.local.postgres import RunningPostgres
 from console.local.supervisor import Server, Service, Supervisor
@@ -68,7 +68,7 @@ class Stack(AbstractContextManager["Stack"]):
         self.ephemeral = ephemeral
         self.postgres: RunningPostgres | None = None
         self.valkey: RunningValkey | None = None
-        self.simulators_url = ""
+        self.simulators: dict[str, Played] = {}
         self._doors_settled = False
         self._lock = _hold(self.home)
         self._workers = tuple(workers)
@@ -91,25 +91,36 @@ class Stack(AbstractContextManager["Stack"]):
         """SQLAlchemy URL of the schema's owner."""
         return self.settings.database_admin_url or self.settings.database_url
 
-    def up(self, *, simulators: bool = False) -> None:
-        """Everything, in order; each step returns when it is ready. See the single steps for what they raise."""
-        self.start_servers()
+    def up(self, *, simulators: Sequence[str] = ()) -> None:
+        """Everything, in order; each step returns when it is ready. See the single steps for what they raise.
+
+        simulators    names of the channels whose vendors are played
+        """
+        self.start_servers(simulators)
         self.migrate()
-        if simulators:
-            self.start_simulators()
         self.start_processes()
 
-    def start_servers(self) -> None:
-        """Our own PostgreSQL and Valkey, where none was given.
+    def start_servers(self, simulators: Sequence[str] = ()) -> None:
+        """Our own PostgreSQL and Valkey, where none was given, and simulators of vendors.
 
-        raises  BinaryMissing, PlaceRefused, AlreadyRunning, NotReady
+        simulators    a name for each account to be played; `.simulators` says what they are, and the settings hold
+                      their secrets and, for a channel that was not named in them, its queue
+        raises        BinaryMissing, PlaceRefused, AlreadyRunning, NotReady
         """
-        update: dict[str, object] = {}
+        facts = self.home / "simulators.json"
+        facts.unlink(missing_ok=True)
+        group: list[Service | Server] = []
+        if simulators:
+            # First, because the slow part of its start needs nothing of the others.
+            group.append(layout.simulators(self.settings, simulators, facts, self._entry))
         if not self.settings.database_url:
-            update |= self._start_postgres()
+            group.append(self._postgres())
         if not self.settings.redis_url:
-            update |= self._start_valkey()
-        self._tell(update)
+            group.append(self._valkey())
+        self.supervisor.up(*group)
+        self._tell(self._servers_told())
+        if simulators:
+            self._know(layout.played(facts.read_text()))
 
     def migrate(self) -> None:
         """Bring the schema to the newest version."""
@@ -117,14 +128,6 @@ class Stack(AbstractContextManager["Stack"]):
         from ledger.migrate import upgrade
 
         upgrade(self.admin_url)
-
-    def start_simulators(self) -> None:
-        """The four vendors on a free port; `.simulators_url` names it, and `.relay_url` is settled from here on."""
-        self._settle_doors()
-        port = ports.free_port()
-        self.supervisor.up(layout.simulators(self.settings, port, self._entry))
-        self.simulators_url = f"http://{ports.LOOPBACK}:{port}"
-        self._remember()
 
     def start_processes(self) -> None:
         """Doors and workers side by side, which takes half the time of one after the other."""
@@ -186,22 +189,41 @@ class Stack(AbstractContextManager["Stack"]):
         workers = [layout.worker(self.settings, worker, self._entry) for worker in self._workers]
         return [*workers, layout.beat(self.settings, self._entry)]
 
-    def _start_postgres(self) -> dict[str, object]:
+    def _postgres(self) -> Server:
         server = RunningPostgres(self.home, durable=not self.ephemeral, pg_bin=self.settings.pg_bin)
         if self.ephemeral:
             for folder in server.folders():
                 lifeline().remove(folder)
         self.postgres = server
-        self.supervisor.up(Server("postgres", _launcher(server)))
-        return {"database_url": server.app_url, "database_admin_url": server.admin_url}
+        return Server("postgres", _launcher(server))
 
-    def _start_valkey(self) -> dict[str, object]:
+    def _valkey(self) -> Server:
         server = RunningValkey(
             self.home, durable=not self.ephemeral, redis_bin=self.settings.redis_bin
         )
         self.valkey = server
-        self.supervisor.up(Server("valkey", _launcher(server)))
-        return {"redis_url": server.url}
+        return Server("valkey", _launcher(server))
+
+    def _servers_told(self) -> dict[str, object]:
+        update: dict[str, object] = {}
+        if self.postgres is not None:
+            update["database_url"] = self.postgres.app_url
+            update["database_admin_url"] = self.postgres.admin_url
+        if self.valkey is not None:
+            update["redis_url"] = self.valkey.url
+        return update
+
+    def _know(self, simulators: dict[str, Played]) -> None:
+        """Their secrets into the settings; what the settings say already stays."""
+        self.simulators = simulators
+        said = self.settings.channel_secrets.get_secret_value().strip() or "{}"
+        known: dict[str, object] = {
+            name: {"token": one.token, "webhook_secrets": [one.webhook_secret]}
+            for name, one in simulators.items()
+        }
+        known |= json.loads(said)
+        queues = dict.fromkeys((*self.settings.channels, *simulators))
+        self._tell({"channel_secrets": SecretStr(json.dumps(known)), "channels": tuple(queues)})
 
     def _tell(self, update: Mapping[str, object]) -> None:
         self.settings = self.settings.model_copy(update=update)
@@ -212,7 +234,7 @@ class Stack(AbstractContextManager["Stack"]):
         state = {
             "pid": os.getpid(),
             "environment": dict(self.environment()),
-            "simulators_url": self.simulators_url,
+            "simulators": {name: one.base_url for name, one in self.simulators.items()},
         }
         draft = self.home / f"{_STATE}.draft"
         draft.touch(mode=0o600)

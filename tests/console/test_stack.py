@@ -25,8 +25,8 @@ from workers.settings import Settings
 # Stands where `python -m console` stands: says and answers what the real processes say when they are ready.
 PUPPET = """
 import http.server, json, os, sys, time
-door = {"serve": "LOCKSTEP_RELAY_PORT", "flower": "LOCKSTEP_FLOWER_PORT", "sim": "LOCKSTEP_SIM_PORT"}
-words = {"worker": "celery@here ready.", "beat": "beat: Starting..."}
+door = {"serve": "LOCKSTEP_RELAY_PORT", "flower": "LOCKSTEP_FLOWER_PORT"}
+words = {"worker": "celery@here ready.", "beat": "beat: Starting...", "sim": ""}
 print(json.dumps({k: v for k, v in os.environ.items() if k.startswith("LOCKSTEP_")}), flush=True)
 class Yes(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -34,6 +34,11 @@ class Yes(http.server.BaseHTTPRequestHandler):
 if sys.argv[1] in door:
     port = int(os.environ[door[sys.argv[1]]])
     http.server.HTTPServer(("127.0.0.1", port), Yes).serve_forever()
+if sys.argv[1] == "sim":
+    names = [name for flag, name in zip(sys.argv, sys.argv[1:]) if flag == "--name"]
+    told = ("kind", "base_url", "account", "control_url", "token", "webhook_secret", "control_token")
+    with open(sys.argv[sys.argv.index("--facts") + 1], "w") as facts:
+        json.dump({name: {what: f"{name} {what}" for what in told} for name in names}, facts)
 print(words[sys.argv[1]], flush=True)
 time.sleep(60)
 """
@@ -70,7 +75,7 @@ def told(stack: Stack, name: str) -> dict[str, str]:
 
 
 def test_every_process_of_the_laptop_profile_comes_up(stack: Stack) -> None:
-    stack.up(simulators=True)
+    stack.up(simulators=["shopify", "outlet"])
 
     assert {status.name for status in stack.supervisor.status()} == {
         "postgres", "valkey", "simulators", "relay", "flower", "beat",
@@ -141,7 +146,7 @@ def test_a_killed_server_comes_back_at_the_same_address(stack: Stack) -> None:
 
 def test_an_ephemeral_stack_leaves_no_file_and_no_process(puppet: tuple[str, ...]) -> None:
     with Stack(Settings(relay_port=0, flower_port=0), ephemeral=True, entry=puppet) as stack:
-        stack.up(simulators=True)
+        stack.up(simulators=["shopify", "outlet"])
         assert stack.postgres is not None
         folders = [stack.home, *stack.postgres.folders()]
         family = [psutil.Process(status.pid) for status in stack.supervisor.status()]

@@ -221,6 +221,7 @@ def _apply(
             _move(act, row.level, moved)
         facts: dict[str, object] = {"sku": row.level.item.sku, "location": row.level.location.gid}
         facts |= {"deltas": {name: delta for name, delta, _ in moved}, "swallowed": swallowed}
+        facts["available"] = row.level.units["available"]
         shop.note("stock", facts)
     if not changes:
         return None

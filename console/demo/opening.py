@@ -1,0 +1,75 @@
+"""Before the doors open: catalogue, rules, listings bound, subscriptions, opening stock, the first numbers."""
+
+from __future__ import annotations
+
+from allocation import document, store
+from allocation.types import Rules
+from console.demo import goods
+from console.demo.house import House, now
+from ledger.db import transaction
+from workers.flows import mapping
+
+_POST_ROWS = 1000
+_FIRST_NUMBERS_LIMIT_S = 60.0
+
+_UNSHOWN = """
+    SELECT count(*) FROM binding AS b LEFT JOIN shown AS s USING (channel, sku, location)
+    WHERE s.confirmed_at IS NULL
+"""
+
+
+def list_goods(house: House) -> str:
+    """Locations and products in both shops."""
+    for name, shop in house.shops.items():
+        for location in goods.listed_locations(name):
+            shop.ask("location", name=location)
+        shop.ask("products", products=goods.products(name))
+    return f"{len(goods.SKUS)} SKUs in {len(house.shops)} shops, {len(goods.LOCATIONS)} locations"
+
+
+def apply_rules(house: House) -> tuple[str, Rules]:
+    """Put the rule file in force."""
+    ids = {
+        name: {place["name"]: place["id"] for place in shop.ask("state")["locations"]}
+        for name, shop in house.shops.items()
+    }
+    source = goods.rules(house.stack.simulators, ids)
+    read = document.read(source, "the demo's rules")
+    with transaction(house.wiring.engine) as connection:
+        version = store.apply_rules(
+            connection, source, read, "demo", "the demo begins its day", now()
+        )
+    return f"rules version {version} for {', '.join(house.shops)}", read.rules()
+
+
+def bind(house: House) -> str:
+    """Bind every listing, and have both shops call the relay."""
+    bound = subscribed = 0
+    for name in house.shops:
+        client = house.wiring.client(name)
+        mapped = mapping.map_channel(
+            house.wiring.engine, client, channel=name, now=now(), dry_run=False, add_skus=True
+        )
+        uri = f"{house.stack.relay_url}/hooks/shopify"
+        made = mapping.subscribe(house.wiring.engine, client, channel=name, uri=uri)
+        bound, subscribed = bound + mapped.bound, subscribed + len(made)
+    return f"{bound} listings bound, {subscribed} subscriptions"
+
+
+def open_book(house: House) -> str:
+    """Post the opening stock and wait until every listing shows its first number."""
+    facts = [
+        house.fact("opening", sku, location, units=units)
+        for sku in goods.SKUS
+        for location, units in goods.opening(sku).items()
+    ]
+    for start in range(0, len(facts), _POST_ROWS):
+        house.tell(*facts[start : start + _POST_ROWS])
+    for sku in goods.SKUS:
+        house.diary[sku] += sum(goods.opening(sku).values())
+    house.until(
+        "every listing shows its first number",
+        lambda: house.one(_UNSHOWN) == 0 and house.one("SELECT count(*) FROM due") == 0,
+        limit_s=_FIRST_NUMBERS_LIMIT_S,
+    )
+    return f"{len(facts)} openings posted, every listing shows its first number"
