@@ -106,21 +106,32 @@ task_routes = (route,)
 
 # --- the clock: any number of copies may run, a window is a unique row in PostgreSQL ----------------------------------
 _quarter_hours = _settings.reconcile_s == 900
+# What nobody took is thrown away after a minute: the next one does the same, and a queue without a worker stays small.
+_PASSING = {"expires": 60}
 beat_schedule = {
-    "sweep": {"task": "workers.tasks.sweep", "schedule": timedelta(seconds=_settings.sweep_s)},
+    "sweep": {
+        "task": "workers.tasks.sweep",
+        "schedule": timedelta(seconds=_settings.sweep_s),
+        "options": _PASSING,
+    },
     "open-windows": {
         "task": "workers.tasks.open_windows",
         "schedule": crontab(minute="0,15,30,45")
         if _quarter_hours
         else timedelta(seconds=_settings.reconcile_s),
+        "options": _PASSING,
     },
-    "seal": {"task": "workers.tasks.seal", "schedule": timedelta(seconds=60)},
+    "seal": {
+        "task": "workers.tasks.seal",
+        "schedule": timedelta(seconds=60),
+        "options": _PASSING,
+    },
     **{
         f"heartbeat-{queue.name}": {
             "task": "workers.tasks.heartbeat",
             "schedule": timedelta(seconds=30),
             "kwargs": {"queue": queue.name},
-            "options": {"queue": queue.name, "expires": 60},
+            "options": {"queue": queue.name, **_PASSING},
         }
         for queue in task_queues
     },

@@ -6,15 +6,17 @@ PostgreSQL, and the sweep rings for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
 import structlog
 from celery import Task
-from celery.exceptions import QueueNotFound
-from sqlalchemy.exc import OperationalError
+from celery.exceptions import QueueNotFound, Reject
+from kombu.exceptions import OperationalError
 
 from ledger import seals
 from workers.app import app
@@ -26,62 +28,103 @@ from workers.flows import sweep as sweeping
 from workers.flows import verify as verifying
 from workers.flows.receive import receive as receiving
 from workers.settings import settings
-from workers.wiring import Wiring, now
+from workers.wiring import NotSetUp, Wiring, now
 
 log = structlog.get_logger()
 
 
-@cache
+#: Batches of one drain; more than these are left to the next, so that what is booked is shown meanwhile.
+_BATCHES = 10
+#: Nobody is rung again for this long when only a person can help.
+_HUSH_S = 60.0
+
+_making = threading.Lock()
+
+
 def wiring() -> Wiring:
     """This process's connections, made at the first task (after the fork)."""
+    # The threads of a pool get their first tasks at once, and must not make one each.
+    with _making:
+        return _made()
+
+
+@cache
+def _made() -> Wiring:
     return Wiring(settings())
 
 
 def ring_drain() -> None:
     """Say that the inbox has something; called after the commit that put it there."""
-    wiring().bells.ring("drain", drain.delay)
+    _ring("drain", drain.delay)
 
 
 def ring_allocate() -> None:
     """Say that SKUs are due."""
-    wiring().bells.ring("allocate", allocate.delay)
+    _ring("allocate", allocate.delay)
 
 
 def ring_push(channels: Iterable[str]) -> None:
     """Say that these channels have targets to be shown."""
     for channel in sorted(channels):
-        _ring(push, channel)
+        _ring_channel(push, channel)
 
 
-def _ring(task: Task[Any, Any], channel: str) -> None:
-    name = f"{task.name}:{channel}"
+def _ring(name: str, send: Callable[[], object]) -> None:
+    """Ring; a bell that is lost costs seconds, so it must not fail the work that was done before it."""
     try:
-        wiring().bells.ring(name, partial(task.apply_async, kwargs={"channel": channel}))
+        wiring().bells.ring(name, send)
     except QueueNotFound:
+        wiring().bells.hush(name, _HUSH_S)
         log.error(
             "workers.bell.no_queue",
-            channel=channel,
-            next="add the channel to LOCKSTEP_CHANNELS and start a worker",
+            bell=name,
+            next="add the channel to LOCKSTEP_CHANNELS and start a worker for it",
         )
+    except OperationalError as error:
+        log.warning("workers.bell.lost", bell=name, error=str(error), next="the sweep rings again")
 
 
-@app.task(bind=True, max_retries=None)
+def _ring_channel(task: Task[Any, Any], channel: str) -> None:
+    _ring(_bell(task, channel), partial(task.apply_async, kwargs={"channel": channel}))
+
+
+def _bell(task: Task[Any, Any], channel: str) -> str:
+    return f"{task.name}:{channel}"
+
+
+@contextmanager
+def _set_up(bell: str) -> Iterator[None]:
+    """End a task quietly whose channel lacks something only a person can bring; what it should do stays in the book."""
+    try:
+        yield
+    except NotSetUp as missing:
+        wiring().bells.hush(bell, _HUSH_S)
+        log.error("workers.channel.not_set_up", bell=bell, why=str(missing))
+
+
+@app.task(bind=True, max_retries=None, acks_on_timeout=False)
 def receive(
     self: Task[Any, Any],
     /,
-    source: str,
-    topic: str,
-    delivery_id: str,
-    headers: dict[str, str],
-    body: Any,
+    source: Any = "",
+    topic: Any = "",
+    delivery_id: Any = "",
+    headers: Any = None,
+    body: Any = None,
     **_: Any,
 ) -> None:
-    """The Celery door: a relay of one's own hands a delivery over. Only here a message carries more than names."""
+    """The Celery door: a relay of one's own hands a delivery over. Only here a message carries more than names.
+
+    Until it is in the inbox this message is the only copy: whatever goes wrong, it comes back for as long as it takes.
+    """
     try:
         receiving(wiring().engine, source, topic, delivery_id, headers, body, now=now())
-    except OperationalError as error:
-        # Until it is in the inbox this message is the only copy: it comes back for as long as it takes.
-        raise self.retry(exc=error, countdown=min(30, 2 ** min(self.request.retries, 5))) from None
+    except Exception as error:
+        try:
+            raise self.retry(exc=error, countdown=min(30, 2 ** min(self.request.retries, 5)))
+        except Reject:
+            # The broker did not take the copy, so this one must stay.
+            raise Reject(str(error), requeue=True) from error
     ring_drain()
 
 
@@ -90,9 +133,11 @@ def drain(**_: Any) -> None:
     """Apply what the inbox holds."""
     house = wiring()
     house.bells.heard("drain")
-    done = ingest.drain(house.house, now=now())
+    done = ingest.drain(house.house, now=now(), batches=_BATCHES)
     if done.entries:
         ring_allocate()
+    if done.claimed >= _BATCHES * house.settings.drain_rows:
+        ring_drain()
     if done.claimed:
         log.info(
             "ingest.drain.done", claimed=done.claimed, entries=done.entries, parked=done.parked
@@ -111,8 +156,13 @@ def allocate(**_: Any) -> None:
 def push(*, channel: str, **_: Any) -> None:
     """Show a channel what it should show."""
     house = wiring()
-    house.bells.heard(f"{push.name}:{channel}")
-    report = pushing.push(house.push_lane(channel))
+    bell = _bell(push, channel)
+    house.bells.heard(bell)
+    with _set_up(bell):
+        _report_push(channel, pushing.push(house.push_lane(channel)))
+
+
+def _report_push(channel: str, report: pushing.PushReport) -> None:
     if report.confirmed or report.rejected or report.stopped:
         log.info(
             "push.round.done",
@@ -128,23 +178,27 @@ def push(*, channel: str, **_: Any) -> None:
 def verify(*, channel: str, **_: Any) -> None:
     """Read back what was confirmed a moment ago."""
     house = wiring()
-    house.bells.heard(f"{verify.name}:{channel}")
-    report = verifying.verify(house.push_lane(channel))
-    if report.wrong:
-        log.warning(
-            "push.verify.wrong", channel=channel, wrong=report.wrong, too_much=report.too_much
-        )
-        _ring(push, channel)
+    bell = _bell(verify, channel)
+    house.bells.heard(bell)
+    with _set_up(bell):
+        report = verifying.verify(house.push_lane(channel))
+        if report.wrong:
+            log.warning(
+                "push.verify.wrong", channel=channel, wrong=report.wrong, too_much=report.too_much
+            )
+            _ring_channel(push, channel)
 
 
 @app.task
 def work_halts(*, channel: str, **_: Any) -> None:
     """Carry out halts that were set or lifted."""
     house = wiring()
-    house.bells.heard(f"{work_halts.name}:{channel}")
-    report = halts.work_halts(house.engine, house.client(channel), channel=channel, now=now)
-    if report.ring_push:
-        _ring(push, channel)
+    bell = _bell(work_halts, channel)
+    house.bells.heard(bell)
+    with _set_up(bell):
+        report = halts.work_halts(house.engine, house.client(channel), channel=channel, now=now)
+        if report.ring_push:
+            _ring_channel(push, channel)
 
 
 @app.task
@@ -157,27 +211,33 @@ def open_windows(**_: Any) -> None:
 
 def _ring_runs(windows: Iterable[tuple[str, datetime]]) -> None:
     for channel, window_at in windows:
-        name = f"{reconcile.name}:{channel}:{window_at.isoformat()}"
         kwargs = {"channel": channel, "window_at": window_at.isoformat()}
-        wiring().bells.ring(name, partial(reconcile.apply_async, kwargs=kwargs))
+        _ring(_bell_of_run(**kwargs), partial(reconcile.apply_async, kwargs=kwargs))
+
+
+def _bell_of_run(channel: str, window_at: str) -> str:
+    return f"{_bell(reconcile, channel)}:{window_at}"
 
 
 @app.task
 def reconcile(*, channel: str, window_at: str, **_: Any) -> None:
     """Compare what a channel shows with what it should show, for one window."""
     house = wiring()
-    report = reconciling.reconcile(
-        house.engine,
-        house.client(channel),
-        channel=channel,
-        window_at=datetime.fromisoformat(window_at),
-        now=now,
-        terms=reconciling.Terms.of(house.settings),
-    )
-    if report.ring_push:
-        _ring(push, channel)
-    if report.ring_halts:
-        _ring(work_halts, channel)
+    bell = _bell_of_run(channel, window_at)
+    house.bells.heard(bell)
+    with _set_up(bell):
+        report = reconciling.reconcile(
+            house.engine,
+            house.client(channel),
+            channel=channel,
+            window_at=datetime.fromisoformat(window_at),
+            now=now,
+            terms=reconciling.Terms.of(house.settings),
+        )
+        if report.ring_push:
+            _ring_channel(push, channel)
+        if report.ring_halts:
+            _ring_channel(work_halts, channel)
 
 
 @app.task
@@ -191,9 +251,9 @@ def sweep(**_: Any) -> None:
         ring_allocate()
     ring_push(waiting.pushes)
     for channel in waiting.pushes:
-        _ring(verify, channel)
+        _ring_channel(verify, channel)
     for channel in waiting.halts:
-        _ring(work_halts, channel)
+        _ring_channel(work_halts, channel)
     _ring_runs(waiting.runs)
 
 

@@ -40,7 +40,8 @@ def relay() -> None:
     from workers.tasks import ring_drain
     from workers.wiring import Wiring
 
-    app = application(here, Wiring(here).engine, ring_drain)
+    with sentences():
+        app = application(here, Wiring(here).engine, ring_drain)
     uvicorn.run(
         app,
         host=here.relay_host,
@@ -71,7 +72,7 @@ def relay() -> None:
 @click.option("--concurrency", type=click.IntRange(1, 64), default=1, show_default=True)
 def worker(name: str, queues: str, pool: str, concurrency: int) -> None:
     """Run a worker. Queues: ingest, allocate, reconcile, control, push.<channel>."""
-    _here()
+    here = _here()
     # A worker that is told to stop ends what it holds and gives the rest back at once.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
     import celeryconfig
@@ -93,7 +94,7 @@ def worker(name: str, queues: str, pool: str, concurrency: int) -> None:
             f"--concurrency={concurrency}",
             "--without-gossip",
             "--without-mingle",
-            "--loglevel=INFO",
+            f"--loglevel={here.log_level.upper()}",
         ]
     )
 
@@ -101,10 +102,10 @@ def worker(name: str, queues: str, pool: str, concurrency: int) -> None:
 @click.command()
 def beat() -> None:
     """Run the clock. Any number of copies may run: a window is a unique row in the database."""
-    _here()
+    here = _here()
     from workers.app import app
 
-    app.Beat(loglevel="INFO", quiet=True).run()
+    app.Beat(loglevel=here.log_level.upper(), quiet=True).run()
 
 
 @click.command()
@@ -117,6 +118,8 @@ def flower() -> None:
             "Flower shows and steers the workers: set LOCKSTEP_FLOWER_PASSWORD, then start it again",
             code=5,
         )
+    from console import flowerconfig
+
     environment = {
         **os.environ,
         "FLOWER_BASIC_AUTH": f"{here.flower_user}:{password}",
@@ -131,6 +134,6 @@ def flower() -> None:
         "-A",
         "workers.tasks",
         "flower",
-        "--conf=console/flowerconfig.py",
+        f"--conf={flowerconfig.__file__}",
     ]
     os.execve(sys.executable, command, environment)

@@ -11,30 +11,44 @@ from collections.abc import Callable
 import redis
 from redis.exceptions import RedisError
 
-#: A message may be lost with its key left behind; after this long the next ring goes through again.
-_LIFE_MS = 3000
-
 
 class Bells:
     """The pending bells of one installation.
 
     client    Redis or Valkey; when it does not answer every ring goes out, which is harmless
+    life_s    a message may be lost with its key left behind; after this long the next ring goes through again
     """
 
-    def __init__(self, client: redis.Redis, *, prefix: str) -> None:
+    def __init__(self, client: redis.Redis, *, prefix: str, life_s: float = 3.0) -> None:
         self._client = client
         self._prefix = prefix
+        self._life_s = life_s
 
     def ring(self, name: str, send: Callable[[], object]) -> bool:
-        """Send, unless the bell of this name is still pending; returns whether it was sent."""
+        """Send, unless the bell of this name is still pending; returns whether it was sent.
+
+        raises    what `send` raises; the bell does not count as pending then
+        """
         try:
-            fresh = self._client.set(self._key(name), b"1", nx=True, px=_LIFE_MS)
+            fresh = self._client.set(self._key(name), b"1", nx=True, px=_ms(self._life_s))
         except RedisError:
             fresh = True
         if not fresh:
             return False
-        send()
+        try:
+            send()
+        except Exception:
+            self.heard(name)
+            raise
         return True
+
+    def hush(self, name: str, seconds: float) -> None:
+        """Let nobody ring this bell for a while: whoever answers it cannot work before a person has acted."""
+        try:
+            self._client.set(self._key(name), b"1", px=_ms(seconds))
+        except RedisError:
+            # It rings again within seconds, and is hushed again.
+            return
 
     def heard(self, name: str) -> None:
         """Called before looking: from here on the bell may be rung again."""
@@ -46,3 +60,7 @@ class Bells:
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}:bell:{name}"
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
