@@ -1,4 +1,4 @@
-"""The port of a sales channel: six verbs, the values they speak in, and the errors that say what to do.
+"""The port of a sales channel: nine verbs, the values they speak in, and the errors that say what to do.
 
 ChannelError
 +-- Throttled(retry_after_s)   come back when the vendor says; costs no attempt
@@ -176,6 +176,12 @@ class Channel(Protocol):
 
     def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
         """Read back what the channel shows, one reading a binding, in any order."""
+
+    def sale_state(self, binding: Binding) -> Mapping[str, str]:
+        """What `stop_sale` would return now, changing nothing.
+
+        Store it before `stop_sale`: a worker that dies between that call and its commit would take the undo with it.
+        """
 
     def stop_sale(self, binding: Binding) -> Mapping[str, str]:
         """Stop sales of this SKU on this channel only; returns what was changed, so that it can be undone exactly."""

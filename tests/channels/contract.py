@@ -264,6 +264,16 @@ class ChannelContract:
         assert rig.shown("SKU-A") == 4
         assert rig.sellable("SKU-A")
 
+    def test_what_a_stop_would_change_is_told_beforehand_and_nothing_is_changed(
+        self, rig: Rig
+    ) -> None:
+        binding = rig.bindings()["SKU-A"]
+
+        told = [rig.channel.sale_state(binding), rig.channel.sale_state(binding)]
+
+        assert units_of(rig, ["SKU-A"]) == [AT_FIRST]
+        assert told == [rig.channel.stop_sale(binding)] * 2
+
     def test_stopping_again_is_harmless(self, rig: Rig) -> None:
         binding = rig.bindings()["SKU-A"]
         rig.channel.stop_sale(binding)

@@ -132,14 +132,21 @@ class MemoryChannel:
                     binding, self.shows[place], None, self.changed.get(place), self.clock.now
                 )
 
+    def sale_state(self, binding: Binding) -> Mapping[str, str]:
+        self._call(f"sale state {binding.sku} {binding.location}")
+        return self._undo(binding)
+
     def stop_sale(self, binding: Binding) -> Mapping[str, str]:
         self._call(f"stop {binding.sku} {binding.location}")
-        if self.ignores_stop:
-            return {}
-        place = (binding.sku, binding.location)
-        before = self.policy.get(place, "CONTINUE")
-        self.policy[place] = "DENY"
-        self.shows[place] = 0
+        undo = self._undo(binding)
+        if not self.ignores_stop:
+            place = (binding.sku, binding.location)
+            self.policy[place] = "DENY"
+            self.shows[place] = 0
+        return undo
+
+    def _undo(self, binding: Binding) -> dict[str, str]:
+        before = self.policy.get((binding.sku, binding.location), "CONTINUE")
         return {} if before == "DENY" else {"policy": before}
 
     def resume_sale(self, binding: Binding, undo: Mapping[str, str]) -> None:

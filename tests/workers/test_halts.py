@@ -127,7 +127,7 @@ def test_a_throttled_halt_waits_as_told_and_costs_no_attempt(
     report = _work(database, client, clock)
 
     assert report.later == (("TEA-1", "Throttled: 429"),)
-    assert client.calls == ["stop TEA-1 OSLO"]
+    assert client.calls == ["sale state TEA-1 OSLO"]
     assert rows(database.engine, "SELECT sku, run_at, attempts FROM halt ORDER BY sku") == [
         ("TEA-1", clock.now + timedelta(seconds=17), 0),
         ("TEA-2", clock.now, 0),
@@ -201,16 +201,13 @@ class DyingChannel(MemoryChannel):
         return undo
 
 
-class DyingChannelThatTells(DyingChannel):
-    """The same, at a vendor that can say beforehand what a stop would change."""
-
-    def sale_state(self, binding: Binding) -> Mapping[str, str]:
-        return {"policy": self.policy.get((binding.sku, binding.location), "CONTINUE")}
-
-
-def _killed_then_finished(database: Database, client: DyingChannel, clock: Clock) -> None:
+def test_a_worker_killed_after_the_stop_loses_nothing_of_the_undo(
+    database: Database, clock: Clock
+) -> None:
     furnish(database.engine, {"TEA-1": 30}, clock=clock)
+    client = DyingChannel(clock, {("TEA-1", OSLO): 30})
     _halt(database, clock)
+
     with pytest.raises(Killed):
         _work(database, client, clock)
     assert _work(database, client, clock) == HaltsReport(CHANNEL)
@@ -219,25 +216,7 @@ def _killed_then_finished(database: Database, client: DyingChannel, clock: Clock
     _lift(database, clock)
     _work(database, client, clock)
 
-
-def test_a_worker_killed_after_the_stop_loses_nothing_of_the_undo(
-    database: Database, clock: Clock
-) -> None:
-    client = DyingChannelThatTells(clock, {("TEA-1", OSLO): 30})
-
-    _killed_then_finished(database, client, clock)
-
     assert client.policy["TEA-1", OSLO] == "CONTINUE"
-
-
-def test_where_the_vendor_cannot_tell_beforehand_the_doubt_is_in_the_trail(
-    database: Database, clock: Clock
-) -> None:
-    client = DyingChannel(clock, {("TEA-1", OSLO): 30})
-
-    _killed_then_finished(database, client, clock)
-
-    assert ("halt.undo_doubtful",) in rows(database.engine, "SELECT action FROM audit")
 
 
 class ChangedMindChannel(MemoryChannel):

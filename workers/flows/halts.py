@@ -1,7 +1,7 @@
 """Halts carried out at the vendor: stop, prove it by reading back, and later undo exactly what was changed.
 
-The wish is a row; this is the worker that makes it true. What a stop will change is written down before the stop
-where the channel can say it, so that a worker killed between the call and the commit loses nothing of the undo.
+The wish is a row; this is the worker that makes it true. What a stop will change is written down before the stop, so
+that a worker killed between the call and the commit loses nothing of the undo.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TypeAlias
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -19,7 +19,6 @@ from ledger.db import refuse_inside_transaction, transaction
 from reconcile import halt_store, pages
 from reconcile.compare import newest
 from reconcile.halt_store import NothingToHalt, NothingToLift, OpenHalt
-from reconcile.trail import record
 
 __all__ = ["HaltsReport", "NothingToHalt", "NothingToLift", "halt", "lift", "work_halts"]
 
@@ -31,14 +30,6 @@ _LONGEST_WAIT_S = 300.0
 Clock: TypeAlias = Callable[[], datetime]
 
 log = structlog.get_logger(__name__)
-
-
-@runtime_checkable
-class TellsSaleState(Protocol):
-    """A channel that can say, without changing anything, what `stop_sale` would have to undo."""
-
-    def sale_state(self, binding: Binding) -> Mapping[str, str]:
-        """What `stop_sale` would return now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +127,7 @@ class _Round:
         for binding in bindings:
             if binding.location not in wish.undo:
                 self._remember_before(wish, binding)
-            undo = self.client.stop_sale(binding)
-            with transaction(self.engine) as connection:
-                halt_store.keep_undo(connection, wish.halt_id, binding.location, undo)
+            self.client.stop_sale(binding)
         read = newest(self.client.snapshot(bindings))
         still = _still_shown(bindings, read)
         with transaction(self.engine) as connection:
@@ -153,23 +142,9 @@ class _Round:
             self._later(connection, wish, f"not stopped yet: {still}", at)
 
     def _remember_before(self, wish: OpenHalt, binding: Binding) -> None:
-        """Write the undo down before the call. Without `sale_state`, a repeat after a death is marked as doubtful."""
-        before = None
-        if isinstance(self.client, TellsSaleState):
-            before = self.client.sale_state(binding)
+        before = self.client.sale_state(binding)
         with transaction(self.engine) as connection:
-            if before is not None:
-                halt_store.keep_undo(connection, wish.halt_id, binding.location, before)
-            elif wish.attempts > 1:
-                record(
-                    connection,
-                    actor="flow:halts",
-                    action="halt.undo_doubtful",
-                    what=f"halt:{self.channel}/{wish.sku}",
-                    at=self.now(),
-                    reason="an earlier attempt may have stopped the sale; check the policy after lifting",
-                    detail={"halt_id": wish.halt_id, "location": binding.location},
-                )
+            halt_store.keep_undo(connection, wish.halt_id, binding.location, before)
 
     def _resume(self, wish: OpenHalt, bindings: Sequence[Binding]) -> None:
         stopped = [binding for binding in bindings if binding.location in wish.undo]

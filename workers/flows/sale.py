@@ -6,14 +6,13 @@ at no moment is a listing on sale with a number that is not its target.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TypeVar
 
 from allocation import hidden
 from channels.base import ChannelError
 from ledger.db import transaction
-from workers.flows.halts import TellsSaleState
 from workers.flows.lane import Lane, binding_of, book_failure
 
 _T = TypeVar("_T")
@@ -30,14 +29,11 @@ def hide(lane: Lane, skus: Collection[str]) -> int:
         listings = hidden.to_hide(connection, lane.client.name, skus)
     for listing in listings:
         at = binding_of(listing)
-        before: Mapping[str, str] = {}
-        if isinstance(lane.client, TellsSaleState):
-            before = _asked(lane, partial(lane.client.sale_state, at))
+        before = _asked(lane, partial(lane.client.sale_state, at))
         with transaction(lane.engine) as connection:
             hidden.keep(connection, listing, before, lane.now())
-        undo = _asked(lane, partial(lane.client.stop_sale, at))
+        _asked(lane, partial(lane.client.stop_sale, at))
         with transaction(lane.engine) as connection:
-            hidden.keep(connection, listing, undo, lane.now())
             hidden.stopped(connection, listing)
     return len(listings)
 
