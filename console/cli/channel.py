@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import click
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from allocation import backlog
 from channels.base import ChannelError
-from console.cli.common import Failed, as_json, by, emit, house, reason
+from console.cli.common import Failed, as_json, by, emit, house, reason, reason_if_any
 from ledger.db import transaction
+from reconcile.trail import record
 from workers.flows import mapping
 from workers.wiring import NotSetUp, now
 
@@ -106,13 +107,23 @@ def pause(name: str, by: str, reason: str) -> None:
     """Stop all pushes to a channel until somebody resumes it."""
     with house() as wiring, transaction(wiring.engine) as connection:
         stopped = backlog.pause(connection, name, by, reason)
+        if stopped:
+            _trail(connection, "channel.pause", name, by, reason)
     click.echo("paused" if stopped else "was paused already, or there is no such channel")
 
 
 @channel.command()
 @click.argument("name")
-def resume(name: str) -> None:
+@by
+@reason_if_any
+def resume(name: str, by: str, reason: str) -> None:
     """Let a paused channel work again."""
     with house() as wiring, transaction(wiring.engine) as connection:
         resumed = backlog.resume(connection, name)
+        if resumed:
+            _trail(connection, "channel.resume", name, by, reason)
     click.echo("resumed" if resumed else "was not paused")
+
+
+def _trail(connection: Connection, action: str, name: str, by: str, reason: str) -> None:
+    record(connection, actor=by, action=action, what=f"channel:{name}", at=now(), reason=reason)

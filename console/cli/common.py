@@ -25,6 +25,7 @@ ephemeral = click.option(
     "--ephemeral", is_flag=True, help="Use a throw-away database, gone afterwards."
 )
 reason = click.option("--reason", required=True, help="Why; it is kept in the trail.")
+reason_if_any = click.option("--reason", default="", help="Why; it is kept in the trail.")
 by = click.option(
     "--by", default="operator", show_default=True, help="Who; it is kept in the trail."
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from allocation import backlog
-from console.cli.common import as_json, emit, house
+from console.cli.common import as_json, by, emit, house, reason_if_any
 from ledger.db import transaction
+from reconcile.trail import record
 from workers.wiring import now
 
 
@@ -28,8 +29,20 @@ def parked(channel: str | None, limit: int, as_json: bool) -> None:
 @push.command()
 @click.argument("skus", nargs=-1)
 @click.option("--channel", required=True)
-def retry(skus: tuple[str, ...], channel: str) -> None:
+@by
+@reason_if_any
+def retry(skus: tuple[str, ...], channel: str, by: str, reason: str) -> None:
     """Try parked numbers again: what is sent is computed anew, never replayed. Without SKUs: all of the channel."""
     with house() as wiring, transaction(wiring.engine) as connection:
-        count = backlog.unpark(connection, channel, now(), list(skus) or None)
+        count = backlog.unpark(connection, channel, at := now(), list(skus) or None)
+        if count:
+            record(
+                connection,
+                actor=by,
+                action="push.retry",
+                what=f"channel:{channel}",
+                at=at,
+                reason=reason,
+                detail={"skus": list(skus) or "all", "rows": count},
+            )
     click.echo(f"{count} due again")
