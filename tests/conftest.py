@@ -7,6 +7,7 @@
             `.owner` the schema's owner, `.superuser` the superuser; `.app_url`, `.admin_url`, `.superuser_url`.
 `bare_database`  the same, but empty: for tests of the migrations themselves.
 `valkey`    the `redis://` URL of an empty database number of the test's own.
+`rig`       a simulated Shopify shop as new, behind HTTP, and our client of it (`tests/channels/shopify_rig.py`).
 `clock`     `.now` (aware, UTC) stands still until `.advance(seconds)`.
 `scratch`   a folder the embedded servers can use as a home, removed afterwards; kill tests start their own servers
             in it (`start_postgres(scratch, durable=True)`), because the shared pair serves every other test.
@@ -27,7 +28,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -38,6 +39,10 @@ from console.local.postgres import RunningPostgres, start_postgres
 from console.local.valkey import DATABASES, RunningValkey, start_valkey
 from tests.databases import Servers, Shelf, copy
 from tests.servers import Clock, Database
+
+if TYPE_CHECKING:
+    from channels.simulators.serve import Running
+    from tests.channels.shopify_rig import ShopifyRig
 
 TEMPLATE = "lockstep_template"
 TEMPLATE_LOCK = 7_305_200_116
@@ -99,9 +104,8 @@ def servers(request: pytest.FixtureRequest) -> Servers:
 @pytest.fixture(scope="session")
 def template(servers: Servers) -> str:
     """The name of a migrated database to copy; the first to ask makes it, the others wait."""
-    from ledger.migrate import (
-        upgrade,
-    )  # alembic is slow to import and most test runs need no database
+    # Imported here: alembic is slow to import, and a run of pure tests needs no database.
+    from ledger.migrate import upgrade
 
     with servers.connect() as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
@@ -148,6 +152,25 @@ def valkey(servers: Servers, worker_number: int) -> Iterator[str]:
         client.flushdb()
         yield url
         client.flushdb()
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[Running]:
+    """Shopify's simulator on a port of this process; `rig` empties it for each test."""
+    from tests.channels.shopify_rig import a_shop
+
+    with a_shop() as running:
+        yield running
+
+
+@pytest.fixture
+def rig(shop: Running) -> Iterator[ShopifyRig]:
+    """The simulated shop as new, our client of it, and the hands of the merchant and the buyers."""
+    from tests.channels.shopify_rig import ShopifyRig
+
+    rig = ShopifyRig(shop)
+    yield rig
+    rig.close()
 
 
 @pytest.fixture(scope="session")

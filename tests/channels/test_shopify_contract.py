@@ -1,27 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from channels.base import Level
-from channels.simulators.serve import Running
 from tests.channels.contract import ChannelContract
-from tests.channels.shopify_rig import ShopifyRig, a_shop
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[Running]:
-    with a_shop() as running:
-        yield running
-
-
-@pytest.fixture
-def rig(shop: Running) -> Iterator[ShopifyRig]:
-    rig = ShopifyRig(shop)
-    yield rig
-    rig.close()
+from tests.channels.shopify_rig import ShopifyRig
 
 
 @pytest.fixture

@@ -15,21 +15,8 @@ from channels.names import Names
 from channels.shopify import webhook
 from channels.simulators.serve import Running
 from ledger.events import AnyFact, Order, OrderCancel, Return, Reversal, Ship
-from tests.channels.shopify_rig import ShopifyRig, a_shop
+from tests.channels.shopify_rig import ShopifyRig
 from tests.channels.stub import Heard, Stub, a_stub
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[Running]:
-    with a_shop() as running:
-        yield running
-
-
-@pytest.fixture
-def rig(shop: Running) -> Iterator[ShopifyRig]:
-    rig = ShopifyRig(shop)
-    yield rig
-    rig.close()
 
 
 def names_of(rig: ShopifyRig) -> Names:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 
 from channels import bindings
-from channels.simulators.serve import Running
 from ledger.db import transaction
-from tests.channels.shopify_rig import CHANNEL, ShopifyRig, a_shop
+from tests.channels.shopify_rig import CHANNEL, ShopifyRig
 from tests.servers import Clock, Database
 from tests.workers.shelf import House, Shelf, apply, list_skus
 from workers.flows.lane import Lane
@@ -27,19 +25,6 @@ hide_at_zero = true
 [channels.{channel}.vendor_locations]
 "{oslo}" = "WH"
 """
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[Running]:
-    with a_shop() as running:
-        yield running
-
-
-@pytest.fixture
-def rig(shop: Running) -> Iterator[ShopifyRig]:
-    rig = ShopifyRig(shop)
-    yield rig
-    rig.close()
 
 
 @pytest.fixture
