@@ -14,7 +14,7 @@ from functools import lru_cache
 from sqlalchemy import Connection, text
 
 from allocation.document import Document, read
-from allocation.sql import PRIORITY, READ_SINCE, SEEN
+from allocation.sql import PRIORITY, SEEN
 from allocation.types import Rules, Target
 
 _RULE_SET = text("""
@@ -130,8 +130,8 @@ _PUSH_DUE = text(f"""
         attempts = 0, parked = false, error = NULL
 """)  # noqa: S608 -- composed of constants
 
-# What the channel shows already, as far as we know, needs no push: it was read, or its own sale took it there. What is
-# only believed is read back soon. A row that has been sent keeps its key until the answer is known.
+# What the channel shows already, as far as we know, needs no push: it was read, or its own sale took it there. That is
+# read back soon (and what has sold out goes off sale then). A row that has been sent keeps its key until the answer is known.
 _AS_SHOWN = text(f"""
     WITH gone AS (
         DELETE FROM push_due d
@@ -144,7 +144,7 @@ _AS_SHOWN = text(f"""
         RETURNING d.channel, d.sku, d.location, t.units, t.number
     )
     UPDATE shown AS s SET units = gone.units, number = gone.number,
-        verify_at = CASE WHEN {READ_SINCE} THEN s.verify_at ELSE coalesce(s.verify_at, :now) END
+        verify_at = coalesce(s.verify_at, :now)
     FROM gone
     WHERE s.channel = gone.channel AND s.sku = gone.sku AND s.location = gone.location
 """)  # noqa: S608 -- composed of constants

@@ -9,9 +9,10 @@ import pytest
 from tests.builders import a_fact, balance, deliver
 from tests.builders import a_house as an_inbox_house
 from tests.servers import Clock, Database
-from tests.workers.shelf import SHOWN, House, a_house
+from tests.workers.shelf import HIDING, SHOWN, House, a_house
 from workers.flows.ingest import drain
 from workers.flows.push import push
+from workers.flows.verify import verify
 
 
 @pytest.fixture
@@ -100,3 +101,20 @@ def test_a_cancel_of_the_channel_itself_raises_what_it_shows(house: House) -> No
     assert balance(house.engine, "A", "WH")["committed"] == 1
     assert house.rows(SHOWN)[0][0] == 99
     assert house.queue() == {}
+
+
+def test_a_channel_that_sold_its_last_one_goes_off_sale(database: Database, clock: Clock) -> None:
+    house = a_house(database.engine, clock, "A", rules=HIDING)
+    house.set(A=3)
+    clock.advance(5)
+    push(house.lane)
+    clock.advance(60)
+    verify(house.lane)
+    clock.advance(60)
+    house.shelf.numbers["A"] -= 3
+
+    sells(house, 3)
+    push(house.lane)
+    verify(house.lane)
+
+    assert house.shelf.off_sale == {"A": "CONTINUE"}
