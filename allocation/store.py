@@ -131,7 +131,8 @@ _PUSH_DUE = text(f"""
 """)  # noqa: S608 -- composed of constants
 
 # What the channel shows already, as far as we know, needs no push: it was read, or its own sale took it there. That is
-# read back soon (and what has sold out goes off sale then). A row that has been sent keeps its key until the answer is known.
+# read back soon, and what has sold out goes off sale then. A row that has been sent keeps its key until the answer is
+# known.
 _AS_SHOWN = text(f"""
     WITH gone AS (
         DELETE FROM push_due d
