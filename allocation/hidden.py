@@ -85,39 +85,13 @@ class Listing:
 def to_hide(connection: Connection, channel: str, skus: Collection[str]) -> list[Listing]:
     """Which of these SKUs are shown as 0 everywhere on a channel that wants them off sale then."""
     rows = connection.execute(_TO_HIDE, {"channel": channel, "skus": sorted(skus)})
-    return [
-        Listing(
-            channel,
-            row.sku,
-            row.location,
-            row.item_id,
-            row.vendor_location_id,
-            row.variant_id,
-            row.product_id,
-            row.level_id,
-            {},
-        )
-        for row in rows
-    ]
+    return [Listing(channel=channel, undo={}, **row._asdict()) for row in rows]
 
 
 def to_resume(connection: Connection, channel: str, limit: int = 250) -> list[Listing]:
     """Hidden listings of a channel whose new number is confirmed, and nowhere shown above its target."""
     rows = connection.execute(_TO_RESUME, {"channel": channel, "limit": limit})
-    return [
-        Listing(
-            channel,
-            row.sku,
-            row.location,
-            row.item_id,
-            row.vendor_location_id,
-            row.variant_id,
-            row.product_id,
-            row.level_id,
-            row.undo,
-        )
-        for row in rows
-    ]
+    return [Listing(channel=channel, **row._asdict()) for row in rows]
 
 
 def keep(connection: Connection, listing: Listing, undo: Mapping[str, str], now: datetime) -> None:

@@ -237,23 +237,7 @@ def claim_pushes(
         },
     )
     pushes = [
-        DuePush(
-            channel=channel,
-            sku=fact.sku,
-            location=fact.location,
-            units=fact.units,
-            number=fact.number,
-            expected=fact.expected,
-            attempts=rows[fact.sku, fact.location].attempts,
-            priority=rows[fact.sku, fact.location].priority,
-            push_key=rows[fact.sku, fact.location].push_key,
-            in_doubt=rows[fact.sku, fact.location].in_doubt,
-            item_id=fact.item_id,
-            vendor_location_id=fact.vendor_location_id,
-            variant_id=fact.variant_id,
-            product_id=fact.product_id,
-            level_id=fact.level_id,
-        )
+        DuePush(channel=channel, **rows[fact.sku, fact.location]._asdict() | fact._asdict())
         for fact in facts
     ]
     pushes.sort(key=lambda push: (push.priority, push.sku, push.location))

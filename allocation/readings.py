@@ -249,21 +249,7 @@ def claim_verify(
     rows = connection.execute(
         _CLAIM, {"channel": channel, "limit": limit, "now": now, "until": until}
     )
-    return [
-        Verify(
-            channel,
-            row.sku,
-            row.location,
-            row.units,
-            row.number,
-            row.item_id,
-            row.vendor_location_id,
-            row.variant_id,
-            row.product_id,
-            row.level_id,
-        )
-        for row in rows
-    ]
+    return [Verify(channel=channel, **row._asdict()) for row in rows]
 
 
 def settle_verify(

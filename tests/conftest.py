@@ -155,7 +155,7 @@ def valkey(servers: Servers, worker_number: int) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def shop() -> Iterator[Running]:
+def simulated_shop() -> Iterator[Running]:
     """Shopify's simulator on a port of this process; `rig` empties it for each test."""
     from tests.channels.shopify_rig import a_shop
 
@@ -164,11 +164,11 @@ def shop() -> Iterator[Running]:
 
 
 @pytest.fixture
-def rig(shop: Running) -> Iterator[ShopifyRig]:
+def rig(simulated_shop: Running) -> Iterator[ShopifyRig]:
     """The simulated shop as new, our client of it, and the hands of the merchant and the buyers."""
     from tests.channels.shopify_rig import ShopifyRig
 
-    rig = ShopifyRig(shop)
+    rig = ShopifyRig(simulated_shop)
     yield rig
     rig.close()
 

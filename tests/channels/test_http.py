@@ -14,15 +14,9 @@ from channels.base import (
     Unreadable,
 )
 from channels.http import Http, Reply, seconds_of
-from tests.channels.stub import Answer, Stub, a_stub
+from tests.channels.stub import Answer, Stub
 
 TOKEN = "shpat_very_secret"
-
-
-@pytest.fixture
-def vendor() -> Iterator[Stub]:
-    with a_stub() as stub:
-        yield stub
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -22,34 +21,14 @@ from tests.channels.shopify_stub import (
     NOW,
     TOKEN,
     a_binding,
-    a_bucket,
-    a_client,
     cost,
     failed,
     levels,
     set_answer,
 )
-from tests.channels.stub import Answer, Stub, a_stub
+from tests.channels.stub import Answer, Stub
 
 MARK = datetime(2026, 7, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def vendor() -> Iterator[Stub]:
-    with a_stub() as stub:
-        yield stub
-
-
-@pytest.fixture
-def bucket() -> Bucket:
-    return a_bucket()
-
-
-@pytest.fixture
-def shop(vendor: Stub, bucket: Bucket) -> Iterator[Shopify]:
-    client = a_client(vendor, bucket)
-    yield client
-    client.close()
 
 
 class TestCalls:

@@ -161,15 +161,15 @@ def relay() -> Iterator[Stub]:
 )
 @given(steps=STEPS, seed=st.integers(0, 2**16))
 def test_any_life_of_an_order_in_any_order_of_arrival_ends_where_the_shop_stands(
-    shop: Running, relay: Stub, steps: list[tuple[str, str, int]], seed: int
+    simulated_shop: Running, relay: Stub, steps: list[tuple[str, str, int]], seed: int
 ) -> None:
-    rig = ShopifyRig(shop)
+    rig = ShopifyRig(simulated_shop)
     try:
         names = names_of(rig)
         number, heard = live(rig, relay, steps)
         random.Random(seed).shuffle(heard)
 
-        arrived = [fact for each in heard for fact in booked_from(each, shop, names)]
+        arrived = [fact for each in heard for fact in booked_from(each, simulated_shop, names)]
 
         assert committed(arrived) == unfulfilled(rig, number)
         last_state = booked("orders/updated", rig.document(number), names)

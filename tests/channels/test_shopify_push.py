@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -16,37 +16,16 @@ from channels.base import (
     Throttled,
     Unavailable,
 )
-from channels.limits import Bucket
 from channels.shopify.client import Shopify
 from tests.channels.shopify_stub import (
     a_binding,
-    a_bucket,
-    a_client,
     complaint,
     keys,
     levels,
     rows,
     set_answer,
 )
-from tests.channels.stub import Stub, a_stub
-
-
-@pytest.fixture
-def vendor() -> Iterator[Stub]:
-    with a_stub() as stub:
-        yield stub
-
-
-@pytest.fixture
-def bucket() -> Bucket:
-    return a_bucket()
-
-
-@pytest.fixture
-def shop(vendor: Stub, bucket: Bucket) -> Iterator[Shopify]:
-    client = a_client(vendor, bucket)
-    yield client
-    client.close()
+from tests.channels.stub import Stub
 
 
 def test_every_row_says_what_it_expects_even_when_it_is_nothing(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from reconcile.causes import name
 from reconcile.compare import compare
-from reconcile.types import Case, Cause, Limits
+from reconcile.types import Case, Cause, Limits, SentPush
 from tests.reconcile.cases import READ_AT, a_case, a_push, a_wait, ago
 
 #: 50 was confirmed two hours ago, then 30 an hour ago.
@@ -17,65 +18,42 @@ FIFTY_THEN_THIRTY = (a_push(30, 2), a_push(50, 1, sent_s_ago=7200))
 DOWN_IN_STEPS = (a_push(30, 3), a_push(40, 2, sent_s_ago=5400), a_push(50, 1, sent_s_ago=7200))
 
 
+def still_fifty(*pushes: SentPush, **more: Any) -> Case:
+    """The channel shows the 50 it confirmed first, and none of the later `pushes`."""
+    return a_case(50, pushes=(*pushes, a_push(50, 1)), shown=50, shown_number=1, **more)
+
+
 @pytest.mark.parametrize(
     ("case", "cause"),
     [
         pytest.param(
-            a_case(
-                50,
-                pushes=(a_push(50, 1),),
-                shown=50,
-                shown_number=1,
-                waiting=a_wait(since_s_ago=300),
-            ),
+            still_fifty(waiting=a_wait(since_s_ago=300)),
             Cause.PENDING_PUSH,
             id="the push was never sent",
         ),
+        pytest.param(still_fifty(), Cause.PENDING_PUSH, id="the push was never even queued"),
         pytest.param(
-            a_case(50, pushes=(a_push(50, 1),), shown=50, shown_number=1),
-            Cause.PENDING_PUSH,
-            id="the push was never even queued",
-        ),
-        pytest.param(
-            a_case(
-                50,
-                pushes=(a_push(30, 2, sent_s_ago=120, outcome="unknown"), a_push(50, 1)),
-                shown=50,
-                shown_number=1,
-                waiting=a_wait(since_s_ago=300),
+            still_fifty(
+                a_push(30, 2, sent_s_ago=120, outcome="unknown"), waiting=a_wait(since_s_ago=300)
             ),
             Cause.PENDING_PUSH,
             id="the push was sent into the dark and had no effect",
         ),
         pytest.param(
-            a_case(
-                50,
-                pushes=(a_push(50, 1),),
-                shown=50,
-                shown_number=1,
-                waiting=a_wait(since_s_ago=300),
-                throttled=True,
-            ),
+            still_fifty(waiting=a_wait(since_s_ago=300), throttled=True),
             Cause.RATE_LIMIT_LAG,
             id="the channel may not be called",
         ),
         pytest.param(
-            a_case(
-                50,
-                pushes=(a_push(30, 2, sent_s_ago=100, outcome="throttled"), a_push(50, 1)),
-                shown=50,
-                shown_number=1,
-                waiting=a_wait(since_s_ago=300),
+            still_fifty(
+                a_push(30, 2, sent_s_ago=100, outcome="throttled"), waiting=a_wait(since_s_ago=300)
             ),
             Cause.RATE_LIMIT_LAG,
             id="the push was throttled since it is due",
         ),
         pytest.param(
-            a_case(
-                50,
-                pushes=(a_push(30, 2, sent_s_ago=300, outcome="rejected"), a_push(50, 1)),
-                shown=50,
-                shown_number=1,
+            still_fifty(
+                a_push(30, 2, sent_s_ago=300, outcome="rejected"),
                 waiting=a_wait(since_s_ago=400, parked=True),
             ),
             Cause.REJECTED,
