@@ -242,12 +242,12 @@ def test_five_hundred_skus_take_less_than_half_a_second() -> None:
     channels = [a_channel(f"c{i}", percent(20, buffer=1), locations=LOCATIONS) for i in range(5)]
     rules = rules_of(*channels)
     places = [(c.name, "WH") for c in channels]
-    started = time.perf_counter()
+    started = time.process_time()
 
     for number in range(500):
         allocate(f"SKU-{number}", {"WH": 1000 + number, "ST": 7, "KI": 3}, rules, places)
 
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @st.composite

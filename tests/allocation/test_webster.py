@@ -108,10 +108,10 @@ def test_one_unit_more_takes_none_from_anybody(total: int, parties: list[Party])
 
 def test_a_billion_units_are_divided_in_a_millisecond() -> None:
     parties = [Party(weight) for weight in (6000, 2500, 1400, 100)]
-    started = time.perf_counter()
+    started = time.process_time()
 
     for _ in range(20):
         units = apportion(10**9, parties)
 
     assert units == [600_000_000, 250_000_000, 140_000_000, 10_000_000]
-    assert (time.perf_counter() - started) / 20 < 0.005
+    assert (time.process_time() - started) / 20 < 0.005
