@@ -25,6 +25,7 @@ def test_a_document_is_valid_against_the_shipped_schema(
     assert validate(shipped, parse(document.text)) == []
 
 
+@pytest.mark.slow  # each schema is three megabytes to parse
 @pytest.mark.parametrize("version", ["2026-04", "2026-07", "2026-10"])
 def test_every_document_is_valid_against_the_published_schemas(version: str) -> None:
     path = PUBLISHED / f"admin_{version}.graphql"
