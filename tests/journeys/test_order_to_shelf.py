@@ -1,0 +1,87 @@
+"""A sale in one shop changes the number in the other within seconds, however badly it is told."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.journeys.estate import Estate, Shop, an_estate, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def estate() -> Iterator[Estate]:
+    with an_estate("north", "south") as estate:
+        yield estate
+
+
+def test_a_sale_in_one_shop_reaches_the_other_within_seconds(estate: Estate) -> None:
+    north, south = estate.shops["north"], estate.shops["south"]
+    sku = estate.skus[3]
+    before = south.shown()[sku]
+    begun = time.monotonic()
+
+    north.order(sku, 3)
+
+    wait_for(lambda: south.shown()[sku] == before - 3, 10, estate.trouble)
+    assert time.monotonic() - begun < 5
+    estate.settles()
+    assert estate.book_is_whole()
+
+
+def test_webhooks_that_repeat_come_late_and_out_of_order_change_nothing(estate: Estate) -> None:
+    dice = random.Random(7)
+    shops = list(estate.shops.values())
+    for seed, shop in enumerate(shops):
+        shop.do("fault", kind="webhook_duplicate", rate=0.4, seed=seed)
+        shop.do("fault", kind="webhook_late", rate=0.2, seconds=3, seed=seed)
+        shop.do("fault", kind="webhook_reorder", rate=0.2, seed=seed)
+    before = Counter(estate.available())
+    sold: Counter[str] = Counter()
+    placed: list[tuple[Shop, str, str, int]] = []
+    for _ in range(80):
+        shop, sku, units = dice.choice(shops), dice.choice(estate.skus), dice.randint(2, 4)
+        order = shop.do("order", lines=[{"sku": sku, "units": units}])
+        placed.append((shop, str(order["id"]), sku, units))
+        sold[sku] += units
+    # The shop dates the states of an order in whole seconds.
+    time.sleep(1.1)
+    for number, (shop, order, sku, units) in enumerate(placed):
+        if number % 5 == 0:
+            shop.do("edit_order", order=order, lines=[{"sku": sku, "units": 1}])
+            sold[sku] -= units - 1
+        elif number % 5 == 1:
+            shop.do("cancel_order", order=order, restock=True)
+            sold[sku] -= units
+        elif number % 5 == 2:
+            shop.do("fulfil", order=order)
+    for shop in shops:
+        shop.do("clear_faults")
+    estate.settles(60)
+
+    assert estate.available() == {sku: before[sku] - sold[sku] for sku in estate.skus}
+    assert set(estate.states()) == {"applied"}
+    assert estate.book_is_whole()
+
+
+def test_a_shop_that_does_not_answer_holds_up_only_itself(estate: Estate) -> None:
+    north, south = estate.shops["north"], estate.shops["south"]
+    sku = estate.skus[5]
+    before = south.shown()[sku]
+    north.do("fault", kind="server_error", status=503)
+    try:
+        south_sells = before - 2
+        south.order(sku, 2)
+        wait_for(lambda: estate.available()[sku] == south_sells, 10, estate.trouble)
+        north_shows = north.shown()[sku]
+    finally:
+        north.do("clear_faults")
+    estate.settles(60)
+
+    assert north_shows == before
+    assert north.shown()[sku] == south.shown()[sku] == before - 2
