@@ -244,6 +244,8 @@ def reconcile(*, channel: str, window_at: str, **_: Any) -> None:
 def sweep(**_: Any) -> None:
     """Ring again for everything that waits, whoever forgot to."""
     house = wiring()
+    # Beat's own message may be lost, or come just before its window begins; a window that is open stays as it is.
+    reconciling.open_windows(house.engine, now=now(), window_s=house.settings.reconcile_s)
     waiting = sweeping.sweep(house.engine, now=now())
     if waiting.inbox:
         ring_drain()
