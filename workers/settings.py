@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     verify_after_s: float = Field(
         default=2.0, ge=0, description="Seconds from a confirmed push to its read-back"
     )
+    push_lease_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="Seconds until numbers held by a worker that died are looked at again",
+    )
     halt_percent: float = Field(
         default=10.0, gt=0, description="Drift above this percent may halt a SKU and channel"
     )

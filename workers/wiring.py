@@ -154,6 +154,7 @@ class Wiring:
             new_key=lambda: str(uuid4()),
             rise_wait_s=self.settings.rise_wait_s,
             verify_after_s=self.settings.verify_after_s,
+            lease_s=self.settings.push_lease_s,
         )
 
 
