@@ -23,8 +23,10 @@ from console.local.errors import LocalError
 from console.local.stack import Stack
 from workers.settings import Settings
 
-#: Fifteen minutes of the real clock are ten seconds of the demo's.
+#: Fifteen minutes are ten seconds here; a dead worker is given up, and a late order waited for, sooner in proportion.
 WINDOW_S = 10
+LEASE_S = 10.0
+LIMIT_S = 5.0
 _REST_LIMIT_S = 150.0
 _LOG_LINES = 25
 
@@ -83,6 +85,8 @@ def _settings(given: Settings) -> Settings:
             "channel_secrets_file": None,
             "relay_token": SecretStr(secrets.token_urlsafe(16)),
             "reconcile_s": WINDOW_S,
+            "push_lease_s": LEASE_S,
+            "push_limit_s": LIMIT_S,
             "log_level": "INFO",
         }
     )
@@ -124,7 +128,7 @@ def _open(screen: Screen, house: House) -> Rules:
         said, rules = opening.apply_rules(house)
         seen += [said, opening.bind(house)]
     with screen.step("opening stock") as seen:
-        seen.append(opening.open_book(house))
+        seen += [opening.open_book(house), _rest(house)]
     return rules
 
 

@@ -78,12 +78,11 @@ def till_sale(house: House) -> str:
             ("till", FACT_TOPIC, fact["id"], {}, orjson.dumps(fact).decode()),
             queue="ingest",
         )
-    for fact in (sale, left):
-        house.until(
-            "the till's sale is in the book",
-            lambda fact=fact: house.state_of("till", str(fact["id"]))[0] == "applied",  # type: ignore[misc]
-            limit_s=_APPLIED_LIMIT_S,
-        )
+    house.until(
+        "the till's sale is in the book",
+        lambda: all(house.state_of("till", str(of["id"]))[0] == "applied" for of in (sale, left)),
+        limit_s=_APPLIED_LIMIT_S,
+    )
     house.diary[goods.TILL] -= 1
     return "a till sale by the Celery door"
 

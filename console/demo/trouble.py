@@ -77,6 +77,18 @@ def troubles_over(house: House) -> str:
 def drift(house: House, notes: Notes) -> Halted:
     """An old worker writes an older number, somebody edits a little, somebody else a lot; nobody tells us."""
     own, outlet = house.shops["shopify"], house.shops["outlet"]
+    # Until its own read-back is over, an older number looks like a write that was swallowed.
+    house.until(
+        f"{goods.OVERWRITTEN} was read back",
+        lambda: (
+            house.one(
+                "SELECT count(*) FROM shown WHERE sku = :sku AND verify_at IS NOT NULL",
+                sku=goods.OVERWRITTEN,
+            )
+            == 0
+        ),
+        limit_s=_FOUND_LIMIT_S,
+    )
     older = _older_number(house, "outlet", goods.OVERWRITTEN)
     level = outlet.level(goods.OVERWRITTEN, goods.HERE)
     outlet.set_available(level["item"], level["location_id"], older)
