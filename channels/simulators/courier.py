@@ -18,10 +18,11 @@ from channels.simulators.events import EventLog
 
 @dataclass(slots=True)
 class Parcel:
-    """One delivery: the same bytes and headers at every attempt.
+    """One delivery: the same bytes and headers at every attempt, but for what the courier adds to an attempt.
 
     first_at   simulated moment of the first attempt, set by the courier
-    attempts   attempts made so far
+    attempts   attempts made so far, the present one included
+    status, reason   what came of the last attempt; status 0 when there was no answer
     """
 
     delivery_id: str
@@ -32,6 +33,8 @@ class Parcel:
     body: bytes
     attempts: int = 0
     first_at: datetime | None = None
+    status: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class Patience:
 class Courier:
     """Sends parcels in the background; reports each attempt to the log and each end to its owner.
 
-    ended   called with the parcel and whether it was delivered, once per parcel
+    ended              called with the parcel and whether it was delivered, once per parcel
+    headers_of_attempt   what an attempt's headers say beside the parcel's own
     """
 
     def __init__(
@@ -56,12 +60,14 @@ class Courier:
         log: EventLog,
         patience: Patience,
         ended: Callable[[Parcel, bool], None],
+        headers_of_attempt: Callable[[Parcel], Mapping[str, str]] = lambda _: {},
     ) -> None:
         self._agenda = agenda
         self._clock = clock
         self._log = log
         self._patience = patience
         self._ended = ended
+        self._headers_of_attempt = headers_of_attempt
         self._local = threading.local()
         self._opened: list[dict[tuple[str, str], http.client.HTTPConnection]] = []
 
@@ -81,7 +87,7 @@ class Courier:
     def _attempt(self, parcel: Parcel) -> None:
         parcel.first_at = parcel.first_at or self._clock.now()
         parcel.attempts += 1
-        status, reason = self._post(parcel)
+        status, reason = parcel.status, parcel.reason = self._post(parcel)
         delivered = 200 <= status < 300
         self._log.append(
             "webhook",
@@ -126,7 +132,8 @@ class Courier:
         parts = urlsplit(parcel.url)
         target = parts.path or "/"
         target += f"?{parts.query}" if parts.query else ""
-        connection.request("POST", target, body=parcel.body, headers=dict(parcel.headers))
+        headers = {**parcel.headers, **self._headers_of_attempt(parcel)}
+        connection.request("POST", target, body=parcel.body, headers=headers)
         answer = connection.getresponse()
         answer.read(65_536)
         if answer.will_close or not answer.isclosed():

@@ -17,7 +17,7 @@ KINDS: Final = {
     "reset_after_apply": "the write happens, then the connection is reset without an answer",
     "truncate": "the write happens, the answer's body breaks off in the middle",
     "html": "an HTML page with HTTP 200 instead of JSON, before anything happened",
-    "throttle": "every call is throttled for `seconds` from the moment the fault is set",
+    "throttle": "calls are throttled for `seconds` from the moment the fault is set (without end when 0)",
     "external_edit": "after a write somebody changes the same level by `units` more",
     "webhook_duplicate": "a webhook is delivered twice with the same delivery id",
     "webhook_late": "a webhook is first sent `seconds` late",
@@ -41,6 +41,7 @@ class Fault:
     sku        only calls (or webhooks) that touch this SKU; for `swallow`, only its rows
     topic      only webhooks of this topic;  operation: only this API operation
     seconds    length, where the kind has one;  status: for `server_error`;  units: for `external_edit`
+    retry_after_s   what a throttled answer's Retry-After says; None leaves the header out
     """
 
     id: int
@@ -54,6 +55,7 @@ class Fault:
     seconds: float = 0.0
     status: int = 503
     units: int = 0
+    retry_after_s: float | None = None
     until: datetime | None = None
     struck: int = 0
     _dice: random.Random = field(default_factory=random.Random, repr=False)
@@ -103,6 +105,7 @@ class Faults:
         seconds: float = 0.0,
         status: int = 503,
         units: int = 0,
+        retry_after_s: float | None = None,
     ) -> Fault:
         """Switch a fault on; see `Fault` for the arguments. Raises UnknownFault."""
         if kind not in KINDS:
@@ -123,6 +126,7 @@ class Faults:
                 seconds,
                 status,
                 units,
+                retry_after_s,
                 until,
             )
             fault._dice = random.Random(seed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ import orjson
 from channels.simulators.agenda import Agenda
 from channels.simulators.clock import Clock
 from channels.simulators.courier import Courier, Parcel, Patience
+from channels.simulators.dispatch import Dispatch
 from channels.simulators.events import EventLog
 from channels.simulators.faults import Faults
 from channels.simulators.shopify import bodies
@@ -25,11 +25,6 @@ from channels.simulators.shopify.state import Bulk, Subscription
 
 PATIENCE: Final = Patience((56, 113, 226, 452, 904, 1807, 3614, 7228))
 """Eight retries whose waits double and fill four hours."""
-
-
-_HELD_S: Final = 10
-"""A webhook held back to be overtaken is sent after this long even when none overtakes it."""
-_OVERTAKEN_S: Final = 0.05
 
 
 class ShopifySimulator:
@@ -61,8 +56,7 @@ class ShopifySimulator:
         self.shop = Shop(self.clock, domain=domain, seed=seed, huge_ids_every=huge_ids_every)
         self.engine = Engine(self.shop, self.faults, bucket_size, restore_rate)
         self._courier = Courier(self.agenda, self.clock, self.log, PATIENCE, self._ended)
-        self._held_back: list[Parcel] = []
-        self._sending = threading.Lock()
+        self._dispatch = Dispatch(self._courier, self.agenda, self.clock, self.faults, self._note)
         self.shop.tell = self._tell
         self.shop.note = lambda kind, facts: self._note(kind, facts)
         self.shop.schedule = self.agenda.call_at
@@ -72,7 +66,7 @@ class ShopifySimulator:
         """Everything forgotten: shop, keys, bucket, faults, log, pending deliveries. Tokens stay."""
         with self.shop.lock:
             self.agenda.clear()
-            self._held_back.clear()
+            self._dispatch.clear()
             self.shop.reset()
             self.engine.reset()
             self.faults.clear()
@@ -159,10 +153,8 @@ class ShopifySimulator:
         raw = bodies.encode(body)
         now = self.clock.now()
 
-        def strikes(kind: str) -> Any:
-            return self.faults.draw(kind, now, skus=told.skus, topic=told.topic)
-
-        secret = f"not {self.secret}" if strikes("webhook_bad_hmac") else self.secret
+        forged = self.faults.draw("webhook_bad_hmac", now, skus=told.skus, topic=told.topic)
+        secret = f"not {self.secret}" if forged else self.secret
         parcel = Parcel(
             delivery_id=self.shop.new_uuid(),
             subscription_id=to.number,
@@ -172,33 +164,7 @@ class ShopifySimulator:
             body=raw,
         )
         parcel.headers = self._headers(told, to, parcel, sign(raw, secret))
-        if strikes("webhook_drop"):
-            self._note(
-                "webhook", {"topic": told.topic, "delivery_id": parcel.delivery_id, "dropped": True}
-            )
-            return
-        with self._sending:
-            late = strikes("webhook_late")
-            if strikes("webhook_reorder"):
-                self._held_back.append(parcel)
-                self.agenda.call_at(now + timedelta(seconds=_HELD_S), self._release)
-                return
-            self._courier.send(parcel, late.seconds if late else 0.0)
-            if strikes("webhook_duplicate"):
-                twin = Parcel(
-                    parcel.delivery_id, to.number, told.topic, to.uri, dict(parcel.headers), raw
-                )
-                self._courier.send(twin, late.seconds if late else 0.0)
-            self._let_go()
-
-    def _release(self) -> None:
-        with self._sending:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        for overtaken in self._held_back:
-            self._courier.send(overtaken, _OVERTAKEN_S)
-        self._held_back.clear()
+        self._dispatch.send(parcel, told.skus)
 
     def _headers(
         self, told: Announcement, to: Subscription, parcel: Parcel, signature: str
