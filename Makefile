@@ -2,6 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
 WORKERS ?= 2
+# A file's tests share what their module sets up; the order is ours (tests/conftest.py): the slow files first.
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .SHELLFLAGS := -eu -c
@@ -25,11 +27,11 @@ demo: $(STAMP) ## Run a whole Lockstep here and walk through its day
 
 .PHONY: test
 test: lint types ## Everything CI checks: format, lint, types, import contracts, tests
-	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup
+	$(RUN) -m pytest $(SPREAD)
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## The tests that need no long wait
-	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" -q
+	$(RUN) -m pytest $(SPREAD) -m "not slow" -q
 
 .PHONY: lint
 lint: $(STAMP) ## Format, lint and import contracts, checked only

@@ -82,6 +82,13 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["servers"] = json.dumps(asdict(node.config.stash[_pair].servers()))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a worker of pytest-xdist: files with slow tests come first, so that none is begun when all others are done."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The pair ends with the process that started it."""
     pair = config.stash.get(_pair, None)

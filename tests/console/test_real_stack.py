@@ -13,12 +13,7 @@ from console.local.stack import Stack
 from console.local.supervisor import State
 from workers.settings import Settings
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(300),
-    # One stack for all of them, whatever worker runs them.
-    pytest.mark.xdist_group("real stack"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
