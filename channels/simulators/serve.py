@@ -17,8 +17,11 @@ from channels.simulators.clock import Clock
 from channels.simulators.server import Server
 from channels.simulators.shopify.app import make_app
 from channels.simulators.shopify.simulator import ShopifySimulator
+from channels.simulators.square.serving import SquareRunning, start_square
 
 KINDS = ("shopify",)
+"""What is served when no kind is named."""
+ALL_KINDS = (*KINDS, "square")
 
 _SWITCH_S = 0.0005
 """Couriers must not hold the interpreter for five milliseconds each while a call waits for its turn."""
@@ -98,6 +101,14 @@ def start(
     return Running(facts, simulator, server)
 
 
+def _start_any(
+    kind: str, host: str, port: int, seed: int, time_scale: float
+) -> Running | SquareRunning:
+    if kind == "square":
+        return start_square(host, port, seed, time_scale=time_scale)
+    return start(kind, host, port, seed, time_scale=time_scale)
+
+
 def run(
     kinds: Sequence[str] = KINDS,
     host: str = "127.0.0.1",
@@ -120,7 +131,7 @@ def run(
     with contextlib.ExitStack() as running:
         line: dict[str, dict[str, str]] = {}
         for kind in kinds:
-            one = start(kind, host, (ports or {}).get(kind, 0), seed, time_scale=time_scale)
+            one = _start_any(kind, host, (ports or {}).get(kind, 0), seed, time_scale)
             running.callback(one.stop)
             line[kind] = asdict(one.facts)
         print(json.dumps(line), file=out or sys.stdout, flush=True)
@@ -131,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m channels.simulators.serve [--kind shopify] [--host H] [--port shopify=9101] [--seed N]`."""
     parser = argparse.ArgumentParser(description="Serve vendor simulators.")
     parser.add_argument(
-        "--kind", action="append", choices=KINDS, help="which vendor; all when absent"
+        "--kind", action="append", choices=ALL_KINDS, help="which vendor; shopify when absent"
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", action="append", default=[], metavar="KIND=PORT")

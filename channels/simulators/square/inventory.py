@@ -82,8 +82,9 @@ def adjust(
     source: Mapping[str, str],
     **more: Any,
 ) -> Change:
-    """An adjustment, not yet booked, that raises or lowers one level: from NONE, or to WASTE."""
-    before, after = ((here[0], "NONE"), here) if delta > 0 else (here, (here[0], "WASTE"))
+    """An adjustment, not yet booked, that raises or lowers one level, from or to NONE."""
+    away = (here[0], "NONE")
+    before, after = (away, here) if delta > 0 else (here, away)
     return merchant.change(
         act, "ADJUSTMENT", variation_id, abs(delta), before, after, dict(source), **more
     )

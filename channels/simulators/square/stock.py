@@ -96,7 +96,8 @@ class Level:
         self.quantity = (
             change.apply(self.key, self.quantity) if newest else _total(self.key, self.changes)
         )
-        self.calculated_at = change.created_at
+        if change.shown or self.calculated_at is None:
+            self.calculated_at = change.created_at
 
     def if_added(self, change: Change) -> Decimal:
         """What `add` would make of the quantity."""
