@@ -109,6 +109,14 @@ class Settings(BaseSettings):
         default="INFO", description="Lowest level written: DEBUG, INFO, WARNING or ERROR"
     )
 
+    @field_validator("log_level")
+    @classmethod
+    def _a_level(cls, said: str) -> str:
+        level = said.upper()
+        if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return level
+
     @field_validator("channels", mode="before")
     @classmethod
     def _split(cls, said: object) -> object:

@@ -12,7 +12,7 @@ import click
 
 #: command -> (module in console.cli, one line for the list)
 COMMANDS: dict[str, tuple[str, str]] = {
-    "alloc": ("alloc", "Rules: check, plan, apply, show, go back."),
+    "alloc": ("alloc", "Rules: check, apply, show, history, rollback."),
     "beat": ("serve", "Run the clock (any number of copies)."),
     "bench": ("bench", "Measure against floors, in one run."),
     "catalogue": ("stock", "SKUs and locations."),

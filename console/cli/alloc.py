@@ -78,7 +78,7 @@ def rollback(version: int, by: str, reason: str) -> None:
             source = store.source_of(connection, version)
         except store.NoSuchVersion as error:
             raise Failed(str(error)) from None
-        read = document.read(source, f"version {version}")
+        read = _parsed(source, f"version {version}")
         new = store.apply_rules(
             connection, source, read, by, f"rollback to {version}: {reason}", now()
         )
@@ -87,8 +87,17 @@ def rollback(version: int, by: str, reason: str) -> None:
 
 def _read(file: Path) -> document.Document:
     try:
-        return document.read(file.read_text(), str(file))
-    except document.RuleFileError as error:
-        raise Failed(str(error)) from None
+        source = file.read_text()
+        if not source.strip():
+            # A write that was cut short looks like this; in force it would end every channel.
+            raise Failed(f"{file} is empty: write at least one location and one channel")
+        return _parsed(source, str(file))
     except (OSError, UnicodeDecodeError) as error:
         raise Failed(f"{file} cannot be read: {error}") from None
+
+
+def _parsed(source: str, name: str) -> document.Document:
+    try:
+        return document.read(source, name)
+    except document.RuleFileError as error:
+        raise Failed(str(error)) from None

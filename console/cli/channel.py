@@ -6,6 +6,7 @@ import click
 from sqlalchemy import Connection, text
 
 from allocation import backlog
+from channels import bindings
 from channels.base import ChannelError
 from console.cli.common import Failed, as_json, by, emit, house, reason, reason_if_any
 from ledger.db import transaction
@@ -106,10 +107,11 @@ def subscribe(name: str, uri: str) -> None:
 def pause(name: str, by: str, reason: str) -> None:
     """Stop all pushes to a channel until somebody resumes it."""
     with house() as wiring, transaction(wiring.engine) as connection:
+        _refuse_unknown(connection, name)
         stopped = backlog.pause(connection, name, by, reason)
         if stopped:
             _trail(connection, "channel.pause", name, by, reason)
-    click.echo("paused" if stopped else "was paused already, or there is no such channel")
+    click.echo("paused" if stopped else "was paused already")
 
 
 @channel.command()
@@ -119,6 +121,7 @@ def pause(name: str, by: str, reason: str) -> None:
 def resume(name: str, by: str, reason: str) -> None:
     """Let a paused channel work again."""
     with house() as wiring, transaction(wiring.engine) as connection:
+        _refuse_unknown(connection, name)
         resumed = backlog.resume(connection, name)
         if resumed:
             _trail(connection, "channel.resume", name, by, reason)
@@ -127,3 +130,8 @@ def resume(name: str, by: str, reason: str) -> None:
 
 def _trail(connection: Connection, action: str, name: str, by: str, reason: str) -> None:
     record(connection, actor=by, action=action, what=f"channel:{name}", at=now(), reason=reason)
+
+
+def _refuse_unknown(connection: Connection, name: str) -> None:
+    if not bindings.kinds(connection, [name]):
+        raise Failed(f"no channel {name!r}: see `lockstep channel list`")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from console.local.errors import LocalError
@@ -46,6 +47,10 @@ def sentences() -> Iterator[None]:
         yield
     except (LocalError, NotSetUp) as error:
         raise Failed(str(error)) from None
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        raise Failed(_unusable(error)) from None
     except SQLAlchemyError as error:
         why = str(getattr(error, "orig", error)).strip().split("\n", 1)[0]
         raise Failed(f"the database refused or did not answer: {why}") from None
@@ -58,8 +63,8 @@ def house(*, throw_away: bool = False, durable: bool = False) -> Iterator[Wiring
 
     throw_away    own servers with an empty database, gone afterwards; with `durable` they sync like a kept one
     """
-    wished = settings()
     with sentences():
+        wished = settings()
         if not throw_away:
             found = _found(wished)
             if found is not None:
@@ -103,6 +108,14 @@ def _new_home() -> Iterator[Path]:
         forget(home)
 
 
+def _unusable(error: ValidationError) -> str:
+    """Which settings make no sense; never their values, which may be secret."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(
+        f"LOCKSTEP_{'.'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in found
+    )
+
+
 def _found(wished: Settings) -> Settings | None:
     if wished.database_url:
         return wished
@@ -138,7 +151,9 @@ def _plain(value: Any) -> Any:
     return dict(value) if hasattr(value, "keys") else value
 
 
-def _text(value: object) -> str:
+def _text(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
     return value.isoformat() if isinstance(value, datetime | date) else str(value)
 
 

@@ -18,13 +18,14 @@ def upgrade() -> None:
     """Bring the database to the newest schema; a second one at the same time waits and finds nothing to do."""
     from ledger import migrate
 
-    wished = settings()
-    url = wished.database_admin_url or wished.database_url
     with sentences():
+        wished = settings()
+        url = wished.database_admin_url or wished.database_url
         if url:
             migrate.upgrade(url)
             return
-    with house():
+    with house() as wiring:
+        migrate.upgrade(wiring.settings.database_admin_url)
         click.echo("the local profile's database is at the newest schema", err=True)
 
 
