@@ -272,12 +272,11 @@ class _HeldApart:
         """Whether the order was cancelled without a refund: then a fallen `current_quantity` may be the cancel's.
 
         A cancel alone releases nothing. Where it does come with a refund, both are written by one action, and what
-        the refunds do not explain was removed by an edit before.
+        the refunds do not explain was removed by an edit before; a refund without lines says that all of it was.
         """
         cancelled_at = self._order.cancelled_at
         return cancelled_at is not None and not any(
-            refund.refund_line_items and _refunded_at(refund) >= cancelled_at - _ONE_ACTION
-            for refund in self.refunds
+            _refunded_at(refund) >= cancelled_at - _ONE_ACTION for refund in self.refunds
         )
 
     def shipped_before(self, line: int, moment: datetime) -> int:

@@ -157,6 +157,15 @@ class TestOrders:
 
         assert held_committed(found) == 0
 
+    def test_a_cancel_with_nothing_left_to_give_back_leaves_what_an_edit_removed(self) -> None:
+        gone = a_line(11, variant=1, units=1, current_quantity=0, fulfillable_quantity=0)
+
+        found = facts(
+            "orders/cancelled", an_order(gone, cancelled_at=LATER, refunds=[a_refund(900)])
+        )
+
+        assert held_committed(found) == 0
+
     def test_an_edit_body_by_itself_yields_nothing(self) -> None:
         body = (BODIES / "docs_2026-04/orders.edited.json").read_bytes()
 
