@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TextIO
 
+from channels.simulators.amazon.serving import AmazonRunning, start_amazon
 from channels.simulators.clock import Clock
 from channels.simulators.server import Server
 from channels.simulators.shopify.app import make_app
@@ -21,7 +22,7 @@ from channels.simulators.square.serving import SquareRunning, start_square
 
 KINDS = ("shopify",)
 """What is served when no kind is named."""
-ALL_KINDS = (*KINDS, "square")
+ALL_KINDS = (*KINDS, "square", "amazon")
 
 _SWITCH_S = 0.0005
 """Couriers must not hold the interpreter for five milliseconds each while a call waits for its turn."""
@@ -103,9 +104,11 @@ def start(
 
 def _start_any(
     kind: str, host: str, port: int, seed: int, time_scale: float
-) -> Running | SquareRunning:
+) -> Running | SquareRunning | AmazonRunning:
     if kind == "square":
         return start_square(host, port, seed, time_scale=time_scale)
+    if kind == "amazon":
+        return start_amazon(host, port, seed, time_scale=time_scale)
     return start(kind, host, port, seed, time_scale=time_scale)
 
 
