@@ -10,8 +10,8 @@ from sqlalchemy import Engine, text
 from allocation import backlog
 from ledger.db import transaction
 from reconcile import halt_store, runs
-from workers.flows import reconcile
 from workers.flows.ingest import sweep_inbox
+from workers.flows.reconcile_terms import JOB
 
 _ANY_DUE = text("SELECT EXISTS (SELECT FROM due)")
 
@@ -51,7 +51,7 @@ def sweep(engine: Engine, *, now: datetime) -> Waiting:
             runs=tuple(
                 (channel, window_at)
                 for job, channel, window_at in runs.open_runs(connection, now)
-                if job == reconcile.JOB
+                if job == JOB
             ),
         )
 
