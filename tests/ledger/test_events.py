@@ -12,7 +12,7 @@ from tests.builders import a_fact, read
 
 
 def test_every_kind_has_a_canonical_form() -> None:
-    units = {
+    units: dict[str, dict[str, Any]] = {
         "count": {"counted": 3},
         "reversal": {"reverses_source": "wms", "reverses_id": "x", "reason": "typo"},
     }
