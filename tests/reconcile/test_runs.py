@@ -29,6 +29,13 @@ def _claim(database: Database, window_at: datetime, now: datetime) -> runs.Run |
         return runs.claim_run(connection, JOB, "shopify", window_at, now, LEASE_S)
 
 
+def _claimed(database: Database, window_at: datetime, now: datetime) -> runs.Run:
+    """The run, which nobody else may hold."""
+    run = _claim(database, window_at, now)
+    assert run is not None
+    return run
+
+
 def _states(database: Database) -> list[tuple[object, ...]]:
     return rows(database.engine, "SELECT window_at, state FROM run ORDER BY window_at")
 
@@ -118,8 +125,7 @@ def test_a_run_whose_worker_died_is_taken_over_after_its_lease(
 ) -> None:
     window_at = clock.now
     _open(database, window_at)
-    dead = _claim(database, window_at, clock.now)
-    assert dead is not None
+    dead = _claimed(database, window_at, clock.now)
 
     too_early = _claim(database, window_at, clock.advance(LEASE_S - 1))
     taken = _claim(database, window_at, clock.advance(1))
@@ -137,8 +143,7 @@ def test_a_run_whose_worker_died_is_taken_over_after_its_lease(
 def test_a_renewed_lease_is_not_taken_over(database: Database, clock: Clock) -> None:
     window_at = clock.now
     _open(database, window_at)
-    run = _claim(database, window_at, clock.now)
-    assert run is not None
+    run = _claimed(database, window_at, clock.now)
     with database.engine.begin() as connection:
         runs.renew(connection, run, clock.advance(50), LEASE_S)
 
@@ -147,8 +152,7 @@ def test_a_renewed_lease_is_not_taken_over(database: Database, clock: Clock) -> 
 
 def test_a_finished_run_is_done_with_its_counts(database: Database, clock: Clock) -> None:
     _open(database, clock.now)
-    run = _claim(database, clock.now, clock.now)
-    assert run is not None
+    run = _claimed(database, clock.now, clock.now)
 
     with database.engine.begin() as connection:
         runs.finish_run(connection, run, Counts(9, 8, 1, 2, 3, 4, 1), clock.now)
@@ -165,8 +169,7 @@ def test_a_run_put_off_waits_for_its_time_and_the_sweep_finds_it(
 ) -> None:
     window_at = clock.now
     _open(database, window_at)
-    run = _claim(database, window_at, clock.now)
-    assert run is not None
+    run = _claimed(database, window_at, clock.now)
     with database.engine.begin() as connection:
         runs.fail_run(connection, run, "429", clock.now, again_at=clock.now + timedelta(seconds=30))
 
@@ -214,8 +217,7 @@ def test_a_window_waits_while_the_one_before_is_still_worked(
 ) -> None:
     first = clock.now
     _open(database, first)
-    slow = _claim(database, first, clock.advance(880))
-    assert slow is not None
+    slow = _claimed(database, first, clock.advance(880))
     second = _open(database, clock.advance(20)).opened[0][1]
 
     assert _claim(database, second, clock.now) is None
@@ -230,8 +232,7 @@ def test_a_run_that_ended_with_an_error_is_failed_not_missed(
 ) -> None:
     first = clock.now
     _open(database, first)
-    run = _claim(database, first, clock.now)
-    assert run is not None
+    run = _claimed(database, first, clock.now)
     with database.engine.begin() as connection:
         runs.fail_run(connection, run, "503", clock.now, again_at=clock.advance(10))
 
