@@ -61,6 +61,14 @@ _STOPPED = text("""
     UPDATE hidden SET undo = undo - '_pending' WHERE channel = :channel AND sku = :sku
 """)
 
+# A number that came back during the call was written over with 0: it is read back at once, and so sent again.
+_OVERTAKEN = text("""
+    UPDATE shown AS s SET read_units = 0, read_at = :now, verify_at = :now
+    FROM target t
+    WHERE s.channel = :channel AND s.sku = :sku AND s.location = :location
+      AND t.channel = s.channel AND t.sku = s.sku AND t.location = s.location AND t.units > 0
+""")
+
 _FORGET = text("DELETE FROM hidden WHERE channel = :channel AND sku = :sku")
 
 
@@ -108,9 +116,11 @@ def keep(connection: Connection, listing: Listing, undo: Mapping[str, str], now:
     )
 
 
-def stopped(connection: Connection, listing: Listing) -> None:
-    """The vendor has taken the listing off sale."""
-    connection.execute(_STOPPED, {"channel": listing.channel, "sku": listing.sku})
+def stopped(connection: Connection, listing: Listing, now: datetime) -> None:
+    """The vendor has taken the listing off sale, and shows 0 of it."""
+    given = {"channel": listing.channel, "sku": listing.sku}
+    connection.execute(_STOPPED, given)
+    connection.execute(_OVERTAKEN, given | {"location": listing.location, "now": now})
 
 
 def forget(connection: Connection, listing: Listing) -> None:

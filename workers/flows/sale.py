@@ -27,15 +27,22 @@ def hide(lane: Lane, skus: Collection[str]) -> int:
         return 0
     with transaction(lane.engine) as connection:
         listings = hidden.to_hide(connection, lane.client.name, skus)
+    count = 0
     for listing in listings:
         at = binding_of(listing)
         before = _asked(lane, partial(lane.client.sale_state, at))
         with transaction(lane.engine) as connection:
+            # Its number may have come back while the others were stopped.
+            if not hidden.to_hide(connection, lane.client.name, [listing.sku]):
+                continue
             hidden.keep(connection, listing, before, lane.now())
         _asked(lane, partial(lane.client.stop_sale, at))
         with transaction(lane.engine) as connection:
-            hidden.stopped(connection, listing)
-    return len(listings)
+            # Kept once more: who brought its number back meanwhile may have found nothing to undo, and forgotten it.
+            hidden.keep(connection, listing, before, lane.now())
+            hidden.stopped(connection, listing, lane.now())
+        count += 1
+    return count
 
 
 def resume(lane: Lane) -> int:
