@@ -48,6 +48,17 @@ _BIND = text("""
         variant_id = excluded.variant_id, product_id = excluded.product_id, level_id = excluded.level_id
 """)
 
+# A listing that got another SKU text at the vendor: its place was bound under the old one.
+_UNBIND_MOVED = text("""
+    DELETE FROM binding
+    USING unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:items AS text[]),
+                 CAST(:vendor_locations AS text[])) AS given (channel, sku, location, item_id, vendor_location_id)
+    WHERE binding.channel = given.channel AND binding.item_id = given.item_id
+      AND binding.vendor_location_id = given.vendor_location_id
+      AND (binding.sku, binding.location) <> (given.sku, given.location)
+    RETURNING binding.sku
+""")
+
 _DUE = text("""
     INSERT INTO due (sku, since) SELECT sku, :now FROM unnest(CAST(:skus AS text[])) AS given (sku) ORDER BY sku
     ON CONFLICT (sku) DO UPDATE SET since = excluded.since WHERE excluded.since < due.since
@@ -84,22 +95,29 @@ def of_channel(
 
 
 def bind(connection: Connection, bound: Iterable[Binding], *, now: datetime) -> int:
-    """Write bindings down, replacing older ones of the same (channel, SKU, location), and mark their SKUs due."""
+    """Write bindings down, replacing older ones of the same (channel, SKU, location), and mark their SKUs due.
+
+    A vendor's item that was bound to another SKU is bound to this one only.
+    """
     rows = list(bound)
     if not rows:
         return 0
+    places = {
+        "channels": [b.channel for b in rows],
+        "skus": [b.sku for b in rows],
+        "locations": [b.location for b in rows],
+        "items": [b.item_id for b in rows],
+        "vendor_locations": [b.vendor_location_id for b in rows],
+    }
+    left = set(connection.execute(_UNBIND_MOVED, places).scalars())
     connection.execute(
         _BIND,
         {
-            "channels": [b.channel for b in rows],
-            "skus": [b.sku for b in rows],
-            "locations": [b.location for b in rows],
-            "items": [b.item_id for b in rows],
-            "vendor_locations": [b.vendor_location_id for b in rows],
+            **places,
             "variants": [b.variant_id for b in rows],
             "products": [b.product_id for b in rows],
             "levels": [b.level_id for b in rows],
         },
     )
-    connection.execute(_DUE, {"skus": sorted({b.sku for b in rows}), "now": now})
+    connection.execute(_DUE, {"skus": sorted({b.sku for b in rows} | left), "now": now})
     return len(rows)

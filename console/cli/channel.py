@@ -45,7 +45,7 @@ def test(name: str) -> None:
     with house() as wiring:
         try:
             found = mapping.look(wiring.engine, wiring.client(name), channel=name)
-        except (ChannelError, NotSetUp) as error:
+        except (ChannelError, NotSetUp, mapping.NoPlaces) as error:
             raise Failed(f"{name}: {type(error).__name__}: {error}") from None
     click.echo(
         f"{name} answers: {found.listed} listings at {found.locations} locations, {found.subscriptions} subscriptions"
@@ -69,7 +69,7 @@ def map_(name: str, dry_run: bool, add_skus: bool, as_json: bool) -> None:
                 dry_run=dry_run,
                 add_skus=add_skus,
             )
-        except (ChannelError, NotSetUp) as error:
+        except (ChannelError, NotSetUp, mapping.NoPlaces) as error:
             raise Failed(f"{name}: {type(error).__name__}: {error}") from None
     if as_json:
         emit(mapped, as_json=True)
@@ -93,7 +93,7 @@ def subscribe(name: str, uri: str) -> None:
     with house() as wiring:
         try:
             made = mapping.subscribe(wiring.engine, wiring.client(name), channel=name, uri=uri)
-        except (ChannelError, NotSetUp) as error:
+        except (ChannelError, NotSetUp, mapping.NoPlaces) as error:
             raise Failed(f"{name}: {type(error).__name__}: {error}") from None
     click.echo(
         f"{len(made)} subscriptions created: {', '.join(s.topic for s in made) or 'all were there'}"

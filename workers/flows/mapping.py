@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Engine, text
 
 from channels import bindings
@@ -14,11 +15,18 @@ from channels.base import Binding, Channel, Subscription
 from channels.registry import LANES
 from ledger import catalogue
 from ledger.db import transaction
+from ledger.events import Name
 
 _LOCATIONS = text(
     "SELECT vendor_location_id, location FROM channel_location WHERE channel = :channel ORDER BY 1"
 )
 _SKUS = text("SELECT sku FROM sku WHERE lower(sku) = ANY(CAST(:skus AS text[]))")
+
+_NAME = TypeAdapter(Name)
+
+
+class NoPlaces(Exception):
+    """None of the channel's locations is one of ours, so that none of its listings has a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,10 @@ class Mapped:
 
 
 def look(engine: Engine, client: Channel, *, channel: str) -> Look:
-    """One read of everything a channel sells."""
+    """One read of everything a channel sells.
+
+    raises    NoPlaces
+    """
     found = list(client.bindings(_locations(engine, channel)))
     return Look(len(found), len({b.location for b in found}), len(client.subscriptions()))
 
@@ -50,6 +61,7 @@ def map_channel(
     """Bind a channel's listings to our SKUs by the SKU text that stands at the vendor.
 
     add_skus    make SKUs known that the catalogue lacks, instead of leaving them out
+    raises      NoPlaces
     """
     listed = list(client.bindings(_locations(engine, channel)))
     mapped = Mapped()
@@ -75,7 +87,12 @@ def subscribe(engine: Engine, client: Channel, *, channel: str, uri: str) -> lis
 def _locations(engine: Engine, channel: str) -> dict[str, str]:
     with transaction(engine) as connection:
         rows = connection.execute(_LOCATIONS, {"channel": channel})
-        return {row.vendor_location_id: row.location for row in rows}
+        places = {row.vendor_location_id: row.location for row in rows}
+    if not places:
+        raise NoPlaces(
+            f"no location of channel {channel!r} is one of ours: name them in vendor_locations of the rules"
+        )
+    return places
 
 
 def _unique(listed: Sequence[Binding], mapped: Mapped) -> list[Binding]:
@@ -85,6 +102,11 @@ def _unique(listed: Sequence[Binding], mapped: Mapped) -> list[Binding]:
     for b in listed:
         if not b.sku.strip():
             mapped.problems.append(f"{b.variant_id} has no SKU at the vendor; give it one there")
+        elif not _is_name(b.sku):
+            mapped.problems.append(
+                f"{b.variant_id} has the SKU {b.sku[:140]!r}, which cannot stand in the book: at most 128 characters,"
+                " no control characters, no blanks at the ends"
+            )
         elif items[b.sku, b.location] > 1:
             mapped.problems.append(
                 f"{b.variant_id} shares the SKU {b.sku!r} with another listing at {b.location}:"
@@ -93,6 +115,15 @@ def _unique(listed: Sequence[Binding], mapped: Mapped) -> list[Binding]:
         else:
             good.append(b)
     return good
+
+
+def _is_name(sku: str) -> bool:
+    """Whether facts can speak of it."""
+    try:
+        _NAME.validate_python(sku)
+    except ValidationError:
+        return False
+    return True
 
 
 def _explain_unknown(
