@@ -110,7 +110,9 @@ def _reversible(connection: Connection, reversals: Sequence[Reversal]) -> dict[F
     """The events that reversals name, with their moves."""
     if not reversals:
         return {}
-    given = [{"source": fact.reverses_source, "source_id": fact.reverses_id} for fact in reversals]
+    # Each name once: a reversal that comes twice in a batch would else double the moves of the event it undoes.
+    names = sorted({(fact.reverses_source, fact.reverses_id) for fact in reversals})
+    given = [{"source": source, "source_id": source_id} for source, source_id in names]
     rows = connection.execute(_REVERSIBLE, {"names": orjson.dumps(given).decode()})
     events: dict[FactKey, Written] = {}
     for row in rows:

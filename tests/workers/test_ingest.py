@@ -105,6 +105,21 @@ def test_a_cancel_before_its_order_in_one_batch_applies(database: Database) -> N
     assert balance(database.engine) == {"available": -1, "committed": 1}
 
 
+def test_a_reversal_handed_over_twice_at_once_undoes_its_event_once(database: Database) -> None:
+    stock_the_house(database.engine)
+    book(database.engine, a_fact("receipt", units=10))
+    undo = a_fact(
+        "reversal", reverses_source="wms", reverses_id="receipt:1", reason="counted twice"
+    )
+
+    hand_over(database, orjson.dumps(undo), delivery_id="first")
+    hand_over(database, orjson.dumps(undo), delivery_id="again")
+    done = drain(a_house(database.engine), now=NOON)
+
+    assert (done.applied, done.entries, done.repeats) == (2, 1, 1)
+    assert balance(database.engine) == {}
+
+
 def test_a_reversal_before_its_event_waits_and_then_undoes_it_once(database: Database) -> None:
     stock_the_house(database.engine)
     undo = a_fact(
