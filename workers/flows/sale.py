@@ -29,10 +29,12 @@ def hide(lane: Lane, skus: Collection[str]) -> int:
         listings = hidden.to_hide(connection, lane.client.name, skus)
     count = 0
     for listing in listings:
+        # Its number may have come back while the others were stopped, or while the channel was asked.
+        if not _still_at_zero(lane, listing.sku):
+            continue
         at = binding_of(listing)
         before = _asked(lane, partial(lane.client.sale_state, at))
         with transaction(lane.engine) as connection:
-            # Its number may have come back while the others were stopped.
             if not hidden.to_hide(connection, lane.client.name, [listing.sku]):
                 continue
             hidden.keep(connection, listing, before, lane.now())
@@ -57,6 +59,11 @@ def resume(lane: Lane) -> int:
         with transaction(lane.engine) as connection:
             hidden.forget(connection, listing)
     return len(listings)
+
+
+def _still_at_zero(lane: Lane, sku: str) -> bool:
+    with transaction(lane.engine) as connection:
+        return bool(hidden.to_hide(connection, lane.client.name, [sku]))
 
 
 def _asked(lane: Lane, call: Callable[[], _T]) -> _T:
