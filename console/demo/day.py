@@ -124,11 +124,10 @@ def _start(screen: Screen, stack: Stack) -> None:
 
 def _open(screen: Screen, house: House) -> Rules:
     with screen.step("catalogue") as seen:
-        seen.append(opening.list_goods(house))
+        seen += [opening.list_goods(house), opening.open_book(house)]
+    with screen.step("first numbers") as seen:
         said, rules = opening.apply_rules(house)
-        seen += [said, opening.bind(house)]
-    with screen.step("opening stock") as seen:
-        seen += [opening.open_book(house), _rest(house)]
+        seen += [said, opening.bind(house), opening.subscribe(house)]
     return rules
 
 

@@ -1,4 +1,7 @@
-"""Before the doors open: catalogue, rules, listings bound, subscriptions, opening stock, the first numbers."""
+"""Before the doors open: catalogue, opening stock, rules, listings bound, the first numbers, subscriptions.
+
+The stock is in the book before a listing is bound: the first number a shop shows is the right one.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,50 @@ from allocation import document, store
 from allocation.types import Rules
 from console.demo import goods
 from console.demo.house import House, now
+from ledger import catalogue
 from ledger.db import transaction
 from workers.flows import mapping
 
 _POST_ROWS = 1000
+_APPLIED_LIMIT_S = 60.0
 _FIRST_NUMBERS_LIMIT_S = 60.0
 
 _UNSHOWN = """
-    SELECT (SELECT count(*) FROM inbox WHERE state = 'pending') + (SELECT count(*) FROM due)
-         + (SELECT count(*) FROM push_due)
+    SELECT (SELECT count(*) FROM due) + (SELECT count(*) FROM push_due)
          + (SELECT count(*) FROM binding AS b LEFT JOIN shown AS s USING (channel, sku, location)
             WHERE s.confirmed_at IS NULL)
 """
 
 
 def list_goods(house: House) -> str:
-    """Locations and products in both shops."""
+    """Locations and products in both shops, SKUs and locations in the book."""
     for name, shop in house.shops.items():
         for location in goods.listed_locations(name):
             shop.ask("location", name=location)
         shop.ask("products", products=goods.products(name))
+    with transaction(house.wiring.engine) as connection:
+        catalogue.add_skus(connection, dict.fromkeys(goods.SKUS, ""))
+        catalogue.add_locations(connection, list(goods.LOCATIONS), kind="warehouse")
     return f"{len(goods.SKUS)} SKUs in {len(house.shops)} shops, {len(goods.LOCATIONS)} locations"
+
+
+def open_book(house: House) -> str:
+    """Post the opening stock and wait until it is in the book."""
+    facts = [
+        house.fact("opening", sku, location, units=units)
+        for sku in goods.SKUS
+        for location, units in goods.opening(sku).items()
+    ]
+    for start in range(0, len(facts), _POST_ROWS):
+        house.tell(*facts[start : start + _POST_ROWS])
+    for sku in goods.SKUS:
+        house.diary[sku] += sum(goods.opening(sku).values())
+    house.until(
+        "the opening stock is in the book",
+        lambda: house.one("SELECT count(*) FROM event WHERE kind = 'opening'") == len(facts),
+        limit_s=_APPLIED_LIMIT_S,
+    )
+    return f"{len(facts)} openings posted and booked"
 
 
 def apply_rules(house: House) -> tuple[str, Rules]:
@@ -45,33 +71,31 @@ def apply_rules(house: House) -> tuple[str, Rules]:
 
 
 def bind(house: House) -> str:
-    """Bind every listing, and have both shops call the relay."""
-    bound = subscribed = 0
+    """Bind every listing, and wait until each shows its first number."""
+    bound = 0
     for name in house.shops:
-        client = house.wiring.client(name)
         mapped = mapping.map_channel(
-            house.wiring.engine, client, channel=name, now=now(), dry_run=False, add_skus=True
+            house.wiring.engine,
+            house.wiring.client(name),
+            channel=name,
+            now=now(),
+            dry_run=False,
+            add_skus=False,
         )
-        uri = f"{house.stack.relay_url}/hooks/shopify"
-        made = mapping.subscribe(house.wiring.engine, client, channel=name, uri=uri)
-        bound, subscribed = bound + mapped.bound, subscribed + len(made)
-    return f"{bound} listings bound, {subscribed} subscriptions"
-
-
-def open_book(house: House) -> str:
-    """Post the opening stock and wait until every listing shows its first number."""
-    facts = [
-        house.fact("opening", sku, location, units=units)
-        for sku in goods.SKUS
-        for location, units in goods.opening(sku).items()
-    ]
-    for start in range(0, len(facts), _POST_ROWS):
-        house.tell(*facts[start : start + _POST_ROWS])
-    for sku in goods.SKUS:
-        house.diary[sku] += sum(goods.opening(sku).values())
+        bound += mapped.bound
     house.until(
         "every listing shows its first number",
         lambda: house.one(_UNSHOWN) == 0,
         limit_s=_FIRST_NUMBERS_LIMIT_S,
     )
-    return f"{len(facts)} openings posted, every listing shows its first number"
+    return f"{bound} listings bound, each shows its first number"
+
+
+def subscribe(house: House) -> str:
+    """Have both shops call the relay."""
+    made = 0
+    for name in house.shops:
+        uri = f"{house.stack.relay_url}/hooks/shopify"
+        client = house.wiring.client(name)
+        made += len(mapping.subscribe(house.wiring.engine, client, channel=name, uri=uri))
+    return f"{made} subscriptions"
