@@ -76,6 +76,10 @@ def schemas(version: str) -> Mapping[str, Any]:
 @cache
 def _schemas(moves: bool) -> Mapping[str, Any]:
     found: dict[str, Any] = copy.deepcopy(_read()["components"]["schemas"])
+    # The vendor's own example of UpdateOrder leaves out `location_id`, which Order wants: an update is sparse.
+    found["SparseOrder"] = {**found["Order"], "required": []}
+    update = found["UpdateOrderRequest"]["properties"]
+    update["order"] = {"$ref": "#/components/schemas/SparseOrder"}
     if moves:
         adjustment = found["InventoryAdjustment"]["properties"]
         del adjustment["location_id"]
