@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from channels.simulators.faults import KINDS
+from channels.simulators.commands import Commands
 from channels.simulators.server import BadRequest, Verb
 from channels.simulators.square import bodies, inventory, selling, told
 from channels.simulators.square.engine import TOKENS
@@ -29,12 +29,13 @@ class Control:
         self._merchant = simulator.merchant
 
     def verbs(self) -> dict[str, Verb]:
-        """Every public method, by its name."""
-        return {
+        """Every public method by its name, and what every control plane has."""
+        own = {
             name: getattr(self, name)
             for name in vars(Control)
             if not name.startswith("_") and name != "verbs"
         }
+        return {**own, **Commands(self._simulator).verbs()}
 
     # -- catalogue ------------------------------------------------------------------------------------------------
 
@@ -278,25 +279,6 @@ class Control:
 
     # -- the simulator --------------------------------------------------------------------------------------------
 
-    def fault(self, facts: Facts) -> object:
-        """kind, rate?, count?, seed?, sku?, topic?, operation?, seconds?, status?, units?, retry_after_s?"""
-        names = ("rate", "count", "seed", "sku", "topic", "operation", "seconds", "status", "units")
-        chosen = {n: facts[n] for n in (*names, "retry_after_s") if facts.get(n) is not None}
-        now = self._simulator.clock.now()
-        return self._simulator.faults.set(str(facts["kind"]), now=now, **chosen).as_json()
-
-    def faults(self, _: Facts) -> object:
-        all_faults = [fault.as_json() for fault in self._simulator.faults.all()]
-        return {"faults": all_faults, "kinds": KINDS}
-
-    def clear_faults(self, facts: Facts) -> object:
-        """kind?, id?"""
-        number = facts.get("id")
-        cleared = self._simulator.faults.clear(
-            facts.get("kind"), int(number) if number is not None else None
-        )
-        return {"cleared": cleared}
-
     def limit(self, facts: Facts) -> object:
         """per_second, burst: 429 above this rate; 0 takes the limit away"""
         with self._merchant.lock:
@@ -309,14 +291,6 @@ class Control:
             raise BadRequest("a token is valid, expired or revoked")
         self._simulator.engine.token_is = str(facts["is"])
         return {"token": facts["is"]}
-
-    def advance(self, facts: Facts) -> object:
-        """seconds"""
-        return {"now": self._simulator.clock.advance(float(facts["seconds"])).isoformat()}
-
-    def reset(self, _: Facts) -> object:
-        self._simulator.reset()
-        return {"reset": True}
 
     def state(self, facts: Facts) -> object:
         """sku?, location?: levels, with the ids the API uses"""
@@ -348,14 +322,6 @@ class Control:
         """order: as the API shows it"""
         with self._merchant.lock:
             return bodies.order(self._merchant.order(str(facts["order"])))
-
-    def events(self, facts: Facts) -> object:
-        """since?, kind?: api, webhook, stock; limit?"""
-        limit = facts.get("limit")
-        entries = self._simulator.log.since(
-            int(facts.get("since", 0)), facts.get("kind"), int(limit) if limit is not None else None
-        )
-        return {"events": [entry.as_json() for entry in entries]}
 
     def _place(self, facts: Facts) -> Location:
         return self._merchant.location(str(facts["location"]))

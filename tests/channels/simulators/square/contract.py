@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # the package has no types
+from jsonschema import Draft202012Validator
 
 from channels.simulators.square import schema
 

@@ -23,7 +23,10 @@ def transfer(till: Till, units: str) -> dict[str, Any]:
 
 
 def move(till: Till, units: str) -> dict[str, Any]:
-    places = {"from_location_id": till.place("Main"), "to_location_id": till.place("Second")}
+    places: dict[str, Any] = {
+        "from_location_id": till.place("Main"),
+        "to_location_id": till.place("Second"),
+    }
     return till.moved("SKU-1", units, "IN_STOCK", "IN_STOCK", **places)
 
 
@@ -48,7 +51,7 @@ def test_the_newer_era_moves_by_adjustment(till: Till) -> None:
 
 
 def test_each_era_refuses_the_spelling_of_the_other(till: Till) -> None:
-    here = {"location_id": till.place()}
+    here: dict[str, Any] = {"location_id": till.place()}
     receipt = till.moved("SKU-1", "1", "NONE", "IN_STOCK", **here)
 
     assert till.write(transfer(till, "1")).codes == ["INVALID_ENUM_VALUE", "UNKNOWN_BODY_PARAMETER"]
@@ -96,7 +99,10 @@ def test_transfers_are_not_to_be_had_by_id_any_more(till: Till) -> None:
 
 
 def test_only_stock_moves_between_places(till: Till) -> None:
-    places = {"from_location_id": till.place("Main"), "to_location_id": till.place("Second")}
+    places: dict[str, Any] = {
+        "from_location_id": till.place("Main"),
+        "to_location_id": till.place("Second"),
+    }
 
     waste = till.write(till.moved("SKU-1", "1", "IN_STOCK", "WASTE", **places))
     nowhere = till.write(till.moved("SKU-1", "1", "NONE", "IN_STOCK"))

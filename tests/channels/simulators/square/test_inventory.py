@@ -69,7 +69,7 @@ def test_a_sale_from_before_the_last_count_changes_nothing(till: Till) -> None:
 def test_the_order_of_arrival_does_not_matter(till: Till, order: tuple[int, ...]) -> None:
     """The vendor's own example: 100, less 3 sold, less 2 sold offline, then 95 counted."""
     till.clock.advance(7200)
-    here = {"from_location_id": till.place()}
+    here: dict[str, Any] = {"from_location_id": till.place()}
     changes = [
         till.moved("SKU-2", "3", "IN_STOCK", "SOLD", 3000, **here),
         till.moved("SKU-2", "2", "IN_STOCK", "SOLD", 2400, **here),
@@ -111,7 +111,7 @@ def test_a_count_of_what_sales_brought_down_is_no_unchanged_count(till: Till) ->
 
 
 def test_waste_leaves_stock_and_is_counted(till: Till) -> None:
-    here = {"from_location_id": till.place(), "to_location_id": till.place()}
+    here: dict[str, Any] = {"from_location_id": till.place(), "to_location_id": till.place()}
 
     till.write(till.moved("SKU-1", "2", "IN_STOCK", "WASTE", reason_id={"type": "DAMAGED"}, **here))
 
@@ -174,7 +174,7 @@ def test_every_bad_change_is_named(till: Till) -> None:
 
 def test_an_adjustment_moves_more_than_nothing(till: Till) -> None:
     for units in ("0", "-1"):
-        here = {"to_location_id": till.place()}
+        here: dict[str, Any] = {"to_location_id": till.place()}
         answer = till.write(till.moved("SKU-1", units, "NONE", "IN_STOCK", **here))
 
         assert answer.codes == ["INVALID_VALUE"]
