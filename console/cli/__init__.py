@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "channel": ("channel", "Channels: list, test, map, subscribe, pause, resume."),
     "db": ("db", "The schema: upgrade, status."),
     "demo": ("local", "Run a whole house through a day and check it."),
+    "edi": ("edi", "Wholesale documents (X12): parse, validate."),
     "flower": ("serve", "Run Celery's monitor behind a password."),
     "halt": ("halt", "Stop and resume one SKU on one channel."),
     "history": ("history", "Bring past events in and tie them out."),
