@@ -29,7 +29,7 @@ _NAME = "[a-z][a-z0-9_-]{0,63}"
 )
 @click.option(
     "--orders",
-    default=240,
+    default=200,
     show_default=True,
     type=click.IntRange(40, 20_000),
     help="Orders in the busy stretch.",

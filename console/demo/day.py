@@ -29,6 +29,8 @@ LEASE_S = 10.0
 LIMIT_S = 5.0
 _REST_LIMIT_S = 150.0
 _LOG_LINES = 25
+#: Orders of the rough stretch, for each of the busy one.
+_ROUGH, _ROUGH_AT_LEAST = 0.4, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Wishes:
     json_file       where the outcome is written
     """
 
-    orders: int = 240
+    orders: int = 200
     rate: float = 20.0
     seed: int = 1
     keep: bool = False
@@ -58,6 +60,8 @@ def run(settings: Settings, wishes: Wishes) -> bool:
             stack = ending.enter_context(Stack(_settings(settings), ephemeral=True))
             with _ends_of_logs(screen, stack):
                 passed = _day(screen, stack, wishes)
+            if not passed:
+                print_ends(screen, stack)
             if wishes.keep:
                 _keep(screen, stack)
         except KeyboardInterrupt:
@@ -135,8 +139,11 @@ def _busy(screen: Screen, house: House, notes: Notes, wishes: Wishes) -> None:
     with screen.step(f"busy stretch at {wishes.rate:g} orders/s") as seen:
         stretch.misbehave(house, notes, wishes.seed)
         seen.append(
-            stretch.run(house, notes, orders=wishes.orders, rate=wishes.rate, seed=wishes.seed)
+            stretch.busy(house, notes, orders=wishes.orders, rate=wishes.rate, seed=wishes.seed)
         )
+    with screen.step("rough stretch") as seen:
+        orders = max(_ROUGH_AT_LEAST, int(wishes.orders * _ROUGH))
+        seen.append(stretch.rough(house, notes, orders=orders, rate=wishes.rate, seed=wishes.seed))
         stretch.behave(house, notes)
 
 

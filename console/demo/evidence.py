@@ -53,6 +53,8 @@ class Notes:
     sold_out: int = 0
     stretch: tuple[datetime, datetime] | None = None
     stretch_s: float = 0.0
+    stretch_orders: int = 0
+    rough: tuple[datetime, datetime] | None = None
     crash: Crash | None = None
     faults: list[Row] = field(default_factory=list)
     rubbish: dict[str, Row] = field(default_factory=dict)

@@ -19,8 +19,8 @@ MISBEHAVIOUR = (
 )
 _HOT_SHARE = 0.3
 _SHOT = "worker-prefork"
-# The first part is calm, so that what a crash costs can be told from what a push costs.
-_SHOT_AT, _EMPTIED_AT = 0.6, 0.75
+#: When, in parts of the rough stretch, the worker is shot and Valkey emptied.
+_SHOT_AT, _EMPTIED_AT = 0.25, 0.6
 
 
 def misbehave(house: House, notes: Notes, seed: int) -> None:
@@ -43,17 +43,39 @@ def behave(house: House, notes: Notes) -> None:
         shop.ask("clear_faults")
 
 
-def run(house: House, notes: Notes, *, orders: int, rate: float, seed: int) -> str:
-    """Place the orders; `rate` is orders a second over both shops."""
-    events: Mapping[int, Callable[[], None]] = {
+def busy(house: House, notes: Notes, *, orders: int, rate: float, seed: int) -> str:
+    """Orders at a steady rate with everything running; `rate` is orders a second over both shops."""
+    begun, begun_s, before = now(), time.monotonic(), len(notes.placed)
+    _place(house, notes, _baskets(list(house.shops), orders, seed), rate, {})
+    notes.stretch_s = time.monotonic() - begun_s
+    notes.stretch_orders = len(notes.placed) - before
+    notes.stretch = (begun, now())
+    return _told(notes, before, notes.stretch_s)
+
+
+def rough(house: House, notes: Notes, *, orders: int, rate: float, seed: int) -> str:
+    """The same, while a worker is shot and Valkey is emptied."""
+    begun, begun_s, before = now(), time.monotonic(), len(notes.placed)
+    happens: Mapping[int, Callable[[], None]] = {
         int(orders * _SHOT_AT): lambda: _shoot(house, notes),
         int(orders * _EMPTIED_AT): lambda: _empty(house, notes),
     }
-    begun, begun_s = now(), time.monotonic()
-    for number, (shop, lines) in enumerate(_baskets(list(house.shops), orders, seed)):
-        happens = events.get(number)
-        if happens is not None:
-            happens()
+    _place(house, notes, _baskets(list(house.shops), orders, seed + 1000), rate, happens)
+    notes.rough = (begun, now())
+    told = _told(notes, before, time.monotonic() - begun_s)
+    return f"{told}; {_SHOT} killed, Valkey emptied"
+
+
+def _place(
+    house: House,
+    notes: Notes,
+    baskets: Iterator[tuple[str, list[tuple[str, int]]]],
+    rate: float,
+    happens: Mapping[int, Callable[[], None]],
+) -> None:
+    begun_s = time.monotonic()
+    for number, (shop, lines) in enumerate(baskets):
+        happens.get(number, _nothing)()
         try:
             notes.placed.append(house.shops[shop].order(lines))
         except ShopSays as refusal:
@@ -63,13 +85,16 @@ def run(house: House, notes: Notes, *, orders: int, rate: float, seed: int) -> s
         early_s = begun_s + (number + 1) / rate - time.monotonic()
         if early_s > 0:
             time.sleep(early_s)
-    notes.stretch_s = time.monotonic() - begun_s
-    notes.stretch = (begun, now())
-    units = sum(units for order in notes.placed for _, _, units in order.lines)
-    return (
-        f"{len(notes.placed)} orders, {units} units, {orders / notes.stretch_s:.1f} orders/s"
-        f"; {_SHOT} killed, Valkey emptied"
-    )
+
+
+def _nothing() -> None:
+    """Most orders come alone."""
+
+
+def _told(notes: Notes, before: int, took_s: float) -> str:
+    placed = notes.placed[before:]
+    units = sum(units for order in placed for _, _, units in order.lines)
+    return f"{len(placed)} orders, {units} units, {len(placed) / took_s:.1f} orders/s"
 
 
 def _baskets(
