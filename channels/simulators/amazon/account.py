@@ -142,15 +142,8 @@ class Account:
         with self._act(at or self.clock.now(), silent) as act:
             yield act
 
-    def later(self, seconds: float, job: Callable[[datetime], None]) -> None:
-        """Run `job` with its moment, `seconds` from now; inside an act of its own if it changes anything."""
-        with self.lock:
-            due = self.clock.now() + timedelta(seconds=seconds)
-            heapq.heappush(self._later, (due, next(self._turn), job))
-        self.schedule(due, self.catch_up)
-
-    def later_than(self, moment: datetime, seconds: float, job: Callable[[datetime], None]) -> None:
-        """As `later`, but counted from `moment`, which may be past: chains do not drift."""
+    def later(self, moment: datetime, seconds: float, job: Callable[[datetime], None]) -> None:
+        """Run `job` with its moment, `seconds` after `moment` (which may be past: chains do not drift)."""
         due = moment + timedelta(seconds=seconds)
         with self.lock:
             heapq.heappush(self._later, (due, next(self._turn), job))

@@ -20,6 +20,7 @@ Attributes = dict[str, Any]
 Issue = dict[str, Any]
 
 AVAILABILITY: Final = "fulfillment_availability"
+OPERATIONS: Final = ("add", "replace", "merge", "delete")
 KNOWN: Final = frozenset(
     {
         AVAILABILITY,
@@ -54,6 +55,8 @@ def patched(
     after = copy.deepcopy(attributes)
     for number, patch in enumerate(patches):
         name = _attribute(patch["path"])
+        if patch["op"] not in OPERATIONS:
+            raise invalid_input(UNREADABLE)
         if patch.get("value") is None and patch["op"] != "delete":
             raise invalid_input(f"Value is missing for patch at index of {number}.")
         given = [{"marketplace_id": marketplace, **one} for one in patch.get("value") or ()]

@@ -64,7 +64,7 @@ def create_feed(service: Service, call: Call) -> object:
     job.input_id = document.document_id
     service.account.feeds[job.job_id] = job
     wait_s = service.account.pace.queue_s
-    service.account.later(wait_s, lambda due: _start(service, job, due))
+    service.account.later(call.at, wait_s, lambda due: _start(service, job, due))
     return {"feedId": job.job_id}
 
 
@@ -99,7 +99,7 @@ def _start(service: Service, job: Job, at: datetime) -> None:
     if service.strikes("stuck_feed", at):
         return
     wait_s = service.account.pace.work_s
-    service.account.later_than(at, wait_s, lambda due: _finish(service, job, due))
+    service.account.later(at, wait_s, lambda due: _finish(service, job, due))
 
 
 def _finish(service: Service, job: Job, at: datetime) -> None:
@@ -134,13 +134,17 @@ def process(
     service: Service, feed: Mapping[str, Any], feed_id: str, at: datetime
 ) -> dict[str, Any]:
     """Take every message or say what is wrong with it; the processing report."""
-    seen: set[object] = set()
+    seen: set[int] = set()
     issues: list[dict[str, Any]] = []
     invalid = 0
-    for message in feed["messages"]:
+    for given in feed["messages"]:
+        message = given if isinstance(given, dict) else {}
         number = message.get("messageId")
-        found = _take(service, message, at) if number not in seen else [_bad("duplicate messageId")]
-        seen.add(number)
+        if not isinstance(number, int) or number < 1 or number in seen:
+            found = [_bad("messageId is missing, not a positive number or used before.")]
+        else:
+            seen.add(number)
+            found = _take(service, message, at)
         invalid += any(issue["severity"] == "ERROR" for issue in found)
         issues += [_reported(issue, message) for issue in found]
     errors = sum(issue["severity"] == "ERROR" for issue in issues)
@@ -167,7 +171,7 @@ def _take(service: Service, message: Mapping[str, Any], at: datetime) -> list[Is
         return [_bad("Invalid parameters provided.")]
     try:
         issues, change = _change(service, message, kind, sku)
-    except (ApiError, KeyError, TypeError):
+    except (ApiError, AttributeError, KeyError, TypeError):
         return [_bad("Invalid parameters provided.")]
     issues = [*issues, *listings.spoiled(service, sku, at)]
     if not any(issue["severity"] == "ERROR" for issue in issues):
@@ -208,4 +212,8 @@ def _reported(issue: Issue, message: Mapping[str, Any]) -> dict[str, Any]:
         "message": issue["message"],
         "attributeName": next(iter(issue.get("attributeNames", ())), None),
     }
-    return {name: value for name, value in shown.items() if value is not None}
+    if not isinstance(shown["messageId"], int) or shown["messageId"] < 1:
+        del shown["messageId"]
+    if not isinstance(shown["sku"], str):
+        del shown["sku"]
+    return {name: value for name, value in shown.items() if value not in (None, "")}

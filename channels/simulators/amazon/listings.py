@@ -93,7 +93,7 @@ def submit(
         return
     late = service.strikes("late_apply", at, [sku])
     wait_s = account.pace.apply_s + (late.seconds if late else 0.0)
-    account.later(wait_s, lambda due: _apply(service, sku, change, due, product_type))
+    account.later(at, wait_s, lambda due: _apply(service, sku, change, due, product_type))
 
 
 def spoiled(service: Service, sku: str, at: datetime) -> list[Issue]:

@@ -259,11 +259,22 @@ def _offer(offer: Offer) -> dict[str, Any]:
     return {
         "SellerId": offer.seller_id,
         "SubCondition": "new",
-        "ShippingTime": {"MinimumHours": 24, "MaximumHours": 48, "AvailabilityType": "NOW"},
+        "SellerFeedbackRating": {"FeedbackCount": 100, "SellerPositiveFeedbackRating": 98},
+        "ShippingTime": {
+            "MinimumHours": 24,
+            "MaximumHours": 48,
+            "AvailabilityType": "NOW",
+            "AvailableDate": "",
+        },
         "ListingPrice": money(offer.price_cents),
+        "Points": {"PointsNumber": 0},
         "Shipping": money(offer.shipping_cents),
+        "ShipsFrom": {"Country": "US", "State": "WA"},
         "IsFulfilledByAmazon": offer.by_amazon,
         "IsBuyBoxWinner": offer.featured,
+        "PrimeInformation": {"IsOfferPrime": offer.by_amazon, "IsOfferNationalPrime": False},
+        "IsExpeditedShippingAvailable": offer.by_amazon,
+        "IsFeaturedMerchant": True,
         "ShipsDomestically": True,
         "ShipsInternationally": False,
     }

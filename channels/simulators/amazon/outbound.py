@@ -80,7 +80,7 @@ def _release(account: Account, act: Act, line: OutboundLine) -> None:
 
 
 def _next_step(account: Account, order: Outbound, at: datetime) -> None:
-    account.later_than(at, account.pace.outbound_s, lambda due: _step(account, order, due))
+    account.later(at, account.pace.outbound_s, lambda due: _step(account, order, due))
 
 
 def _step(account: Account, order: Outbound, at: datetime) -> None:
@@ -102,18 +102,7 @@ def _validate(account: Account, act: Act, order: Outbound) -> None:
         _to(order, "Invalid", act.at)
         return
     _to(order, "Received", act.at)
-    lines = [
-        Line(
-            account.new_digits(14),
-            line.sku,
-            account.listing(line.sku).asin,
-            account.listing(line.sku).title,
-            line.reserved,
-            0,
-        )
-        for line in order.lines
-        if line.reserved
-    ]
+    lines = [_shown_line(account, line) for line in order.lines if line.reserved]
     address = order.request["destinationAddress"]
     shown = Order(
         f"S01-{account.new_digits(7)}-{account.new_digits(7)}",
@@ -133,10 +122,10 @@ def _validate(account: Account, act: Act, order: Outbound) -> None:
 
 def _complete(account: Account, act: Act, order: Outbound) -> None:
     shown = account.orders[order.order_id or ""]
-    by_sku = {line.sku: line for line in shown.lines}
+    items_by_id = {line.item_id: line for line in shown.lines}
     for line in order.lines:
         if line.reserved:
-            item = by_sku[line.sku]
+            item = items_by_id[line.order_item_id]
             stock.ship(account, act, item, line.reserved, by_amazon=True, order_id=shown.order_id)
             line.shipped, line.reserved = line.reserved, 0
     order.shipment_id = account.new_code("D", 9)
@@ -146,6 +135,14 @@ def _complete(account: Account, act: Act, order: Outbound) -> None:
     whole = all(line.shipped == line.units for line in order.lines)
     _to(order, "Complete" if whole else "CompletePartialled", act.at)
     notices.order_changed(account, act, shown, "")
+
+
+def _shown_line(account: Account, line: OutboundLine) -> Line:
+    """The line of the order that shows this one; two lines may have one SKU."""
+    listing = account.listings.get(line.sku)
+    asin, title = (listing.asin, listing.title) if listing else ("", line.sku)
+    line.order_item_id = account.new_digits(14)
+    return Line(line.order_item_id, line.sku, asin, title, line.reserved, 0)
 
 
 def _to(order: Outbound, status: str, at: datetime) -> None:

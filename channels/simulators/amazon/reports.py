@@ -44,7 +44,7 @@ def create(service: Service, call: Call) -> object:
     job_id = account.new_digits(12)
     job = Job(job_id, asked["reportType"], asked["marketplaceIds"], call.at, options=options)
     account.reports[job_id] = job
-    account.later(account.pace.queue_s, lambda due: _start(service, job, due))
+    account.later(call.at, account.pace.queue_s, lambda due: _start(service, job, due))
     return {"reportId": job_id}
 
 
@@ -80,7 +80,7 @@ def _start(service: Service, job: Job, at: datetime) -> None:
     if job.status == "IN_QUEUE":
         job.status, job.started_at = "IN_PROGRESS", at
         account = service.account
-        account.later_than(at, account.pace.work_s, lambda due: _finish(service, job, due))
+        account.later(at, account.pace.work_s, lambda due: _finish(service, job, due))
 
 
 def _finish(service: Service, job: Job, at: datetime) -> None:

@@ -110,11 +110,12 @@ class Listing:
 
     @property
     def price_cents(self) -> int:
-        for offer in self.attributes.get("purchasable_offer", ()):
-            for price in offer.get("our_price", ()):
-                for step in price.get("schedule", ()):
-                    return round(float(step["value_with_tax"]) * 100)
-        return 0
+        """Of the first offer; 0 when there is none that can be read."""
+        try:
+            price = self.attributes["purchasable_offer"][0]["our_price"][0]
+            return round(float(price["schedule"][0]["value_with_tax"]) * 100)
+        except (LookupError, TypeError, ValueError):
+            return 0
 
     def availability(self, code: str) -> dict[str, Any] | None:
         """The entry of `fulfillment_availability` with this channel code."""
@@ -208,6 +209,7 @@ class OutboundLine:
     cancelled: int = 0
     unfulfillable: int = 0
     shipped: int = 0
+    order_item_id: str = ""
 
 
 @dataclass(slots=True)
