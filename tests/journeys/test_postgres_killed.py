@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,10 @@ def estate(scratch: Path) -> Iterator[Estate]:
         yield estate
 
 
+def _has(answers: Sequence[int], enough: int) -> bool:
+    return len(answers) >= enough
+
+
 def test_what_was_answered_survives_a_killed_database(estate: Estate) -> None:
     facts = [receipt(estate.skus[n % len(estate.skus)], 1, n) for n in range(EVENTS)]
     batches = [facts[begin : begin + BATCH] for begin in range(0, EVENTS, BATCH)]
@@ -34,7 +39,8 @@ def test_what_was_answered_survives_a_killed_database(estate: Estate) -> None:
     posting = threading.Thread(target=post)
     posting.start()
     for kill in range(1, KILLS + 1):
-        wait_for(lambda kill=kill: len(answers) >= kill * len(batches) // (KILLS + 2), 60)  # type: ignore[misc]  # bound
+        enough = kill * len(batches) // (KILLS + 2)
+        wait_for(partial(_has, answers, enough), 60)
         estate.stack.supervisor.kill("postgres")
         estate.stack.supervisor.wait_ready("postgres", limit_s=60)
     posting.join()
