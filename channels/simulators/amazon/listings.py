@@ -214,10 +214,10 @@ def statuses(listing: Listing) -> list[str]:
 
 
 def _check(service: Service, call: Call) -> None:
-    if call.path["sellerId"] != service.account.seller_id:
-        raise unauthorized()
     if service.account.marketplace_id not in call.query["marketplaceIds"]:
         raise invalid_input("Invalid 'marketplaceIds' provided.")
+    if call.path["sellerId"] != service.account.seller_id:
+        raise unauthorized()
 
 
 def _summary(listing: Listing, marketplace: str) -> dict[str, object]:

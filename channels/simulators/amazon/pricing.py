@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from channels.simulators.amazon.account import Account
-from channels.simulators.amazon.errors import invalid_input, not_found
+from channels.simulators.amazon.errors import invalid_input
 from channels.simulators.amazon.notices import money
 from channels.simulators.amazon.service import Call, Handler, Service
 from channels.simulators.amazon.state import Listing, Offer
@@ -34,7 +34,7 @@ def listing_offers(service: Service, call: Call) -> object:
     sku = call.path["SellerSKU"]
     listing = service.account.listings.get(sku)
     if listing is None:
-        raise not_found(f"{sku} is an invalid SKU")
+        raise invalid_input("Invalid Input", f"{sku} is an invalid SKU")
     return _answer(service, call, listing.asin, {"SellerSKU": sku})
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import jsonschema  # type: ignore[import-untyped]  # the package has no types
+import jsonschema
 
 from channels.simulators.amazon import AmazonSimulator
 from channels.simulators.amazon.control import Control

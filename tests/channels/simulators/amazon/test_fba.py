@@ -151,7 +151,8 @@ def wide(seller: Seller) -> Seller:
 
 def test_a_reading_goes_through_its_pages_with_the_same_parameters(wide: Seller) -> None:
     found: dict[str, int] = {}
-    pages, query = 0, {}
+    pages = 0
+    query: dict[str, str] = {}
     while True:
         body = wide.summaries(**query).body
         rows = body["payload"]["inventorySummaries"]

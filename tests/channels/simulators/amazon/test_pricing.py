@@ -50,6 +50,6 @@ def test_a_sold_out_item_has_no_offers(seller: Seller) -> None:
 
 
 def test_an_unknown_item_is_refused(seller: Seller) -> None:
-    assert offers(seller, "NOPE").errors == ["NotFound"]
+    assert offers(seller, "NOPE").errors == ["InvalidInput"]
     seller.later(1)
     assert offers(seller, "FBM-1", MarketplaceId="A1F83G8C2ARO7P").errors == ["InvalidInput"]
