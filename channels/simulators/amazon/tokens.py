@@ -15,6 +15,8 @@ from channels.simulators.amazon.errors import LwaError, unauthorized
 LIFETIME_S: Final = 3600
 NOTIFICATIONS: Final = "sellingpartnerapi::notifications"
 MIGRATION: Final = "sellingpartnerapi::migration"
+_MOST: Final = 1000
+"""Grants kept before old ones are forgotten; a forgotten token is invalid instead of expired."""
 _REVOKED: Final = (
     "The request has an invalid grant parameter : refresh_token. "
     "User may have revoked or didn't grant the permission."
@@ -98,7 +100,8 @@ class Lwa:
     def _issue(self, scope: str | None, now: datetime) -> dict[str, object]:
         with self._lock:
             token = f"Atza|{self._dice.getrandbits(256):064x}"
-            yesterday = now - timedelta(days=1)
-            self._grants = {t: g for t, g in self._grants.items() if g.expires_at > yesterday}
+            if len(self._grants) > _MOST:
+                yesterday = now - timedelta(days=1)
+                self._grants = {t: g for t, g in self._grants.items() if g.expires_at > yesterday}
             self._grants[token] = Grant(now + timedelta(seconds=LIFETIME_S), scope)
         return {"access_token": token, "token_type": "bearer", "expires_in": LIFETIME_S}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from channels.simulators.faults import KINDS
+from channels.simulators.commands import Commands, units_of
 from channels.simulators.server import BadRequest, Verb
 from channels.simulators.shopify import bodies, bodies_orders, orders
 from channels.simulators.shopify.shop import NewVariant, Refused
@@ -24,12 +24,13 @@ class Control:
         self._shop = simulator.shop
 
     def verbs(self) -> dict[str, Verb]:
-        """Every public method, by its name."""
-        return {
+        """Every public method by its name, and what all simulators have in common."""
+        own = {
             name: getattr(self, name)
             for name in vars(Control)
             if not name.startswith("_") and name != "verbs"
         }
+        return {**Commands(self._simulator).verbs(), **own}
 
     # -- catalogue ------------------------------------------------------------------------------------------------
 
@@ -117,7 +118,7 @@ class Control:
             changes: list[tuple[Line | orders.Wanted, int]] = []
             for given in facts["lines"]:
                 line = _line_of(order, str(given["sku"]))
-                changes.append((line or _wanted(given), _units(given)))
+                changes.append((line or _wanted(given), units_of(given)))
             orders.edit(self._shop, act, order, changes)
         return _order(order)
 
@@ -136,7 +137,7 @@ class Control:
             given = [
                 orders.GivenBack(
                     self._line(order, line),
-                    _units(line),
+                    units_of(line),
                     _restock_type(line),
                     self._place_of(line),
                 )
@@ -150,7 +151,7 @@ class Control:
         with self._shop.act() as act:
             order = self._shop.order(str(facts["order"]))
             lines = facts.get("lines")
-            chosen = None if lines is None else [(self._line(order, x), _units(x)) for x in lines]
+            chosen = None if lines is None else [(self._line(order, x), units_of(x)) for x in lines]
             made = orders.fulfil(
                 self._shop, act, order, location=self._place_of(facts), lines=chosen
             )
@@ -175,7 +176,7 @@ class Control:
             delta = (
                 int(facts["available"]) - level.units["available"]
                 if "available" in facts
-                else _units(facts)
+                else units_of(facts)
             )
             self._shop.shift(act, level, **{state: delta})
             self._simulator.log.append(
@@ -190,52 +191,13 @@ class Control:
             )
         return _level(level)
 
-    # -- faults, time, looking ------------------------------------------------------------------------------------
-
-    def fault(self, facts: Facts) -> object:
-        """kind, rate?, count?, seed?, sku?, topic?, operation?, seconds?, status?, units?"""
-        allowed = (
-            "rate",
-            "count",
-            "seed",
-            "sku",
-            "topic",
-            "operation",
-            "seconds",
-            "status",
-            "units",
-        )
-        chosen = {name: facts[name] for name in allowed if facts.get(name) is not None}
-        now = self._simulator.clock.now()
-        return self._simulator.faults.set(str(facts["kind"]), now=now, **chosen).as_json()
-
-    def faults(self, _: Facts) -> object:
-        return {
-            "faults": [fault.as_json() for fault in self._simulator.faults.all()],
-            "kinds": KINDS,
-        }
-
-    def clear_faults(self, facts: Facts) -> object:
-        """kind?, id?"""
-        number = facts.get("id")
-        cleared = self._simulator.faults.clear(
-            facts.get("kind"), int(number) if number is not None else None
-        )
-        return {"cleared": cleared}
+    # -- limits and looking ---------------------------------------------------------------------------------------
 
     def limit(self, facts: Facts) -> object:
         """maximum, restore_rate: another plan, with a full bucket"""
         with self._shop.lock:
             self._simulator.engine.limit(float(facts["maximum"]), float(facts["restore_rate"]))
         return {"maximum": facts["maximum"], "restore_rate": facts["restore_rate"]}
-
-    def advance(self, facts: Facts) -> object:
-        """seconds"""
-        return {"now": self._simulator.clock.advance(float(facts["seconds"])).isoformat()}
-
-    def reset(self, _: Facts) -> object:
-        self._simulator.reset()
-        return {"reset": True}
 
     def state(self, facts: Facts) -> object:
         """sku?, location?: levels, with the ids the API uses"""
@@ -267,14 +229,6 @@ class Control:
         with self._shop.lock:
             return bodies_orders.order(self._shop, self._shop.order(str(facts["order"])))
 
-    def events(self, facts: Facts) -> object:
-        """since?, kind?: api, webhook, stock, bulk; limit?"""
-        limit = facts.get("limit")
-        entries = self._simulator.log.since(
-            int(facts.get("since", 0)), facts.get("kind"), int(limit) if limit is not None else None
-        )
-        return {"events": [entry.as_json() for entry in entries]}
-
     def _place_of(self, facts: Facts) -> Location | None:
         ref = facts.get("location")
         return self._shop.location(str(ref)) if ref else None
@@ -286,17 +240,10 @@ class Control:
         return line
 
 
-def _units(given: Facts) -> int:
-    units = given["units"]
-    if not isinstance(units, int) or isinstance(units, bool):
-        raise BadRequest("units is a whole number")
-    return units
-
-
 def _wanted(line: Facts) -> orders.Wanted:
     price = line.get("price")
     return orders.Wanted(
-        str(line["sku"]), _units(line), None if price is None else Decimal(str(price))
+        str(line["sku"]), units_of(line), None if price is None else Decimal(str(price))
     )
 
 

@@ -52,8 +52,8 @@ class Answer:
 class Seller:
     """FBM-1..3 with ten units of the seller's own, FBA-1..3 with twenty in Amazon's network."""
 
-    def __init__(self, *, stocked: bool = True, **options: Any) -> None:
-        self.clock = Clock.held(START)
+    def __init__(self, *, stocked: bool = True, clock: Clock | None = None, **options: Any) -> None:
+        self.clock = clock or Clock.held(START)
         self.simulator = AmazonSimulator(self.clock, **options)
         self.account = self.simulator.account
         self.control = Control(self.simulator)

@@ -13,7 +13,8 @@ import pytest
 
 from channels.simulators.amazon import notices
 from channels.simulators.amazon.pipe import sign
-from tests.channels.simulators.amazon.seller import BUS, QUEUE, Seller, conforms, schema
+from channels.simulators.clock import Clock
+from tests.channels.simulators.amazon.seller import BUS, QUEUE, START, Seller, conforms, schema
 from tests.channels.simulators.shopdesk import Mailbox, mailbox
 
 DESTINATIONS = "/notifications/v1/destinations"
@@ -138,7 +139,7 @@ def test_our_write_and_a_sale_and_an_edit_are_told_as_quantity_changes(
 ) -> None:
     seller.subscribe(notices.MFN_UNITS)
     seller.patch("FBM-1", 4)
-    seller.later(5)
+    seller.later(6)
     seller.do("order", lines=[{"sku": "FBM-1", "units": 1}])
     seller.later(1)
     seller.do("external_edit", sku="FBM-1", units=9)
@@ -317,3 +318,18 @@ def test_without_a_pipe_nothing_is_sent(seller: Seller) -> None:
     order_once(seller)
 
     assert seller.do("events", kind="webhook")["events"] == []
+
+
+def test_on_a_running_clock_writes_are_applied_and_told_by_themselves() -> None:
+    running = Seller(clock=Clock(START, scale=50), stocked=False)
+    running.do("listing", sku="FBM-1", units=10)
+    with mailbox() as box:
+        running.do("pipe", url=box.url)
+        running.subscribe(notices.MFN_UNITS)
+
+        running.patch("FBM-1", 4)
+        box.wait_for(1)
+
+        assert json.loads(box.received[0][1])["Payload"]["Quantity"] == 4
+        running.simulator.agenda.settle()
+    running.close()
