@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     StringConstraints,
     TypeAdapter,
+    ValidationError,
     model_validator,
 )
 
@@ -263,3 +264,14 @@ KINDS = (
     "opening",
     "reversal",
 )
+
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+def is_name(said: str) -> bool:
+    """Whether a fact may use this as a SKU, a location or another short name."""
+    try:
+        _NAME.validate_python(said)
+    except ValidationError:
+        return False
+    return True

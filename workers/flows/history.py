@@ -12,6 +12,7 @@ import gzip
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -22,14 +23,17 @@ from sqlalchemy import Connection, Engine, text
 
 from ledger import catalogue, inbox
 from ledger.db import transaction
+from ledger.events import is_name
 from ledger.inbox import FACT_TOPIC, Delivery
 from ledger.types import IN_TRANSIT
 from workers.flows.disturb import Arrival, disturb
 from workers.flows.ingest import HISTORY, Drained, House, drain
+from workers.flows.receive import name_of
 
 EVENT_COLUMNS = ("event_id", "occurred_at", "event_type", "location_id", "sku", "quantity_delta")
 BALANCE_COLUMNS = ("sku", "location_id", "opening", "closing")
 _CHUNK = 2000
+_MOST = 2**53
 #: Which sign the file's number has by rights.
 _SIGN = {"order": -1, "write_off": -1, "order_cancel": 1, "return": 1, "receipt": 1, "opening": 1}
 _UNEXPLAINED = "unexplained in the source"
@@ -79,7 +83,8 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
         with (gzip.open if path.suffix == ".gz" else open)(
             path, "rt", encoding="utf-8-sig", newline=""
         ) as lines:
-            reader = csv.DictReader(lines)
+            # A row that is cut short has empty fields, and is rejected by name for what it lacks.
+            reader = csv.DictReader(lines, restval="")
             missing = [c for c in columns if c not in (reader.fieldnames or [])]
             if missing:
                 raise UnusableFile(
@@ -169,9 +174,11 @@ def _line_of(row: Mapping[str, str]) -> dict[str, str]:
 
 def _number(said: str) -> int | str:
     try:
-        return int(said)
+        number = int(said)
     except ValueError:
         return said
+    # What no JSON can carry goes on as text, to be rejected by name.
+    return number if abs(number) <= _MOST else said
 
 
 def _moment(said: str, zone: tzinfo) -> str:
@@ -180,6 +187,15 @@ def _moment(said: str, zone: tzinfo) -> str:
     except ValueError:
         return said
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).isoformat()
+
+
+def _first_moment(facts: Sequence[Mapping[str, Any]], otherwise: datetime) -> str:
+    """When the file begins; times that are none do not count."""
+    moments: list[datetime] = []
+    for fact in facts:
+        with suppress(ValueError):
+            moments.append(datetime.fromisoformat(fact["occurred_at"]))
+    return min(moments, default=otherwise).isoformat()
 
 
 def import_history(
@@ -206,13 +222,17 @@ def import_history(
     rows = list(read_rows(events, EVENT_COLUMNS))
     balances = list(read_rows(opening, BALANCE_COLUMNS))
     closing = list(read_rows(tie_out, BALANCE_COLUMNS))
+    _refuse_unreadable(closing, tie_out)
     _fill_catalogue(house.engine, rows, balances)
     facts = list(facts_of(rows, source=source, zone=zone))
-    arrivals = [Arrival(str(fact["id"]), fact) for fact in facts]
+    arrivals = [
+        Arrival(name_of(fact["id"]) or f"row:{number}", fact)
+        for number, fact in enumerate(facts, 1)
+    ]
     if seed is not None:
         arrivals = disturb(arrivals, seed=seed)
-    first = min((str(fact["occurred_at"]) for fact in facts), default=clock().isoformat())
-    openings = [Arrival(str(fact["id"]), fact) for fact in _openings(balances, source, first)]
+    first = _first_moment(facts, clock())
+    openings = [Arrival(name_of(fact["id"]), fact) for fact in _openings(balances, source, first)]
     result = Imported(events=len(rows))
     started = clock()
     _deliver(house, source, openings, clock, lambda done: None)
@@ -273,11 +293,25 @@ def _fill_catalogue(
     """History brings its catalogue with it: every SKU and location that either file names."""
     named = [*rows, *balances]
     with transaction(engine) as connection:
-        catalogue.add_skus(connection, {row["sku"]: "" for row in named if row["sku"]})
+        catalogue.add_skus(connection, dict.fromkeys(_names({row["sku"] for row in named}), ""))
         catalogue.add_locations(
-            connection,
-            sorted({row["location_id"] for row in named if row["location_id"]} - {IN_TRANSIT}),
+            connection, _names({row["location_id"] for row in named} - {IN_TRANSIT})
         )
+
+
+def _names(said: set[str]) -> list[str]:
+    """Those that the book can hold; the rows of the others are rejected by name."""
+    return sorted(name for name in said if is_name(name))
+
+
+def _refuse_unreadable(closing: Sequence[Mapping[str, str]], path: Path) -> None:
+    """A closing balance that is no number can be compared with nothing."""
+    for number, row in enumerate(closing, 2):
+        if not isinstance(_number(row["closing"]), int):
+            raise UnusableFile(
+                f"{path}: line {number}: the closing balance of {row['sku']!r} is {row['closing']!r},"
+                " which is no whole number"
+            )
 
 
 def _openings(

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Engine, text
 
 from channels import bindings
@@ -15,14 +14,12 @@ from channels.base import Binding, Channel, Subscription
 from channels.registry import LANES
 from ledger import catalogue
 from ledger.db import transaction
-from ledger.events import Name
+from ledger.events import is_name
 
 _LOCATIONS = text(
     "SELECT vendor_location_id, location FROM channel_location WHERE channel = :channel ORDER BY 1"
 )
 _SKUS = text("SELECT sku FROM sku WHERE lower(sku) = ANY(CAST(:skus AS text[]))")
-
-_NAME = TypeAdapter(Name)
 
 
 class NoPlaces(Exception):
@@ -102,7 +99,7 @@ def _unique(listed: Sequence[Binding], mapped: Mapped) -> list[Binding]:
     for b in listed:
         if not b.sku.strip():
             mapped.problems.append(f"{b.variant_id} has no SKU at the vendor; give it one there")
-        elif not _is_name(b.sku):
+        elif not is_name(b.sku):
             mapped.problems.append(
                 f"{b.variant_id} has the SKU {b.sku[:140]!r}, which cannot stand in the book: at most 128 characters,"
                 " no control characters, no blanks at the ends"
@@ -115,15 +112,6 @@ def _unique(listed: Sequence[Binding], mapped: Mapped) -> list[Binding]:
         else:
             good.append(b)
     return good
-
-
-def _is_name(sku: str) -> bool:
-    """Whether facts can speak of it."""
-    try:
-        _NAME.validate_python(sku)
-    except ValidationError:
-        return False
-    return True
 
 
 def _explain_unknown(
