@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from channels.edi import values
 from channels.edi.envelope import Group, Interchange, Transaction
 from channels.edi.isa import Isa
 from channels.edi.segments import Segment, Separators, Unwritable, segment
-from channels.edi.sets import GROUP_OF
+from channels.edi.sets import GROUP_OF, tables_of
 
 _LARGEST: Final = 999_999_999
 
@@ -109,6 +110,9 @@ def group(
         "X",
         route.version,
     )
+    for finding in values.judge(header, tables_of(route.version)):
+        if finding.is_error:
+            raise Unwritable(finding.message)
     return Group(header, tuple(transactions), segment("GE", str(len(transactions)), number))
 
 

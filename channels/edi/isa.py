@@ -203,7 +203,7 @@ def write(isa: Isa, separators: Separators) -> str:
     check(separators)
     if separators.repetition and (isa.version < "00402" or isa.standard):
         raise Unwritable("ISA11 is either a standard (to 00401) or the repetition separator")
-    if not separators.repetition and not isa.standard.isalnum():
+    if not separators.repetition and not (len(isa.standard) == 1 and isa.standard.isalnum()):
         raise Unwritable(f"ISA11 is U when nothing repeats, not {isa.standard!r}")
     values = (
         isa.authorisation_qualifier, isa.authorisation, isa.security_qualifier, isa.security,
@@ -213,7 +213,8 @@ def write(isa: Isa, separators: Separators) -> str:
     )  # fmt: skip
     fields = ["ISA"]
     for number, (value, width) in enumerate(zip(values, WIDTHS, strict=True), 1):
-        _refuse(number, value, width, separators)
+        if number != 11:  # one character that was judged above
+            _refuse(number, value, width, separators)
         fields.append(value.ljust(width))
     text = separators.element.join((*fields, separators.component)) + separators.segment
     assert len(text) == LENGTH
@@ -227,8 +228,7 @@ def _refuse(number: int, value: str, width: int, separators: Separators) -> None
         raise Unwritable(f"{name} takes {width} characters, not {value!r}")
     if value != value.strip():
         raise Unwritable(f"{name} may not begin or end with a blank: {value!r}")
-    marks = separators.all.replace(separators.repetition, "") if number == 11 else separators.all
-    if set(value) & set(marks) or not value.isascii() or not (value.isprintable() or not value):
+    if set(value) & set(separators.all) or not value.isascii() or not value.isprintable():
         raise Unwritable(f"{name} holds a separator or a character outside the set: {value!r}")
     if number == 13 and not value.isdigit():
         raise Unwritable(f"ISA13 takes nine digits, not {value!r}")

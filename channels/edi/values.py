@@ -83,8 +83,8 @@ def _element(element: Element, use: Use, at: Position, tables: Tables) -> Iterat
 def _value(text: str, rule: ElementRule, at: Position, tables: Tables) -> Iterator[Finding]:
     kind = _judge_type(text, rule, tables)
     if kind:
-        message = f"{at.name} {text!r} is no {rule.kind}"
-        yield Finding(kind, at, message, text)
+        yield Finding(kind, at, f"{at.name} {text!r} is no {rule.kind}", text)
+        return
     size = sum(map(str.isdigit, text)) if rule.kind[0] in "RN" else len(text)
     if rule.kind != "DT" and size < rule.shortest:
         message = f"{at.name} {text!r} has less than {rule.shortest} characters"

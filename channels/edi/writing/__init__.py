@@ -6,6 +6,7 @@ so that nothing leaves that a partner's validator must reject. `compose.enclose`
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from channels.edi import findings, meaning, values
@@ -17,7 +18,7 @@ from channels.edi.documents import (
     OrderAnswer,
     ShipNotice,
 )
-from channels.edi.findings import Finding
+from channels.edi.findings import Finding, Position
 from channels.edi.loops import arrange
 from channels.edi.segments import Segment, Unwritable
 from channels.edi.sets import tables_of
@@ -57,9 +58,13 @@ def _body(document: Writable) -> tuple[str, list[Segment]]:
 
 
 def _refuse(set_id: str, body: list[Segment], version: str) -> None:
-    root, found = arrange(transaction(set_id, 1, body))
+    placed = [
+        replace(each, at=Position(number=number, segment=each.id))
+        for number, each in enumerate(body, 2)
+    ]
+    root, found = arrange(transaction(set_id, 1, placed))
     tables = tables_of(version)
-    for each in body:
+    for each in placed:
         found += values.judge(each, tables)
     found += meaning.judge(set_id, root)
     refused = [finding for finding in found if _is_refused(finding)]

@@ -6,6 +6,8 @@ import csv
 from datetime import datetime
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 from channels.edi import compose, envelope
 from channels.edi.compose import Numbers, Route
 from channels.edi.envelope import Parsed
@@ -17,6 +19,9 @@ DOCUMENTS = Path(__file__).parent / "documents"
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "channels" / "x12"
 AT = datetime(2026, 11, 23, 9, 5)  # noqa: DTZ001 (X12 knows no zones)
 ROUTE = Route(sender="LOCKSTEP", receiver="RETAILER", receiver_qualifier="12")
+
+#: How fast a busy machine draws examples says nothing about the codec.
+CALMLY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 HEAD = "ISA*00*          *00*          *ZZ*RETAILER       *ZZ*LOCKSTEP       *261123*0905*U*00401*000000055*0*P*>~"
 
@@ -53,7 +58,9 @@ def parsed(*body: str, set_id: str = "850", group: str = "PO", version: str = "0
     )
 
 
-def found(*body: str, set_id: str = "850", group: str = "PO", version: str = "004010") -> list[Finding]:
+def found(
+    *body: str, set_id: str = "850", group: str = "PO", version: str = "004010"
+) -> list[Finding]:
     """Findings on that interchange."""
     return list(validate(parsed(*body, set_id=set_id, group=group, version=version)))
 
