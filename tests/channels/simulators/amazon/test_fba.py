@@ -103,6 +103,14 @@ def test_a_time_filter_shows_what_changed_since_but_not_inbound_moves(seller: Se
     assert seller.fba(startDateTime=since, sellerSkus="FBA-3") == {"FBA-2": 19}
 
 
+def test_a_change_at_the_very_moment_is_not_after_it(seller: Seller) -> None:
+    seller.later(60)
+    seller.do("adjust", sku="FBA-2", units=1, kind="lost")
+
+    assert seller.fba(startDateTime="2026-07-01T14:01:00Z") == {}
+    assert seller.fba(startDateTime="2026-07-01T14:00:59Z") == {"FBA-2": 19}
+
+
 def test_a_lag_shows_the_stock_as_it_was(seller: Seller) -> None:
     seller.do("limit", operation="getInventorySummaries", rate=2, burst=20)
     seller.do("pace", fba_lag_s=3600)

@@ -187,6 +187,17 @@ def test_a_search_goes_through_its_pages(seller: Seller) -> None:
     assert body["createdBefore"] == "2026-07-01T14:03:00.000Z"
 
 
+def test_a_last_page_that_is_just_full_has_no_token(seller: Seller) -> None:
+    for _ in range(2):
+        place(seller, units=1)
+    seller.later(300)
+
+    body = seller.search(createdAfter=LONG_AGO, maxResultsPerPage="2").body
+
+    assert len(body["orders"]) == 2
+    assert "pagination" not in body
+
+
 def test_a_page_token_of_the_search_lives_a_day(seller: Seller) -> None:
     for _ in range(2):
         place(seller, units=1)

@@ -21,7 +21,7 @@ STEPS = st.one_of(
     st.tuples(st.just("ship"), UNITS),
     st.tuples(st.just("cancel"), UNITS),
     st.tuples(st.just("cancel_mcf"), UNITS),
-    st.tuples(st.just("wait"), st.sampled_from([60, 300, 900])),
+    st.tuples(st.just("wait"), st.sampled_from([60, 300, 1500])),
     st.tuples(st.sampled_from(["damaged", "researching", "transfer_out"]), st.integers(1, 3)),
 )
 
