@@ -16,6 +16,7 @@ import click
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from console import logs
 from console.local.errors import LocalError
 from console.local.stack import Stack, attached, forget
 from workers.settings import Settings, settings
@@ -65,6 +66,8 @@ def house(*, throw_away: bool = False, durable: bool = False) -> Iterator[Wiring
     """
     with sentences():
         wished = settings()
+        # What flows have to say goes to stderr; stdout is for data.
+        logs.configure("WARNING")
         if not throw_away:
             found = _found(wished)
             if found is not None:

@@ -36,7 +36,7 @@ def say(database: Database, valkey: str) -> Iterator[Say]:
     def run(*words: str) -> str:
         answer = runner.invoke(cli, list(words), catch_exceptions=False)
         assert answer.exit_code == 0, answer.output
-        return answer.output.strip()
+        return answer.stdout.strip()
 
     settings.cache_clear()
     yield run
