@@ -4,21 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
 
 import structlog
-
-
-class _ToStderr(logging.StreamHandler[TextIO]):
-    """Writes to whatever stderr is at the moment, so that a command run inside another program stays within it."""
-
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> TextIO:  # type: ignore[override]  # an attribute in the base class
-        """Where the next line goes."""
-        return sys.stderr
 
 
 def configure(level: str) -> None:
@@ -39,7 +26,8 @@ def configure(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = _ToStderr()
+    # The process's own stderr: Celery puts a logger in the place of sys.stderr, a test its own stream for a while.
+    handler = logging.StreamHandler(sys.__stderr__)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
