@@ -135,6 +135,7 @@ def sim_up(
     except OSError as error:
         raise Failed(f"cannot listen: {error}") from None
     with players:
+        end = playing.told_to_end()
         if facts is not None:
             playing.write_facts(facts, players.told)
         if as_json:
@@ -145,7 +146,7 @@ def sim_up(
                 click.echo(f"  token           {one.token}")
                 click.echo(f"  webhook secret  {one.webhook_secret}")
                 click.echo(f"  control plane   {one.control_url}  Bearer {one.control_token}")
-        playing.wait_for_end()
+        end.wait()
 
 
 def addresses(stack: Stack) -> list[str]:

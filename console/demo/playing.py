@@ -84,12 +84,12 @@ def write_facts(file: Path, told: dict[str, Played]) -> None:
     draft.replace(file)
 
 
-def wait_for_end() -> None:
-    """Return at SIGINT or SIGTERM."""
+def told_to_end() -> threading.Event:
+    """Set at SIGINT or SIGTERM from here on; call it before anybody is told that the accounts answer."""
     told = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: told.set())
-    told.wait()
+    return told
 
 
 def wanted(names: Sequence[str], kinds: Sequence[str], count: int) -> list[Wanted]:
