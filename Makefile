@@ -27,11 +27,15 @@ demo: $(STAMP) ## Run a whole Lockstep here and walk through its day
 
 .PHONY: test
 test: lint types ## Everything CI checks: format, lint, types, import contracts, tests
-	$(RUN) -m pytest $(SPREAD)
+	$(RUN) -m pytest $(SPREAD) -m "not battery"
+
+.PHONY: test-battery
+test-battery: $(STAMP) ## Kill and freeze real processes for minutes, one at a time; `make test` has the short form
+	$(RUN) -m pytest -m battery
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## The tests that need no long wait
-	$(RUN) -m pytest $(SPREAD) -m "not slow" -q
+	$(RUN) -m pytest $(SPREAD) -m "not slow and not battery" -q
 
 .PHONY: lint
 lint: $(STAMP) ## Format, lint and import contracts, checked only

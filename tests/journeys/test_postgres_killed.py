@@ -12,7 +12,7 @@ import pytest
 
 from tests.journeys.estate import Estate, an_estate, receipt, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.battery, pytest.mark.timeout(180)]
 
 EVENTS, BATCH, KILLS = 6000, 20, 3
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.journeys.estate import Estate, an_estate, receipt, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.battery, pytest.mark.timeout(240)]
 
 WORKERS = ("worker-threads", "worker-prefork")
 _numbers = itertools.count()
