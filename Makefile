@@ -16,7 +16,7 @@ HERE := .venv/.stands-in-$(shell pwd | cksum | tr ' ' '-')
 
 .PHONY: help
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 .PHONY: setup
 setup: $(STAMP) ## Make .venv from the hashed lock file; quick when nothing changed
@@ -32,6 +32,13 @@ test: lint types ## Everything CI checks: format, lint, types, import contracts,
 .PHONY: test-battery
 test-battery: $(STAMP) ## Kill and freeze real processes for minutes, one at a time; `make test` has the short form
 	$(RUN) -m pytest -m battery
+
+REFEREES := .venv-referees/bin/python
+REFEREES_STAMP := .venv-referees/.made-for-$(shell (pwd; cat requirements-referees.lock) | cksum | tr ' ' '-')
+
+.PHONY: test-referees
+test-referees: $(REFEREES_STAMP) ## The vendors' own SDKs against the simulators, in .venv-referees
+	$(REFEREES) -m pytest --confcutdir=tests/referees tests/referees
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## The tests that need no long wait
@@ -53,16 +60,18 @@ format: $(STAMP) ## Put the code into its form
 	$(RUN) -m ruff format .
 
 .PHONY: lock
-lock: $(STAMP) ## Resolve both lock files anew
+lock: $(STAMP) ## Resolve the lock files anew
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml -o requirements.lock
 	.venv/bin/uv pip compile $(COMPILE) --group dev pyproject.toml -o requirements-dev.lock
+	.venv/bin/uv pip compile $(HASHED) --group referees -o requirements-referees.lock
 
-COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local
+HASHED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+COMPILE := $(HASHED) --extra local --extra sftp
 
 .PHONY: clean
 clean: ## Remove .venv, caches and the local stack's home with its data
 	if [ -d .lockstep ] && [ -x $(RUN) ]; then $(RUN) -m console.local forget; fi
-	rm -rf .venv .lockstep .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .venv-referees .lockstep .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv reads none of pip's settings: hand over where this machine gets its packages. Every file is checked against the lock's
@@ -93,6 +102,16 @@ $(STAMP): $(HERE)
 		$(RUN) -m pip --version >/dev/null 2>&1 || $(RUN) -m ensurepip; \
 		$(RUN) -m pip install -qq --require-hashes -r requirements-dev.lock; \
 		$(RUN) -m pip install -qq --no-deps --no-build-isolation --editable .; \
+	fi
+	@touch $@
+
+$(REFEREES_STAMP): $(STAMP)
+	@echo "installing what requirements-referees.lock names (log: .venv-referees/setup.log)"
+	$(RUN) -m venv --clear .venv-referees
+	@$(PIP_TO_UV); \
+	if ! .venv/bin/uv pip sync --python $(REFEREES) --require-hashes requirements-referees.lock >.venv-referees/setup.log 2>&1; then \
+		echo "uv could not do it; pip does, more slowly"; \
+		$(REFEREES) -m pip install -qq --require-hashes -r requirements-referees.lock; \
 	fi
 	@touch $@
 
