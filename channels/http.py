@@ -6,7 +6,7 @@ Nobody looks at a status code after this file. Secrets are cut out of every mess
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -33,6 +33,8 @@ READ_S = 30.0
 USER_AGENT = "lockstep/0.1 (stock sync)"
 _SHOWN_CHARACTERS = 200
 _DEFAULT_RETRY_AFTER_S = 1.0
+#: Later secrets that are remembered; a token that lives an hour is long dead when it is forgotten.
+_HIDDEN = 50
 
 
 class Unreached(Unavailable):
@@ -41,7 +43,7 @@ class Unreached(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A 2xx answer; header names are lower case."""
+    """An answer; header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -69,6 +71,7 @@ class Http:
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._secrets = tuple(secret for secret in secrets if secret)
+        self._hidden: tuple[str, ...] = ()
         self._timeouts = (connect_s, read_s)
         self._session = requests.Session()
         # Proxies and .netrc of the machine must neither see nor replace a merchant's token.
@@ -77,6 +80,11 @@ class Http:
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
+
+    def hide(self, secret: str) -> None:
+        """Cut this too out of every error: a token that was made only after the connections."""
+        if secret and secret not in self._hidden:
+            self._hidden = (*self._hidden[1 - _HIDDEN :], secret)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -107,8 +115,9 @@ class Http:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         idempotent_read: bool = False,
+        also: Collection[int] = (),
     ) -> Reply:
-        """One call; the answer is a 2xx or an error of ours."""
+        """One call; the answer is a 2xx, one of the statuses that the caller reads itself (`also`), or an error."""
         tries = 2 if idempotent_read else 1
         for attempt in Retrying(
             stop=stop_after_attempt(tries),
@@ -116,7 +125,7 @@ class Http:
             reraise=True,
         ):
             with attempt:
-                return self._once(method, path, params=params, body=body, headers=headers)
+                return self._once(method, path, params, body, headers, also)
         raise AssertionError("tenacity either returns or raises")
 
     def json_object(self, reply: Reply) -> dict[str, object]:
@@ -133,14 +142,18 @@ class Http:
         """The error for an answer that its own contract does not describe."""
         return Unreadable(f"{self._host} answered {problem}: {self._shown(body)!r}")
 
+    def shown(self, text: str) -> str:
+        """The vendor's words for an error of ours: secrets cut out, then cut to 200 characters."""
+        return self._cut(text)[:_SHOWN_CHARACTERS]
+
     def _once(
         self,
         method: str,
         path: str,
-        *,
         params: Mapping[str, str] | None,
         body: bytes | None,
         headers: Mapping[str, str] | None,
+        also: Collection[int],
     ) -> Reply:
         try:
             answer = self._session.request(
@@ -164,7 +177,7 @@ class Http:
             headers={name.lower(): value for name, value in answer.headers.items()},
             body=answer.content,
         )
-        if 200 <= reply.status < 300:
+        if 200 <= reply.status < 300 or reply.status in also:
             return reply
         raise self._error(method, path, reply)
 
@@ -195,10 +208,10 @@ class Http:
 
     def _shown(self, body: bytes) -> str:
         # Cut secrets before cutting the length: half a secret at the edge would not be recognised.
-        return self._cut(body.decode("utf-8", errors="replace"))[:_SHOWN_CHARACTERS]
+        return self.shown(body.decode("utf-8", errors="replace"))
 
     def _cut(self, text: str) -> str:
-        for secret in self._secrets:
+        for secret in self._secrets + self._hidden:
             text = text.replace(secret, "***")
         return text
 

@@ -20,7 +20,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 import redis
 from redis.exceptions import RedisError
@@ -93,6 +93,22 @@ tokens = math.min(maximum, tonumber(ARGV[4]) - away)
     + "return '0'"
 )
 
+# The vendor told no number of tokens: the ticket goes back, forgotten ones with it, and what was taken stays taken.
+_SETTLE = (
+    _READ
+    + """
+redis.call('HDEL', KEYS[2], ARGV[4])
+local tickets = redis.call('HGETALL', KEYS[2])
+for i = 1, #tickets, 2 do
+  local deadline = string.match(tickets[i + 1], '[^:]+:([^:]+)')
+  if tonumber(deadline) < now then redis.call('HDEL', KEYS[2], tickets[i]) end
+end
+if tonumber(ARGV[5]) > 0 then rate = tonumber(ARGV[5]) end
+"""
+    + _WRITE
+    + "return '0'"
+)
+
 _CLOSE = (
     _READ + "closed_until = math.max(closed_until, now + tonumber(ARGV[4]))" + _WRITE + "return '0'"
 )
@@ -126,6 +142,14 @@ class BucketState:
     shared: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a vendor allows until it says otherwise: tokens when full, tokens regained a second."""
+
+    maximum: float
+    restore_per_s: float
+
+
 class Limiter(Protocol):
     """What a client needs of its account's limit."""
 
@@ -137,11 +161,18 @@ class Limiter(Protocol):
     ) -> None:
         """Book what the vendor says it has left after the call of `ticket`."""
 
+    def settle(self, ticket: str, restore_rate: float = 0.0) -> None:
+        """The call of `ticket` came back from a vendor that tells at most its rate (0: not even that)."""
+
     def close(self, retry_after_s: float) -> None:
         """The vendor asked for silence: nobody takes for so many seconds."""
 
     def state(self) -> BucketState:
         """The bucket now, for a dashboard."""
+
+
+#: (what is limited, "" for the whole account; what is allowed of it) -> its bucket, the same for the same name.
+Limits: TypeAlias = Callable[[str, Allowance], Limiter]
 
 
 class Bucket:
@@ -172,7 +203,13 @@ class Bucket:
         self._redis_again_at = 0.0
         self._alone = _Alone(maximum * alone_share, restore_rate * alone_share, monotonic)
         self._alone_share = alone_share
-        scripts = {"take": _TAKE, "correct": _CORRECT, "close": _CLOSE, "state": _STATE}
+        scripts = {
+            "take": _TAKE,
+            "correct": _CORRECT,
+            "settle": _SETTLE,
+            "close": _CLOSE,
+            "state": _STATE,
+        }
         self._scripts = (
             {}
             if client is None
@@ -199,6 +236,11 @@ class Bucket:
             available, maximum * self._alone_share, restore_rate * self._alone_share
         )
         self._run("correct", available, maximum, restore_rate, ticket)
+
+    def settle(self, ticket: str, restore_rate: float = 0.0) -> None:
+        """Give the ticket back where the vendor does not tell what is left; never raises."""
+        self._alone.settle(restore_rate * self._alone_share)
+        self._run("settle", ticket, restore_rate)
 
     def close(self, retry_after_s: float) -> None:
         """Keep everybody out for so many seconds; never raises."""
@@ -256,6 +298,11 @@ class _Alone:
             self._refill()
             self._maximum, self._rate = maximum, rate
             self._tokens = min(self._tokens, available, maximum)
+
+    def settle(self, rate: float) -> None:
+        with self._lock:
+            self._refill()
+            self._rate = rate or self._rate
 
     def close(self, retry_after_s: float) -> None:
         with self._lock:
