@@ -178,9 +178,10 @@ def _scalar(schema: Mapping[str, Any], text: str, name: str) -> Any:
             raise wrong
         return number
     if schema.get("type") == "boolean":
-        if text not in ("true", "false"):
+        # Amazon's own SDK for Python spells them True and False.
+        if text.lower() not in ("true", "false"):
             raise wrong
-        return text == "true"
+        return text.lower() == "true"
     if text not in schema.get("enum", (text,)):
         raise wrong
     return moment(text, name) if schema.get("format") == "date-time" else text

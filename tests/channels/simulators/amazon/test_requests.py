@@ -47,6 +47,15 @@ def test_a_query_that_does_not_fit_is_invalid_input(
     assert (answer.status, answer.errors) == (400, ["InvalidInput"])
 
 
+@pytest.mark.parametrize("spelling", ["true", "True", "TRUE"])
+def test_yes_is_understood_as_any_sdk_spells_it(seller: Seller, spelling: str) -> None:
+    answer = seller.call("GET", "/fba/inventory/v1/summaries", {**SUMMARIES, "details": spelling})
+
+    rows = answer.body["payload"]["inventorySummaries"]
+    assert all("inventoryDetails" in row for row in rows)
+    assert rows
+
+
 @pytest.mark.parametrize(
     "path",
     [
