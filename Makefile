@@ -38,7 +38,7 @@ REFEREES_STAMP := .venv-referees/.made-for-$(shell (pwd; cat requirements-refere
 
 .PHONY: test-referees
 test-referees: $(REFEREES_STAMP) ## The vendors' own SDKs against the simulators, in .venv-referees
-	$(REFEREES) -m pytest --confcutdir=tests/referees tests/referees
+	$(REFEREES) -m pytest -W ignore::DeprecationWarning -W ignore::SyntaxWarning --confcutdir=tests/referees tests/referees
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## The tests that need no long wait

@@ -22,8 +22,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -38,6 +36,7 @@ from console.local.lifeline import lifeline
 from console.local.postgres import RunningPostgres, start_postgres
 from console.local.valkey import DATABASES, RunningValkey, start_valkey
 from tests.databases import Servers, Shelf, copy
+from tests.inside import stay_inside
 from tests.servers import Clock, Database
 
 if TYPE_CHECKING:
@@ -208,31 +207,4 @@ def _scratch_home() -> Path:
     return home
 
 
-def _stay_inside(event: str, arguments: tuple[Any, ...]) -> None:
-    """Refuse every way out of this machine, also from code that would swallow the error of a missing network."""
-    if event == "socket.getaddrinfo":
-        _refuse_outside(arguments[0])
-    elif event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
-        address = arguments[1]
-        if isinstance(address, tuple):
-            _refuse_outside(address[0])
-
-
-def _refuse_outside(host: object) -> None:
-    name = host.decode() if isinstance(host, bytes) else host
-    inside = name is None or (
-        isinstance(name, str)
-        and (name in ("", "localhost", "::1", "0.0.0.0", "::") or name.startswith("127."))
-    )
-    if not inside:
-        raise WayOut(f"a test tried to reach {name!r}; tests talk to 127.0.0.1 only")
-
-
-class WayOut(BaseException):
-    """A test tried to leave this machine. Not an Exception, so that no retry or fallback hides it."""
-
-
-if not getattr(socket, "_lockstep_stays_inside", False):
-    # An audit hook cannot be taken back; set it once even when this file is loaded twice.
-    socket._lockstep_stays_inside = True  # type: ignore[attr-defined]  # our own mark on the module
-    sys.addaudithook(_stay_inside)
+stay_inside()
