@@ -120,9 +120,14 @@ class ResetResponse(Response):
 
 
 class Server:
-    """An ASGI app served by uvicorn in a daemon thread on a bound port."""
+    """An ASGI app served by uvicorn in a daemon thread on a bound port.
 
-    def __init__(self, app: App, host: str = "127.0.0.1", port: int = 0) -> None:
+    own_date   the app tells the Date of its answers itself, by its simulated clock
+    """
+
+    def __init__(
+        self, app: App, host: str = "127.0.0.1", port: int = 0, *, own_date: bool = False
+    ) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((host, port))
@@ -134,6 +139,7 @@ class Server:
             lifespan="off",
             loop="auto",
             ws="none",
+            date_header=not own_date,
         )
         self._uvicorn = uvicorn.Server(config)
         self._thread = threading.Thread(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from email.utils import format_datetime
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -30,6 +31,8 @@ def make_app(simulator: SquareSimulator) -> Starlette:
             if answer.delay_s:
                 await asyncio.sleep(answer.delay_s)
             answer = simulator.engine.finish(answer)
+        # By the account's clock, in whole seconds: callers date what they read by it.
+        answer.headers["date"] = format_datetime(simulator.clock.now(), usegmt=True)
         kind = {"ok": Response, "reset": ResetResponse, "truncate": TruncatedResponse}[answer.wire]
         return kind(answer.body, answer.status, answer.headers)
 

@@ -16,6 +16,7 @@ from channels.simulators.square.state import (
     Refund,
     ReturnLine,
     Subscription,
+    exact_stamp,
     money,
     stamp,
 )
@@ -53,7 +54,7 @@ def count(level: Level) -> Body:
         "state": state,
         "location_id": location_id,
         "quantity": decimal_string(level.quantity),
-        "calculated_at": stamp(level.calculated_at),
+        "calculated_at": exact_stamp(level.calculated_at),
     }
 
 

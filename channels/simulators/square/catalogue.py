@@ -105,12 +105,13 @@ class Writer:
         if kind not in _DATA:
             raise not_simulated(f"catalog objects of type {kind}")
         self._check(given, path)
-        data = dict(given.get(_DATA[kind]) or {})
+        data = _without_sold_out(given.get(_DATA[kind]) or {})
         inside = data.pop("variations", None)
         if kind == "ITEM_VARIATION":
             item_id = str(data.get("item_id") or "")
             data["item_id"] = self._named.get(item_id, item_id)
             _live(self._merchant, data["item_id"], f"{path}.item_variation_data.item_id")
+            self._check_presence(given, self._merchant.objects[data["item_id"]], path)
         found = self._stored(given, kind, data)
         if inside is not None:
             self._put_variations(found, inside, f"{path}.item_data.variations")
@@ -129,6 +130,24 @@ class Writer:
         if stored.type != given["type"]:
             raise refusal("INVALID_VALUE", f"{id} is an {stored.type}.", f"{path}.type")
 
+    def _check_presence(self, given: Mapping[str, Any], item: CatalogObject, path: str) -> None:
+        """A variation is nowhere where its item is not (developer.squareup.com/forums/t/24786)."""
+        wanted = CatalogObject(str(given["id"]), "ITEM_VARIATION", 0, self._act.at, {})
+        _place(wanted, given)
+        if wanted.everywhere and not item.everywhere:
+            where = "enabled at all future locations"
+        else:
+            strange = [x for x in self._merchant.locations if wanted.sold_at(x)]
+            strange = [x for x in strange if not item.sold_at(x)]
+            if not strange:
+                return
+            where = f"enabled at location {strange[0]}"
+        text = (
+            f"Object '{wanted.id}' of type ITEM_VARIATION is {where}, "
+            f"but the referenced object with token '{item.id}' of type ITEM is not."
+        )
+        raise refusal("INVALID_VALUE", text, f"{path}.item_variation_data.item_id")
+
     def _stored(self, given: Mapping[str, Any], kind: str, data: dict[str, Any]) -> CatalogObject:
         id = given["id"]
         if id.startswith("#"):
@@ -138,9 +157,7 @@ class Writer:
         else:
             found = self._remembered(self._merchant.objects[id])
             found.data = data
-        found.everywhere = given.get("present_at_all_locations") is not False
-        found.present = list(given.get("present_at_location_ids") or ())
-        found.absent = list(given.get("absent_at_location_ids") or ())
+        _place(found, given)
         _touch(found, self._act)
         return found
 
@@ -161,6 +178,25 @@ class Writer:
             if gone.id not in kept:
                 self._remembered(gone).deleted = True
                 _touch(gone, self._act)
+
+
+def _place(found: CatalogObject, given: Mapping[str, Any]) -> None:
+    """Where an object is present, as a request says it."""
+    found.everywhere = given.get("present_at_all_locations") is not False
+    found.present = list(given.get("present_at_location_ids") or ())
+    found.absent = list(given.get("absent_at_location_ids") or ())
+
+
+def _without_sold_out(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What an application may say. "Attempts by an application to set this attribute are ignored" (OpenAPI)."""
+    data = dict(given)
+    if data.get("location_overrides"):
+        ignored = {"sold_out", "sold_out_valid_until"}
+        data["location_overrides"] = [
+            {name: value for name, value in one.items() if name not in ignored}
+            for one in data["location_overrides"]
+        ]
+    return data
 
 
 def _touch(found: CatalogObject, act: Act) -> None:

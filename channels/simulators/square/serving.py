@@ -70,7 +70,7 @@ def start_square(
         default_version=version,
         seed=seed,
     )
-    server = Server(make_app(simulator), host, port)
+    server = Server(make_app(simulator), host, port, own_date=True)
     server.start()
     facts = SquareFacts(
         base_url=server.url,

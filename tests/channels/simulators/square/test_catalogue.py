@@ -192,6 +192,37 @@ def test_what_is_absent_at_a_location_is_not_sold_there(till: Till) -> None:
     assert shown["absent_at_location_ids"] == [till.place("Main")]
 
 
+def test_sold_out_is_not_an_applications_to_say(till: Till) -> None:
+    found = till.call("GET", f"{OBJECT}/{till.variation('SKU-1')}").body["object"]
+    override = {"location_id": till.place(), "track_inventory": True, "sold_out": True}
+    data = {**found["item_variation_data"], "location_overrides": [override]}
+
+    body = upsert(till, {**found, "item_variation_data": data}, "k").body
+
+    shown = body["catalog_object"]["item_variation_data"]["location_overrides"]
+    assert shown == [{"location_id": till.place(), "track_inventory": True}]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"present_at_all_locations": True},
+        {"present_at_all_locations": False, "present_at_location_ids": ["Second"]},
+    ],
+)
+def test_a_variation_is_nowhere_where_its_item_is_not(till: Till, said: dict[str, Any]) -> None:
+    variation = till.call("GET", f"{OBJECT}/{till.variation('SKU-1')}").body["object"]
+    item = till.merchant.objects[variation["item_variation_data"]["item_id"]]
+    item.everywhere, item.present = False, [till.place("Main")]
+    if "present_at_location_ids" in said:
+        said = {**said, "present_at_location_ids": [till.place("Second")]}
+
+    answer = upsert(till, {**variation, **said}, "k")
+
+    assert (answer.status, answer.codes) == (400, ["INVALID_VALUE"])
+    assert answer.fields == ["object.item_variation_data.item_id"]
+
+
 def test_other_kinds_and_queries_say_they_are_not_simulated(till: Till) -> None:
     tax = upsert(till, {"type": "TAX", "id": "#t", "tax_data": {"name": "VAT"}}, "k")
     query = {"object_types": ["ITEM"], "query": {"items_for_tax_query": {"tax_ids": ["x"]}}}

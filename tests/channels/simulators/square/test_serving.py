@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,15 @@ def test_a_day_at_the_till_over_http(client: Client) -> None:
 
     assert orders[0]["line_items"][0]["catalog_object_id"] == listed[0]["id"]
     assert [row["quantity"] for row in counts] == ["7"]
+
+
+def test_answers_are_dated_by_the_accounts_clock(client: Client) -> None:
+    client.control("advance", seconds=86_400)
+    before = client.simulator.merchant.now().replace(microsecond=0)
+
+    dates = client.api("GET", "/v2/locations").headers["date"]
+
+    assert before <= parsedate_to_datetime(dates) <= client.simulator.merchant.now()
 
 
 def test_the_token_is_wanted_over_http(client: Client) -> None:
