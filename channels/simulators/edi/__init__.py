@@ -1,0 +1,1 @@
+"""A wholesale trading partner: sends orders into a mailbox and judges what comes back."""
