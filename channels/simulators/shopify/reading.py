@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from graphql import GraphQLError, GraphQLResolveInfo
 from channels.simulators.shopify import search
 from channels.simulators.shopify.ids import parse_gid
 from channels.simulators.shopify.shop import Shop
+from channels.simulators.shopify.state import Order
 from channels.simulators.shopify.stocking import find_level
 
 Resolver = Callable[..., Any]
@@ -90,7 +91,18 @@ def find(shop: Shop, text: str) -> Any:
         "BulkOperation": shop.bulks,
         "InventoryAdjustmentGroup": shop.groups,
     }
+    if kind in _PARTS:
+        parts = (part for order in shop.orders.values() for part in _PARTS[kind](order))
+        return next((part for part in parts if part.number == number), None)
     return stores.get(kind, {}).get(number)
+
+
+_PARTS: Mapping[str, Callable[[Order], Sequence[Any]]] = {
+    "LineItem": lambda order: order.lines,
+    "FulfillmentOrder": lambda order: order.fulfillment_orders,
+    "Fulfillment": lambda order: order.fulfillments,
+    "Refund": lambda order: order.refunds,
+}
 
 
 def by_id(kind: str) -> Resolver:

@@ -130,3 +130,21 @@ def test_more_than_two_hundred_and_fifty_ids_are_refused(desk: Desk) -> None:
     answer = desk.call("readback_nodes", ids=[desk.level("SKU-1")] * 251)
 
     assert answer["errors"][0]["extensions"]["code"] == "MAX_INPUT_SIZE_EXCEEDED"
+
+
+def test_the_parts_of_an_order_are_found_by_their_own_ids(desk: Desk) -> None:
+    order = desk.do("order", lines=[{"sku": "SKU-1", "units": 2}], location="Main")["id"]
+    desk.do("fulfil", order=order, lines=[{"sku": "SKU-1", "units": 1}])
+    desk.do("refund", order=order, lines=[{"sku": "SKU-1", "units": 1, "restock_type": "cancel"}])
+    known = desk.shop.orders[int(order.rpartition("/")[2])]
+    parts = [*known.lines, *known.fulfillment_orders, *known.fulfillments, *known.refunds]
+
+    answer = desk.call(
+        "query Q($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }",
+        ids=[part.gid for part in parts] + ["gid://shopify/Refund/1"],
+    )
+
+    found = [(node["__typename"], node["id"]) for node in answer["data"]["nodes"] if node]
+    assert found == [(part.TYPE, part.gid) for part in parts]
+    assert answer["data"]["nodes"][-1] is None
+    assert len({kind for kind, _ in found}) == 4
