@@ -13,7 +13,7 @@ _DUE_CHANNELS = text("""
     FROM channel c
     WHERE NOT c.paused AND (c.next_call_at IS NULL OR c.next_call_at <= :now)
       AND (EXISTS (SELECT FROM push_due d
-                   WHERE d.channel = c.channel AND NOT d.parked AND d.run_at <= :now
+                   WHERE c.writes AND d.channel = c.channel AND NOT d.parked AND d.run_at <= :now
                      AND (d.leased_until IS NULL OR d.leased_until <= :now))
            OR EXISTS (SELECT FROM shown s WHERE s.channel = c.channel AND s.verify_at <= :now)
            OR EXISTS (SELECT FROM hidden h
@@ -41,6 +41,8 @@ _UNPARK = text("""
 _PAUSE = text("""
     UPDATE channel SET paused = true, paused_by = :by, paused_why = :why WHERE channel = :channel AND NOT paused
 """)
+
+_WRITES = text("UPDATE channel SET writes = :allowed WHERE channel = :channel")
 
 _RESUME = text("""
     UPDATE channel SET paused = false, paused_by = '', paused_why = '', next_call_at = NULL
@@ -101,6 +103,11 @@ def pause(connection: Connection, channel: str, by: str, why: str) -> bool:
     """Stop a channel until a person resumes it; False when it was stopped already."""
     found = connection.execute(_PAUSE, {"channel": channel, "by": by, "why": why})
     return found.rowcount > 0
+
+
+def allow_writes(connection: Connection, channel: str, *, allowed: bool = True) -> None:
+    """Let numbers go out to a channel, or keep them all in; what is due waits. A certificate decides that."""
+    connection.execute(_WRITES, {"channel": channel, "allowed": allowed})
 
 
 def resume(connection: Connection, channel: str) -> bool:

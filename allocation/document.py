@@ -55,7 +55,9 @@ class ChannelTable(_Table):
     """`[channels.<name>]`"""
 
     kind: Literal["shopify", "amazon", "square", "edi"]
-    base_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/@\s]+(/[^@\s]*)?$")]
+    base_url: Annotated[
+        str, StringConstraints(pattern=r"^(https?|sftp)://[^/@\s]+(/[^@\s]*)?$|^file:///[^@\s]+$")
+    ]
     account: str = ""
     locations: Annotated[tuple[Name, ...], Field(min_length=1)]
     vendor_locations: Annotated[dict[Name, Name], Field(min_length=1)]
@@ -201,8 +203,8 @@ def _message(path: tuple[int | str, ...], fault: Mapping[str, Any]) -> str:
             return f"is missing; add {path[-1]} = ..."
         case "string_pattern_mismatch" if path[-1] == "base_url":
             return (
-                "is not a plain web address; write https://host without user or password"
-                " (secrets go into LOCKSTEP_CHANNEL_SECRETS)"
+                "is not a plain address; write https://host (sftp://host/path, file:///path) without user or"
+                " password (secrets go into LOCKSTEP_CHANNEL_SECRETS)"
             )
         case "string_pattern_mismatch":
             return (

@@ -19,9 +19,9 @@ from allocation.sql import SEEN
 # on its way is what stops sales. An open halt has the listing in its hands.
 _TO_HIDE = text(f"""
     SELECT DISTINCT ON (b.sku) b.sku, b.location,
-           b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id
+           b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id, b.pack
     FROM channel c JOIN binding b ON b.channel = c.channel AND b.sku = ANY(CAST(:skus AS text[]))
-    WHERE c.channel = :channel AND coalesce((c.options ->> 'hide_at_zero')::boolean, false)
+    WHERE c.channel = :channel AND c.writes AND coalesce((c.options ->> 'hide_at_zero')::boolean, false)
       AND NOT EXISTS (SELECT FROM hidden h WHERE h.channel = b.channel AND h.sku = b.sku
                       AND h.undo ->> '_pending' IS NULL)
       AND NOT EXISTS (SELECT FROM halt WHERE halt.channel = b.channel AND halt.sku = b.sku AND halt.state <> 'lifted')
@@ -36,7 +36,7 @@ _TO_HIDE = text(f"""
 # Back on sale only once the new number is confirmed: a listing that returns with an older one could be sold from it.
 _TO_RESUME = text(f"""
     SELECT b.sku, b.location, h.undo - '_pending' AS undo,
-           b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id
+           b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id, b.pack
     FROM hidden h JOIN binding b ON b.channel = h.channel AND b.sku = h.sku AND b.location = h.location
     WHERE h.channel = :channel
       AND NOT EXISTS (SELECT FROM halt WHERE halt.channel = h.channel AND halt.sku = h.sku AND halt.state <> 'lifted')
@@ -87,6 +87,7 @@ class Listing:
     variant_id: str
     product_id: str
     level_id: str
+    pack: int
     undo: Mapping[str, str]
 
 

@@ -40,7 +40,7 @@ _CLAIM = text("""
         FROM push_due d
         WHERE d.channel = :channel AND NOT d.parked AND d.run_at <= :now
           AND (d.leased_until IS NULL OR d.leased_until <= :now)
-          AND EXISTS (SELECT FROM channel c WHERE c.channel = :channel AND NOT c.paused
+          AND EXISTS (SELECT FROM channel c WHERE c.channel = :channel AND c.writes AND NOT c.paused
                       AND (c.next_call_at IS NULL OR c.next_call_at <= :now))
           AND EXISTS (SELECT FROM binding b
                       WHERE b.channel = d.channel AND b.sku = d.sku AND b.location = d.location)
@@ -62,7 +62,7 @@ _CLAIM = text("""
 
 _FACTS = text(f"""
     SELECT t.sku, t.location, t.units, t.number, {SEEN} AS expected,
-           b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id
+           b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id, b.pack
     FROM {_KEYS} AS claimed (sku, location)
     JOIN target t ON t.channel = :channel AND t.sku = claimed.sku AND t.location = claimed.location
     JOIN binding b ON b.channel = t.channel AND b.sku = t.sku AND b.location = t.location
@@ -192,6 +192,7 @@ class DuePush:
     variant_id: str
     product_id: str
     level_id: str
+    pack: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ _CLAIM = text("""
     FROM picked JOIN binding b USING (channel, sku, location)
     WHERE s.channel = picked.channel AND s.sku = picked.sku AND s.location = picked.location
     RETURNING s.sku, s.location, s.units, s.number,
-              b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id
+              b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id, b.pack
 """)
 
 # Taken first: who changes a target locks it first too, so nobody else adds to the queue meanwhile.
@@ -171,6 +171,7 @@ class Verify:
     variant_id: str
     product_id: str
     level_id: str
+    pack: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,13 +87,35 @@ _STOCK = text("""
     ORDER BY sku, location
 """)
 
+# A bundle has no stock of its own: of each component at a location it can take so many, and the fewest decide.
+_BUNDLED = text("""
+    SELECT bundle.sku, places.location, min(floor(coalesce(b.units, 0)::numeric / bundle.units))::bigint AS units
+    FROM bundle
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT held.location FROM bundle AS of_it
+        JOIN balance AS held ON held.sku = of_it.component AND held.state = 'available'
+        WHERE of_it.sku = bundle.sku
+    ) AS places
+    LEFT JOIN balance b ON b.sku = bundle.component AND b.location = places.location AND b.state = 'available'
+    WHERE bundle.sku = ANY(CAST(:skus AS text[]))
+    GROUP BY bundle.sku, places.location
+    ORDER BY bundle.sku, places.location
+""")
+
+_BUNDLES_DUE = text("""
+    INSERT INTO due (sku, since)
+    SELECT DISTINCT bundle.sku, CAST(:now AS timestamptz) FROM bundle
+    WHERE bundle.component = ANY(CAST(:skus AS text[])) ORDER BY 1
+    ON CONFLICT (sku) DO UPDATE SET since = least(due.since, excluded.since)
+""")
+
 # By channel, so that the keys (channel, sku, location) serve; by a join, so that many SKUs are not compared one by one.
 _PLACES = text("""
-    SELECT b.sku, b.channel, b.location, true AS listed
+    SELECT b.sku, b.channel, b.location, true AS listed, b.pack, b.read_only
     FROM channel c CROSS JOIN unnest(CAST(:skus AS text[])) AS given (sku)
     JOIN binding b ON b.channel = c.channel AND b.sku = given.sku
     UNION ALL
-    SELECT t.sku, t.channel, t.location, false
+    SELECT t.sku, t.channel, t.location, false, 1, false
     FROM unnest(CAST(:skus AS text[])) AS given (sku) JOIN target t USING (sku)
     WHERE NOT EXISTS (SELECT FROM binding b
                       WHERE b.channel = t.channel AND b.sku = t.sku AND b.location = t.location)
@@ -114,6 +136,7 @@ _TARGETS = text("""
     RETURNING t.channel, t.sku, t.location
 """)
 
+# Nothing is pushed to who holds the stock himself: he says what there is.
 # A lease and its key stay: that push is on its way, and the row goes out again once it is answered.
 _PUSH_DUE = text(f"""
     INSERT INTO push_due AS d (channel, sku, location, priority, since, run_at)
@@ -124,6 +147,7 @@ _PUSH_DUE = text(f"""
     JOIN target t USING (channel, sku, location)
     JOIN binding b USING (channel, sku, location)
     LEFT JOIN shown s USING (channel, sku, location)
+    WHERE NOT b.read_only
     ORDER BY 1, 2, 3
     ON CONFLICT (channel, sku, location) DO UPDATE SET
         priority = excluded.priority, run_at = excluded.run_at, since = least(d.since, excluded.since),
@@ -167,11 +191,15 @@ class Position:
     stock     units available by location
     listed    (channel, location) where the SKU can be pushed
     lost      (channel, location) with a target from before, where it is not listed any more
+    packs     (channel, location) -> units of ours in one of the vendor's, where that is more than one
+    told      (channel, location) where the channel holds the stock itself and only tells it
     """
 
     stock: dict[str, int] = field(default_factory=dict)
     listed: set[tuple[str, str]] = field(default_factory=set)
     lost: set[tuple[str, str]] = field(default_factory=set)
+    packs: dict[tuple[str, str], int] = field(default_factory=dict)
+    told: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,14 +328,26 @@ def claim_due(connection: Connection, limit: int) -> list[str]:
     return sorted(row.sku for row in connection.execute(_CLAIM_DUE, {"limit": limit}))
 
 
+def bundles_due(connection: Connection, skus: Sequence[str], now: datetime) -> None:
+    """Mark the bundles that take from these SKUs due, in the transaction that claimed them."""
+    connection.execute(_BUNDLES_DUE, {"skus": list(skus), "now": now})
+
+
 def positions(connection: Connection, skus: Sequence[str]) -> dict[str, Position]:
     """What allocation needs to know of these SKUs."""
     found = {sku: Position() for sku in skus}
     for row in connection.execute(_STOCK, {"skus": list(skus)}):
         found[row.sku].stock[row.location] = row.units
+    for row in connection.execute(_BUNDLED, {"skus": list(skus)}):
+        found[row.sku].stock[row.location] = row.units
     for row in connection.execute(_PLACES, {"skus": list(skus)}):
         position = found[row.sku]
-        (position.listed if row.listed else position.lost).add((row.channel, row.location))
+        place = (row.channel, row.location)
+        (position.listed if row.listed else position.lost).add(place)
+        if row.pack > 1:
+            position.packs[place] = row.pack
+        if row.read_only:
+            position.told.add(place)
     return found
 
 

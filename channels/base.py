@@ -1,4 +1,4 @@
-"""The port of a sales channel: nine verbs, the values they speak in, and the errors that say what to do.
+"""The port of a sales channel: ten verbs, the values they speak in, and the errors that say what to do.
 
 ChannelError
 +-- Throttled(retry_after_s)   come back when the vendor says; costs no attempt
@@ -62,6 +62,8 @@ class Binding:
     vendor_location_id    the vendor's location (Shopify: Location gid)
     variant_id            what is sold (Shopify: ProductVariant gid), with its product_id
     level_id              the vendor's id of this stock level, where it has one
+    pack                  units of ours in one of the vendor's; a client never looks at it (`channels.packs` does)
+    read_only             the channel holds this stock itself and only tells it (Amazon FBA); nothing is ever pushed
     """
 
     channel: str
@@ -72,6 +74,8 @@ class Binding:
     variant_id: str = ""
     product_id: str = ""
     level_id: str = ""
+    pack: int = 1
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,29 @@ class Rejected:
     message: str
 
 
-Outcome: TypeAlias = Confirmed | Stale | Rejected
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The vendor took the row in and will say later what became of it.
+
+    receipt    names what to ask for (`Channel.answers`); the same for every row of a call
+    """
+
+    level: Level
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The limit ran out in the middle of the call: this row was not sent, which costs no attempt.
+
+    retry_after_s    seconds until the vendor lets us in again
+    """
+
+    level: Level
+    retry_after_s: float
+
+
+Outcome: TypeAlias = Confirmed | Stale | Rejected | Accepted | NotSent
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +160,20 @@ class Reading:
     committed: int | None
     updated_at: datetime | None
     observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a notification says a channel shows of one of its items. Never a posting: it may ask for a read-back.
+
+    units    in the vendor's own, None where it does not say
+    at       when, by the vendor's clock
+    """
+
+    item_id: str
+    vendor_location_id: str
+    units: int | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +203,11 @@ class Channel(Protocol):
     """What every lane can do. One instance is one account at one vendor; it holds no state of the stock."""
 
     name: str
-    #: Rows that one `push` call carries at most.
+    #: Rows that one `push` call carries at most, and at most when the outcome of each is to be known at once.
     push_rows: int
+    direct_rows: int
+    #: Seconds a confirmed write may take until it can be read back.
+    settle_s: float
 
     def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
         """Show these levels; one outcome a level, in order.
@@ -172,6 +215,12 @@ class Channel(Protocol):
         key       names this attempt (SKU set, numbers and epoch); a repeat of the same call with the same key
                   is harmless
         raises    ChannelError; after `Unavailable` any of the levels may or may not be shown
+        """
+
+    def answers(self, receipt: str, levels: Sequence[Level]) -> list[Outcome] | None:
+        """What became of the levels that were `Accepted` under a receipt; None while the vendor does not know.
+
+        levels    those of the call, in its order
         """
 
     def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:

@@ -8,15 +8,17 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from channels.base import Binding
-from channels.names import Names
+from channels.names import Names, Part
 
 _KINDS = text(
     "SELECT channel, kind FROM channel WHERE channel = ANY(CAST(:channels AS text[])) ORDER BY channel"
 )
 
 _VARIANTS = text("""
-    SELECT DISTINCT variant_id, sku FROM binding
-    WHERE channel = :channel AND variant_id = ANY(CAST(:ids AS text[]))
+    SELECT DISTINCT binding.variant_id, binding.sku, binding.pack, bundle.component, bundle.units
+    FROM binding LEFT JOIN bundle ON bundle.sku = binding.sku
+    WHERE binding.channel = :channel AND binding.variant_id = ANY(CAST(:ids AS text[]))
+    ORDER BY 1, 2, 4
 """)
 
 _LOCATIONS = text("""
@@ -28,7 +30,8 @@ _LOCATIONS = text("""
 """)
 
 _OF_CHANNEL = text("""
-    SELECT channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id
+    SELECT channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id, pack,
+           read_only
     FROM binding
     WHERE channel = :channel
       AND (CAST(:skus AS text[]) IS NULL OR sku = ANY(CAST(:skus AS text[])))
@@ -36,16 +39,19 @@ _OF_CHANNEL = text("""
 """)
 
 _BIND = text("""
-    INSERT INTO binding (channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id)
-    SELECT channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id
+    INSERT INTO binding (channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id, pack,
+                         read_only)
+    SELECT channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id, pack, read_only
     FROM unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:items AS text[]),
                 CAST(:vendor_locations AS text[]), CAST(:variants AS text[]), CAST(:products AS text[]),
-                CAST(:levels AS text[]))
-         AS given (channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id)
+                CAST(:levels AS text[]), CAST(:packs AS integer[]), CAST(:read_only AS boolean[]))
+         AS given (channel, sku, location, item_id, vendor_location_id, variant_id, product_id, level_id, pack,
+                   read_only)
     ORDER BY channel, sku, location
     ON CONFLICT (channel, sku, location) DO UPDATE SET
         item_id = excluded.item_id, vendor_location_id = excluded.vendor_location_id,
-        variant_id = excluded.variant_id, product_id = excluded.product_id, level_id = excluded.level_id
+        variant_id = excluded.variant_id, product_id = excluded.product_id, level_id = excluded.level_id,
+        pack = excluded.pack, read_only = excluded.read_only
 """)
 
 # A listing that got another SKU text at the vendor: its place was bound under the old one.
@@ -73,13 +79,21 @@ def kinds(connection: Connection, channels: Collection[str]) -> dict[str, str]:
 
 def names(connection: Connection, channel: str, vendor_ids: Collection[str]) -> Names:
     """What the vendor's ids mean to us: variants to SKUs, locations to locations."""
-    variants = connection.execute(_VARIANTS, {"channel": channel, "ids": sorted(vendor_ids)})
+    variants = connection.execute(_VARIANTS, {"channel": channel, "ids": sorted(vendor_ids)}).all()
     skus = {row.variant_id: row.sku for row in variants}
+    taken: dict[str, tuple[Part, ...]] = {}
+    for row in variants:
+        if row.component is not None:
+            part = Part(row.component, row.units * row.pack)
+            taken[row.variant_id] = (*taken.get(row.variant_id, ()), part)
+        elif row.pack > 1:
+            taken[row.variant_id] = (Part(row.sku, row.pack),)
     rows = connection.execute(_LOCATIONS, {"channel": channel}).all()
     return Names(
         skus=skus,
         locations={row.vendor_location_id: row.location for row in rows if row.vendor_location_id},
         default_location=next((row.usual for row in rows if row.usual), ""),
+        taken=taken,
     )
 
 
@@ -117,6 +131,8 @@ def bind(connection: Connection, bound: Iterable[Binding], *, now: datetime) -> 
             "variants": [b.variant_id for b in rows],
             "products": [b.product_id for b in rows],
             "levels": [b.level_id for b in rows],
+            "packs": [b.pack for b in rows],
+            "read_only": [b.read_only for b in rows],
         },
     )
     connection.execute(_DUE, {"skus": sorted({b.sku for b in rows} | left), "now": now})

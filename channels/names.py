@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -27,10 +27,19 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one of a vendor's listing takes from our stock: units of one SKU."""
+
+    sku: str
+    units: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """The vendor's ids in our words.
 
     skus               vendor's variant id -> our SKU
+    taken              vendor's variant id -> its parts, where it is a pack or a bundle
     locations          vendor's location id -> our location
     default_location   where an order is served that names no location
     """
@@ -38,6 +47,14 @@ class Names:
     skus: Mapping[str, str]
     locations: Mapping[str, str]
     default_location: str
+    taken: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
+
+    def parts(self, variant: str) -> tuple[Part, ...]:
+        """What one of the vendor's variant takes from our stock; empty where it has no name of ours."""
+        if variant in self.taken:
+            return self.taken[variant]
+        sku = self.skus.get(variant)
+        return (Part(sku),) if sku is not None else ()
 
 
 class Unmapped(Exception):

@@ -27,7 +27,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from channels.registry import LANES, Lane
+from channels.base import Unreadable
+from channels.lane import Lane
+from channels.registry import LANES
 from ledger import inbox
 from ledger.db import transaction
 from ledger.events import FACT
@@ -44,7 +46,9 @@ log = structlog.get_logger()
 #: Events one POST /events may carry.
 MOST_EVENTS = 1000
 
-_CHANNELS = text("SELECT channel, kind, account FROM channel ORDER BY channel")
+_CHANNELS = text("""
+    SELECT channel, kind, account, coalesce(options ->> 'notification_url', '') AS url FROM channel ORDER BY channel
+""")
 _READY = text("SELECT count(*) FROM schema_version")
 
 
@@ -58,11 +62,12 @@ class Differing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A channel that may call us."""
+    """A channel that may call us; `url` is where it was told to, which some vendors sign."""
 
     channel: str
     kind: str
     account: str
+    url: str
 
 
 class Relay:
@@ -143,7 +148,7 @@ class Relay:
             (
                 h
                 for h in by_hint
-                if lane.verify(body, signature, self.secrets[h.channel].webhook_secrets)
+                if lane.verify(body, signature, self.secrets[h.channel].webhook_secrets, h.url)
             ),
             None,
         )
@@ -202,18 +207,20 @@ async def _hook(request: Request) -> Response:
             404, f"no {kind} channel is set up with a webhook secret (LOCKSTEP_CHANNEL_SECRETS)"
         )
     body = await _body(request, relay)
-    said = lane.routing(request.headers)
-    sender = relay.sender(lane, hooks, said.account, body, said.signature)
+    signed = lane.signed(request.headers)
+    sender = relay.sender(lane, hooks, signed.account, body, signed.signature)
     if sender is None:
         raise HTTPException(
             401, "the signature does not match the body under any webhook secret of ours"
         )
+    try:
+        said = lane.routing(request.headers, body)
+    except Unreadable as error:
+        raise HTTPException(400, f"it cannot be told what this is: {error}") from None
     topic = name_of(said.topic)
     # No signature covers the topic: whoever may send a shop's webhooks may not book canonical events by a header.
     if topic in ("", FACT_TOPIC):
-        raise HTTPException(
-            400, "no topic: the delivery must say what it is about in its topic header"
-        )
+        raise HTTPException(400, "no topic: the delivery must say what it is about")
     if not body.strip():
         raise HTTPException(400, "the body is empty")
     delivery = Delivery(

@@ -236,7 +236,8 @@ WHERE id = :id AND state = 'lifting' RETURNING channel, sku, lifted_by, lift_rea
 """)
 _PUSH_AGAIN = text("""
 INSERT INTO push_due (channel, sku, location, priority, since, run_at)
-SELECT channel, sku, location, 2, :now, :now FROM target WHERE channel = :channel AND sku = :sku ORDER BY location
+SELECT channel, sku, location, 2, :now, :now FROM target JOIN binding USING (channel, sku, location)
+WHERE channel = :channel AND sku = :sku AND NOT binding.read_only ORDER BY location
 ON CONFLICT (channel, sku, location) DO UPDATE SET since = :now, run_at = least(push_due.run_at, :now)
 WHERE NOT push_due.parked
 """)

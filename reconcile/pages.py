@@ -30,17 +30,20 @@ class ChannelState:
     """What is known of a channel when its run begins."""
 
     paused: bool
+    writes: bool
     throttled_until: datetime | None
     orders_mark: datetime | None
 
 
-_CHANNEL = text("SELECT paused, next_call_at, orders_mark FROM channel WHERE channel = :channel")
+_CHANNEL = text(
+    "SELECT paused, writes, next_call_at, orders_mark FROM channel WHERE channel = :channel"
+)
 
 
 def channel_state(connection: Connection, channel: str) -> ChannelState | None:
     """The channel's own row; None when there is no such channel."""
     row = connection.execute(_CHANNEL, {"channel": channel}).one_or_none()
-    return None if row is None else ChannelState(row.paused, row.next_call_at, row.orders_mark)
+    return None if row is None else ChannelState(*row)
 
 
 _CHANNELS = text("SELECT channel FROM channel ORDER BY channel")
@@ -51,11 +54,13 @@ def channel_names(connection: Connection) -> list[str]:
     return list(connection.execute(_CHANNELS).scalars())
 
 
-# A page is cut between SKUs, never inside one: the locations of a SKU are judged together.
+# A page is cut between SKUs, never inside one: the locations of a SKU are judged together. What a channel holds itself
+# is told with a lag of its own and compared by `workers.flows.mirror`.
 _BINDINGS = text("""
-SELECT sku, location, item_id, vendor_location_id, variant_id, product_id, level_id
+SELECT sku, location, item_id, vendor_location_id, variant_id, product_id, level_id, pack,
+       read_only
 FROM binding JOIN target USING (channel, sku, location)
-WHERE channel = :channel AND sku > :after AND sku <= (
+WHERE channel = :channel AND NOT binding.read_only AND sku > :after AND sku <= (
     SELECT max(sku) FROM (
         SELECT DISTINCT sku FROM binding WHERE channel = :channel AND sku > :after ORDER BY sku LIMIT :skus
     ) AS page)
@@ -85,7 +90,8 @@ def page_of_bindings(
 
 
 _BINDINGS_OF = text("""
-SELECT sku, location, item_id, vendor_location_id, variant_id, product_id, level_id
+SELECT sku, location, item_id, vendor_location_id, variant_id, product_id, level_id, pack,
+       read_only
 FROM binding WHERE channel = :channel AND sku = :sku ORDER BY location
 """)
 
@@ -281,6 +287,9 @@ INSERT INTO push_due (channel, sku, location, priority, since, run_at)
 SELECT :channel, sku, location, priority, :now, run_at
 FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:priorities AS smallint[]),
             CAST(:run_at AS timestamptz[])) AS wanted (sku, location, priority, run_at)
+WHERE NOT EXISTS (SELECT FROM binding
+                  WHERE channel = :channel AND binding.sku = wanted.sku AND binding.location = wanted.location
+                    AND binding.read_only)
 ORDER BY sku, location
 ON CONFLICT (channel, sku, location) DO UPDATE SET priority = excluded.priority
 WHERE push_due.priority > excluded.priority AND NOT push_due.parked

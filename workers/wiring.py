@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import random
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from uuid import uuid4
 
 import redis
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine, text
 
 from channels.base import Channel
-from channels.limits import Bucket
-from channels.registry import LANES, Account
+from channels.lane import Account
+from channels.limits import Allowance, Bucket, Limits
+from channels.packs import Packed
+from channels.registry import LANES
 from ledger.context import Catalogue
 from ledger.db import connect, transaction
 from workers.flows.bells import Bells
@@ -37,19 +40,20 @@ class NotSetUp(Exception):
 class Secrets:
     """What proves us to a channel and a channel to us.
 
+    named              what the lane asks for by name, such as `token`
     webhook_secrets    newest first; the old one still counts while the vendor changes over
     """
 
-    token: str = field(default="", repr=False)
+    named: Mapping[str, str] = field(default_factory=dict, repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class _Said(BaseModel):
     """One channel's secrets as they are written. Strict: of a bare string, every letter would become a secret."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="allow")
+    __pydantic_extra__: dict[str, str] = Field(init=False)
 
-    token: str = ""
     webhook_secrets: list[str] = []
 
 
@@ -113,7 +117,7 @@ class Wiring:
     def client(self, channel: str) -> Channel:
         """The client of a channel, made anew when its row or its secrets changed.
 
-        raises    NotSetUp when there is no such channel, or no token for it
+        raises    NotSetUp when there is no such channel, or a secret is missing
         """
         with transaction(self.engine) as connection:
             row = connection.execute(_CHANNEL, {"channel": channel}).one_or_none()
@@ -126,23 +130,35 @@ class Wiring:
             raise NotSetUp(
                 f"channel {channel!r} is of kind {row.kind!r}, which no lane serves: {', '.join(LANES)}"
             )
-        token = self.secrets.get(channel, Secrets()).token
-        if not token:
-            raise NotSetUp(f"no token for channel {channel!r}: add it to LOCKSTEP_CHANNEL_SECRETS")
-        account = Account(channel, row.kind, row.base_url, token, dict(row.options))
+        named = self.secrets.get(channel, Secrets()).named
+        missing = sorted(name for name in lane.secrets if not named.get(name))
+        if missing:
+            raise NotSetUp(
+                f"no {' and no '.join(missing)} for channel {channel!r}: add it to LOCKSTEP_CHANNEL_SECRETS"
+            )
+        options = {name: str(value) for name, value in row.options.items() if value is not None}
+        account = Account(channel, row.kind, row.base_url, named, options)
         with self._lock:
             known = self._clients.get(channel)
             if known is None or known[0] != account:
-                limiter = Bucket(
-                    self.redis,
-                    f"{row.kind}:{row.account or channel}",
-                    maximum=lane.bucket.maximum,
-                    restore_rate=lane.bucket.restore_per_s,
-                    prefix=f"lockstep:{self.settings.env}",
-                )
-                known = (account, lane.connect(account, limiter, now))
+                limits = self._limits(f"{row.kind}:{row.account or channel}")
+                known = (account, Packed(lane.connect(account, limits, now)))
                 self._clients[channel] = known
             return known[1]
+
+    def _limits(self, account: str) -> Limits:
+        """The buckets of one vendor account, shared by every process through Redis."""
+
+        def bucket(what: str, allowance: Allowance) -> Bucket:
+            return Bucket(
+                self.redis,
+                f"{account}:{what}" if what else account,
+                maximum=allowance.maximum,
+                restore_rate=allowance.restore_per_s,
+                prefix=f"lockstep:{self.settings.env}",
+            )
+
+        return bucket
 
     def push_lane(self, channel: str) -> PushLane:
         """What pushing to a channel needs."""
@@ -186,6 +202,6 @@ def read_secrets(settings: Settings) -> dict[str, Secrets]:
             f'{where} must be JSON of the form {{"shopify": {{"token": "...", "webhook_secrets": ["..."]}}}}'
         ) from None
     return {
-        channel: Secrets(of.token, tuple(filter(None, of.webhook_secrets)))
+        channel: Secrets(of.__pydantic_extra__, tuple(filter(None, of.webhook_secrets)))
         for channel, of in document.items()
     }

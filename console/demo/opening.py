@@ -5,7 +5,7 @@ The stock is in the book before a listing is bound: the first number a shop show
 
 from __future__ import annotations
 
-from allocation import document, store
+from allocation import backlog, document, store
 from allocation.types import Rules
 from console.demo import goods
 from console.demo.house import House, now
@@ -67,6 +67,8 @@ def apply_rules(house: House) -> tuple[str, Rules]:
         version = store.apply_rules(
             connection, source, read, "demo", "the demo begins its day", now()
         )
+        for name in house.shops:
+            backlog.allow_writes(connection, name)
     return f"rules version {version} for {', '.join(house.shops)}", read.rules()
 
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from channels.base import Unreadable
-from channels.limits import Bucket
+from channels.lane import Account
+from channels.limits import Allowance, Bucket
 from channels.names import Names
-from channels.registry import LANES, Account
+from channels.registry import LANES
 from channels.shopify.client import Shopify
 from tests.channels.shopify_builders import a_line, an_order
 
@@ -21,13 +22,18 @@ def test_a_lane_is_found_by_its_kind() -> None:
 
 def test_an_account_becomes_a_client_under_its_channels_name() -> None:
     lane = LANES["shopify"]
-    account = Account("shop-no", "shopify", "https://shop-no.myshopify.com", token="shpat_1")
+    secrets = {"token": "shpat_1"}
+    account = Account("shop-no", "shopify", "https://shop-no.myshopify.com", secrets)
 
-    client = lane.connect(account, Bucket(None, "a", maximum=1, restore_rate=1), lambda: NOW)
+    client = lane.connect(account, an_own_bucket, lambda: NOW)
 
     assert isinstance(client, Shopify)
     assert (client.name, client.push_rows) == ("shop-no", 250)
     assert "shpat_1" not in repr(account)
+
+
+def an_own_bucket(what: str, allowance: Allowance) -> Bucket:
+    return Bucket(None, what, maximum=allowance.maximum, restore_rate=allowance.restore_per_s)
 
 
 def test_a_message_is_read_once_and_booked_with_the_names_of_its_ids() -> None:

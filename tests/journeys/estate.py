@@ -20,6 +20,7 @@ from console.local.layout import LAPTOP, Worker
 from console.local.stack import Stack, forget
 from ledger import verify
 from ledger.db import transaction
+from tests.builders import may_write
 from workers.flows import mapping
 from workers.settings import Settings
 from workers.wiring import Wiring
@@ -267,6 +268,7 @@ def _furnish(estate: Estate, units: int) -> None:
     with closing(Wiring(estate.stack.settings)) as wiring:
         with transaction(wiring.engine) as connection:
             store.apply_rules(connection, source, document.read(source), "ann", "journey", now)
+            may_write(connection)
         for name in estate.shops:
             client, uri = wiring.client(name), f"{estate.stack.relay_url}/hooks/shopify"
             mapped = mapping.map_channel(

@@ -37,7 +37,7 @@ def furnish(
 def _channel(connection: Connection, channel: str, at: datetime) -> None:
     connection.execute(
         text(
-            "INSERT INTO channel (channel, kind, base_url) VALUES (:c, 'memory', '')"
+            "INSERT INTO channel (channel, kind, base_url, writes) VALUES (:c, 'memory', '', true)"
             " ON CONFLICT DO NOTHING"
         ),
         {"c": channel},
@@ -122,6 +122,11 @@ class MemoryChannel:
     ignores_stop: bool = False
     name: str = CHANNEL
     push_rows: int = 250
+    direct_rows: int = 250
+    settle_s: float = 0.0
+
+    def answers(self, receipt: str, levels: Sequence[Level]) -> list[Outcome] | None:
+        return None
 
     def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
         self._call(f"snapshot {len(bindings)}")

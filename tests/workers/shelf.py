@@ -24,6 +24,7 @@ from channels.base import (
     Stale,
     Subscription,
 )
+from tests.builders import may_write
 from tests.servers import Clock
 from workers.flows.allocate import allocate
 from workers.flows.lane import Lane
@@ -62,6 +63,8 @@ class Shelf:
     numbers: dict[str, int] = field(default_factory=dict)
     name: str = "shop"
     push_rows: int = 250
+    direct_rows: int = 250
+    settle_s: float = 0.0
     failures: list[Exception] = field(default_factory=list)
     after: list[Exception] = field(default_factory=list)
     sale_failures: list[Exception] = field(default_factory=list)
@@ -102,6 +105,9 @@ class Shelf:
             self.numbers[sku] = level.units
         self.log.append(f"show {sku} {level.units}")
         return Confirmed(level)
+
+    def answers(self, receipt: str, levels: Sequence[Level]) -> list[Outcome] | None:
+        return None
 
     def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
         with self.lock:
@@ -231,7 +237,9 @@ def list_skus(connection: Connection, skus: Iterable[str]) -> None:
 
 
 def apply(connection: Connection, rules: str, now: datetime) -> int:
-    return store.apply_rules(connection, rules, read(rules), "ann", "test", now)
+    version = store.apply_rules(connection, rules, read(rules), "ann", "test", now)
+    may_write(connection)
+    return version
 
 
 def write_stock(connection: Connection, now: datetime, units: Mapping[str, int]) -> None:

@@ -20,7 +20,8 @@ def test_a_window_whose_message_was_lost_is_opened_by_the_sweep(
     with database.engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO channel (channel, kind, base_url) VALUES ('shopify', 'shopify', 'http://shop')"
+                "INSERT INTO channel (channel, kind, base_url, writes)"
+                " VALUES ('shopify', 'shopify', 'http://shop', true)"
             )
         )
 

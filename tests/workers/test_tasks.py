@@ -19,7 +19,7 @@ from allocation import document, store
 from console.local import layout
 from console.local.layout import Worker
 from console.local.stack import Stack
-from tests.builders import a_fact, stock_the_house
+from tests.builders import a_fact, may_write, stock_the_house
 from tests.console.door import RULES
 from workers.settings import Settings
 from workers.wiring import now
@@ -84,6 +84,7 @@ def workshop() -> Iterator[Workshop]:
         engine = create_engine(stack.settings.database_url, pool_pre_ping=True)
         with engine.begin() as connection:
             store.apply_rules(connection, RULES, document.read(RULES), "ann", "test", now())
+            may_write(connection)
         stock_the_house(engine)
         sender = Celery("stranger", set_as_current=False)
         sender.config_from_object(celeryconfig)

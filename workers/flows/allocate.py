@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
 from allocation import store
 from allocation.engine import allocate as allocate_sku
+from allocation.store import Position
 from allocation.types import Target
 from ledger.db import transaction
 
@@ -48,9 +50,19 @@ def _allocate_batch(
     connection: Connection, skus: list[str], now: datetime, rise_wait_s: float
 ) -> set[str]:
     version, rules = store.current_rules(connection)
+    store.bundles_due(connection, skus, now)
     targets: list[Target] = []
     for sku, position in store.positions(connection, skus).items():
-        targets += allocate_sku(sku, position.stock, rules, position.listed)
+        computed = allocate_sku(sku, position.stock, rules, position.listed)
+        targets += [_fitted(target, position) for target in computed]
         targets += [Target(channel, sku, location, 0) for channel, location in position.lost]
     rise_run_at = now + timedelta(seconds=rise_wait_s)
     return set(store.save_targets(connection, targets, version, now, rise_run_at))
+
+
+def _fitted(target: Target, position: Position) -> Target:
+    """The target as its listing can show it: whole packs, or what the channel itself holds."""
+    place = (target.channel, target.location)
+    if place in position.told:
+        return replace(target, units=max(0, position.stock.get(target.location, 0)))
+    return replace(target, units=target.units - target.units % position.packs.get(place, 1))

@@ -15,12 +15,13 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from allocation import own_sales
+from allocation import own_sales, sightings
 from allocation.own_sales import OwnSale
+from allocation.sightings import Seen
 from channels import bindings
 from channels.base import Unreadable
+from channels.lane import Lane, Message
 from channels.names import Names, Unmapped
-from channels.registry import Lane, Message
 from ledger import context, inbox, store
 from ledger.db import transaction
 from ledger.digest import Digest, digest
@@ -131,13 +132,14 @@ def _apply(house: House, connection: Connection, rows: Sequence[Row], *, now: da
     """Read, digest and write these claimed deliveries."""
     if not rows:
         return Drained()
-    read, unreadable = _read(house, connection, rows)
+    read, unreadable, messages = _read(house, connection, rows)
     facts = [fact for _, of_row in read for fact in of_row]
     known = context.known(connection, facts, house.catalogue)
     result = digest(read, known)
     store.write_lines(connection, result.lines)
     store.append(connection, result.entries, now=now, entropy=house.entropy)
     _follow_own_sales(connection, result)
+    _heed(connection, messages, now)
     settlements = [*result.settlements, *unreadable]
     inbox.settle(connection, settlements, now=now)
     inbox.wake(connection, result.arrived)
@@ -157,6 +159,23 @@ def _follow_own_sales(connection: Connection, result: Digest) -> None:
             for move in entry.moves
         ),
     )
+
+
+def _heed(connection: Connection, messages: Mapping[str, list[Message]], now: datetime) -> None:
+    """What messages say beside facts: what a channel shows, and that there are orders to be asked for."""
+    sightings.note(
+        connection,
+        (
+            Seen(channel, s.item_id, s.vendor_location_id, s.units, s.at)
+            for channel, told in messages.items()
+            for message in told
+            for s in message.sightings
+            if s.units is not None
+        ),
+        now,
+    )
+    asking = [name for name, told in messages.items() if any(m.asks_orders for m in told)]
+    sightings.ask_for_orders(connection, asking, now)
 
 
 def _sold(move: Move) -> int:
@@ -183,12 +202,16 @@ def _drained(result: Digest, settlements: Sequence[Settlement]) -> Drained:
 
 def _read(
     house: House, connection: Connection, rows: Sequence[Row]
-) -> tuple[list[tuple[int, list[AnyFact]]], list[Settlement]]:
-    """Every delivery as facts, and a settlement for each that cannot be read."""
+) -> tuple[list[tuple[int, list[AnyFact]]], list[Settlement], dict[str, list[Message]]]:
+    """Every delivery as facts, a settlement for each that cannot be read, and the messages of each channel."""
     foreign = {row.source for row in rows if row.topic != FACT_TOPIC}
     kinds = bindings.kinds(connection, foreign) if foreign else {}
     said = [(row, _said(house, row, kinds)) for row in rows]
-    names = _names(connection, said)
+    messages: dict[str, list[Message]] = {}
+    for row, value in said:
+        if isinstance(value, Message):
+            messages.setdefault(row.source, []).append(value)
+    names = _names(connection, messages)
     read: list[tuple[int, list[AnyFact]]] = []
     unreadable: list[Settlement] = []
     for row, value in said:
@@ -197,7 +220,7 @@ def _read(
             unreadable.append(facts)
         else:
             read.append((row.id, facts))
-    return read, unreadable
+    return read, unreadable, messages
 
 
 #: A delivery as read: a canonical fact, a lane's message, or the settlement that says why it is neither.
@@ -221,13 +244,12 @@ def _said(house: House, row: Row, kinds: Mapping[str, str]) -> _Said:
         return Settlement(row.id, "rejected", error=_in_a_line(error))
 
 
-def _names(connection: Connection, said: Sequence[tuple[Row, _Said]]) -> dict[str, Names]:
+def _names(connection: Connection, messages: Mapping[str, Sequence[Message]]) -> dict[str, Names]:
     """What the vendors' ids in this batch mean, per channel, in one look-up each."""
-    mentioned: dict[str, set[str]] = {}
-    for row, value in said:
-        if isinstance(value, Message):
-            mentioned.setdefault(row.source, set()).update(value.vendor_ids)
-    return {channel: bindings.names(connection, channel, ids) for channel, ids in mentioned.items()}
+    return {
+        channel: bindings.names(connection, channel, {i for m in told for i in m.vendor_ids})
+        for channel, told in messages.items()
+    }
 
 
 def _facts(row: Row, said: _Said, names: Mapping[str, Names]) -> list[AnyFact] | Settlement:

@@ -67,6 +67,8 @@ class Named(Protocol):
     def product_id(self) -> str: ...
     @property
     def level_id(self) -> str: ...
+    @property
+    def pack(self) -> int: ...
 
 
 class Stopped(Exception):
@@ -91,6 +93,7 @@ def binding_of(row: Named) -> Binding:
         variant_id=row.variant_id,
         product_id=row.product_id,
         level_id=row.level_id,
+        pack=row.pack,
     )
 
 

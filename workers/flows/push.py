@@ -11,12 +11,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from allocation import pushes, readings
+from sqlalchemy import Connection
+
+from allocation import pushes, readings, receipts
 from allocation.pushes import Answer, DuePush
 from channels.base import (
+    Accepted,
     ChannelError,
     Confirmed,
     Level,
+    NotSent,
     Outcome,
     Refused,
     Rejected,
@@ -30,6 +34,8 @@ from workers.flows.sale import hide, resume
 
 #: Calls spent on finding the rows for which a vendor refuses a whole call.
 _BISECTIONS = 32
+#: After a call that was never answered, the way that is answered at once is taken for so long.
+_STUCK_FOR = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -37,6 +43,8 @@ class PushReport:
     """What one go at a channel did, in rows.
 
     arrived          found shown as they should be when read back, without sending
+    accepted         taken in by the vendor, who answers later
+    not_sent         left out of a call whose limit ran out
     stopped          why it ended before the work did; "" when there was no more to do
     retry_after_s    seconds until the vendor lets us in again, when it said so
     person_needed    the channel is stopped until somebody resumes it
@@ -44,6 +52,8 @@ class PushReport:
 
     confirmed: int = 0
     arrived: int = 0
+    accepted: int = 0
+    not_sent: int = 0
     stale: int = 0
     rejected: int = 0
     hidden: int = 0
@@ -74,12 +84,13 @@ def _round(lane: Lane, report: PushReport) -> bool:
     """One claim and its calls; False when nothing was due."""
     key = lane.new_key()
     with transaction(lane.engine) as connection:
+        most = _most_rows(connection, lane)
         claimed = pushes.claim_pushes(
-            connection, lane.client.name, lane.client.push_rows, lane.now(), lane.lease_s, key
+            connection, lane.client.name, most, lane.now(), lane.lease_s, key
         )
     ready = [row for row in claimed if not row.in_doubt]
     doubtful = [row for row in claimed if row.in_doubt]
-    calls = list(_calls(ready, lane.client.push_rows))
+    calls = list(_calls(ready, most))
     # What is sent after its lease may be sent by somebody else as well: half of it is kept for the last call.
     until = lane.now() + timedelta(seconds=lane.lease_s / 2)
     try:
@@ -96,6 +107,16 @@ def _round(lane: Lane, report: PushReport) -> bool:
             with transaction(lane.engine) as connection:
                 pushes.give_back(connection, unsent, lane.now(), "not sent")
     return bool(claimed)
+
+
+def _most_rows(connection: Connection, lane: Lane) -> int:
+    """Rows of one call: few enough to be answered at once while a call that is answered later is stuck."""
+    client = lane.client
+    if client.direct_rows < client.push_rows and receipts.is_stuck(
+        connection, client.name, since=lane.now() - _STUCK_FOR
+    ):
+        return client.direct_rows
+    return client.push_rows
 
 
 def _calls(ready: Sequence[DuePush], push_rows: int) -> Iterator[list[DuePush]]:
@@ -121,7 +142,18 @@ def _send(
     except ChannelError as error:
         raise book_failure(lane, rows, error) from error
     else:
-        _settle(lane, report, rows, outcomes)
+        settle(lane, report, rows, outcomes)
+        _stop_when_dry(lane, outcomes)
+
+
+def _stop_when_dry(lane: Lane, outcomes: Sequence[Outcome]) -> None:
+    """End the round when the limit ran out in the middle of a call."""
+    left_out = [outcome for outcome in outcomes if isinstance(outcome, NotSent)]
+    if left_out:
+        wait_s = max(outcome.retry_after_s for outcome in left_out)
+        raise book_failure(
+            lane, [], Throttled(f"{len(left_out)} rows left for later", retry_after_s=wait_s)
+        )
 
 
 def _split(
@@ -136,7 +168,7 @@ def _split(
         rejected = Rejected(
             Level(binding_of(rows[0]), rows[0].units, rows[0].number), refusal.code, str(refusal)
         )
-        _settle(lane, report, rows, [rejected])
+        settle(lane, report, rows, [rejected])
     elif bisections[0] < 2:
         with transaction(lane.engine) as connection:
             reason = said(refusal)
@@ -153,14 +185,27 @@ def _split(
         _send(lane, report, rows[middle:], f"{key}b", bisections)
 
 
-def _settle(
+def settle(
     lane: Lane, report: PushReport, rows: Sequence[DuePush], outcomes: Sequence[Outcome]
 ) -> None:
-    answers = [_answer(row, outcome) for row, outcome in zip(rows, outcomes, strict=True)]
+    """Book what a vendor said of each row; what it does not show as expected is read back at once.
+
+    raises    Stopped when that read-back fails
+    """
+    pairs = list(zip(rows, outcomes, strict=True))
+    answers = [answer for row, outcome in pairs if (answer := _answer(row, outcome)) is not None]
+    unsent = [row for row, outcome in pairs if isinstance(outcome, NotSent)]
+    accepted = [(row, o.receipt) for row, o in pairs if isinstance(o, Accepted)]
     now = lane.now()
     with transaction(lane.engine) as connection:
-        verify_at = now + timedelta(seconds=lane.verify_after_s)
+        verify_at = now + timedelta(seconds=max(lane.verify_after_s, lane.client.settle_s))
         pushes.settle_pushes(connection, answers, now, verify_at)
+        if unsent:
+            pushes.give_back(connection, unsent, now, "not sent: the limit ran out")
+        if accepted:
+            receipts.keep(connection, lane.client.name, accepted, now)
+    report.accepted += len(accepted)
+    report.not_sent += len(unsent)
     stale = [answer.push for answer in answers if answer.outcome == "stale"]
     report.confirmed += sum(answer.outcome == "confirmed" for answer in answers)
     report.rejected += sum(answer.outcome == "rejected" for answer in answers)
@@ -170,8 +215,10 @@ def _settle(
         _read_back(lane, report, stale, stale=True)
 
 
-def _answer(row: DuePush, outcome: Outcome) -> Answer:
+def _answer(row: DuePush, outcome: Outcome) -> Answer | None:
     match outcome:
+        case Accepted() | NotSent():
+            return None
         case Confirmed():
             return Answer(row, "confirmed")
         case Stale():

@@ -68,6 +68,8 @@ def reconcile(
             run = runs.claim_run(connection, JOB, channel, window_at, now(), terms.lease_s)
     if run is None and not dry_run:
         return RunReport(channel, window_at, "skipped")
+    settle = max(terms.limits.settle, timedelta(seconds=client.settle_s))
+    terms = replace(terms, limits=replace(terms.limits, settle=settle))
     attempt = Attempt(engine, client, channel, window_at, now, terms, state, run)
     try:
         return attempt.through()

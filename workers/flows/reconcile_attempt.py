@@ -119,7 +119,11 @@ class Attempt:
         found = [replace(case, delivery_waiting=any_sku or case.sku in named) for case in found]
         siblings = pages.siblings(connection, self.channel, [case.sku for case in found], known)
         return judge(
-            found, siblings, self.terms.limits, self.terms.rule, may_halt=not self.state.paused
+            found,
+            siblings,
+            self.terms.limits,
+            self.terms.rule,
+            may_halt=self.state.writes and not self.state.paused,
         )
 
     def _write(
