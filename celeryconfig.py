@@ -90,7 +90,12 @@ _OF_TASK = {
     "workers.tasks.allocate": "allocate",
     "workers.tasks.reconcile": "reconcile",
 }
-_OF_CHANNEL = {"workers.tasks.push", "workers.tasks.verify", "workers.tasks.work_halts"}
+_OF_CHANNEL = {
+    "workers.tasks.push",
+    "workers.tasks.verify",
+    "workers.tasks.ask_receipts",
+    "workers.tasks.work_halts",
+}
 
 
 def route(name: str, args: Any, kwargs: Any, options: Any, task: Any = None, **_: Any) -> Any:

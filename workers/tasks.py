@@ -21,7 +21,7 @@ from kombu.exceptions import OperationalError
 from ledger import seals
 from workers.app import app
 from workers.flows import allocate as allocating
-from workers.flows import halts, ingest
+from workers.flows import halts, ingest, receipts
 from workers.flows import push as pushing
 from workers.flows import reconcile as reconciling
 from workers.flows import sweep as sweeping
@@ -35,6 +35,8 @@ log = structlog.get_logger()
 
 #: Batches of one drain; more than these are left to the next, so that what is booked is shown meanwhile.
 _BATCHES = 10
+#: A vendor's wait that is shorter than this is waited out by the message, not by the sweep.
+_SOON_S = 30.0
 #: Nobody is rung again for this long when only a person can help.
 _HUSH_S = 60.0
 
@@ -84,8 +86,9 @@ def _ring(name: str, send: Callable[[], object]) -> None:
         log.warning("workers.bell.lost", bell=name, error=str(error), next="the sweep rings again")
 
 
-def _ring_channel(task: Task[Any, Any], channel: str) -> None:
-    _ring(_bell(task, channel), partial(task.apply_async, kwargs={"channel": channel}))
+def _ring_channel(task: Task[Any, Any], channel: str, *, after_s: float = 0.0) -> None:
+    send = partial(task.apply_async, kwargs={"channel": channel}, countdown=after_s or None)
+    _ring(_bell(task, channel), send)
 
 
 def _bell(task: Task[Any, Any], channel: str) -> str:
@@ -159,7 +162,11 @@ def push(*, channel: str, **_: Any) -> None:
     bell = _bell(push, channel)
     house.bells.heard(bell)
     with _set_up(bell):
-        _report_push(channel, pushing.push(house.push_lane(channel)))
+        report = pushing.push(house.push_lane(channel))
+        _report_push(channel, report)
+        if report.retry_after_s is not None and report.retry_after_s < _SOON_S:
+            # The vendor lets us in again sooner than the sweep would ring.
+            _ring_channel(push, channel, after_s=report.retry_after_s)
 
 
 def _report_push(channel: str, report: pushing.PushReport) -> None:
@@ -186,6 +193,18 @@ def verify(*, channel: str, **_: Any) -> None:
             log.warning(
                 "push.verify.wrong", channel=channel, wrong=report.wrong, too_much=report.too_much
             )
+            _ring_channel(push, channel)
+
+
+@app.task
+def ask_receipts(*, channel: str, **_: Any) -> None:
+    """Ask for what became of calls that the channel took in and answers later."""
+    house = wiring()
+    bell = _bell(ask_receipts, channel)
+    house.bells.heard(bell)
+    with _set_up(bell):
+        report = receipts.work_receipts(house.push_lane(channel))
+        if report.ring_push:
             _ring_channel(push, channel)
 
 
@@ -254,6 +273,8 @@ def sweep(**_: Any) -> None:
     ring_push(waiting.pushes)
     for channel in waiting.pushes:
         _ring_channel(verify, channel)
+    for channel in waiting.receipts:
+        _ring_channel(ask_receipts, channel)
     for channel in waiting.halts:
         _ring_channel(work_halts, channel)
     _ring_runs(waiting.runs)

@@ -14,10 +14,12 @@ from sqlalchemy import Connection, Engine, text
 from allocation import store
 from allocation.document import read
 from channels.base import (
+    Accepted,
     Binding,
     ChannelOrder,
     Confirmed,
     Level,
+    NotSent,
     Outcome,
     Reading,
     Rejected,
@@ -57,6 +59,9 @@ class Shelf:
     poison      SKUs that make every call they are part of fail with this error
     sales       SKUs on sale; `stop_sale` takes them out
     during      called inside `push`, before anything takes effect
+    takes_in    calls of more rows than `direct_rows` are accepted and answered later, by `says`
+    says        receipt -> what became of its rows, by SKU; a receipt that is not there is not known yet
+    dry_after   rows of a call after which the limit runs out
     """
 
     clock: Clock
@@ -78,6 +83,11 @@ class Shelf:
     reads: list[list[str]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     during: Callable[[Sequence[Level]], None] = lambda levels: None
+    takes_in: bool = False
+    says: dict[str, dict[str, type[Confirmed] | type[Rejected] | type[NotSent]]] = field(
+        default_factory=dict
+    )
+    dry_after: int | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
@@ -90,7 +100,14 @@ class Shelf:
             for level in levels:
                 if level.binding.sku in self.poison:
                     raise self.poison[level.binding.sku]
-            outcomes = [self._take(level) for level in levels]
+            if self.takes_in and len(levels) > self.direct_rows:
+                return [Accepted(level, f"receipt-{len(self.calls)}") for level in levels]
+            outcomes = [
+                NotSent(level, 2.0)
+                if self.dry_after is not None and place >= self.dry_after
+                else self._take(level)
+                for place, level in enumerate(levels)
+            ]
             if self.after:
                 raise self.after.pop(0)
             return outcomes
@@ -107,7 +124,18 @@ class Shelf:
         return Confirmed(level)
 
     def answers(self, receipt: str, levels: Sequence[Level]) -> list[Outcome] | None:
-        return None
+        if self.failures:
+            raise self.failures.pop(0)
+        said = self.says.get(receipt)
+        return None if said is None else [self._said(level, said) for level in levels]
+
+    def _said(
+        self, level: Level, said: Mapping[str, type[Confirmed] | type[Rejected] | type[NotSent]]
+    ) -> Outcome:
+        outcome = said[level.binding.sku]
+        if outcome is NotSent:
+            return NotSent(level, 1.0)
+        return Rejected(level, "8541", "no such SKU") if outcome is Rejected else self._take(level)
 
     def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
         with self.lock:

@@ -46,7 +46,7 @@ def destination(name: str, **kwargs: object) -> str:
 
 
 def test_every_task_has_a_declared_queue() -> None:
-    assert len(OURS) == 11
+    assert {"workers.tasks.push", "workers.tasks.drain", "workers.tasks.sweep"} <= set(OURS)
 
     for name in OURS:
         assert destination(name, channel="shopify") in QUEUES

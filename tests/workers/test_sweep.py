@@ -19,7 +19,7 @@ from workers.flows.reconcile import open_windows
 from workers.flows.sweep import Waiting, beat, sweep
 from workers.flows.verify import verify
 
-NOTHING = Waiting(inbox=0, due=False, pushes=(), halts=(), runs=())
+NOTHING = Waiting(inbox=0, due=False, pushes=(), receipts=(), halts=(), runs=())
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, text
 
-from allocation import backlog
+from allocation import backlog, receipts
 from ledger.db import transaction
 from reconcile import halt_store, runs
 from workers.flows.ingest import sweep_inbox
@@ -28,6 +28,7 @@ class Waiting:
     inbox     deliveries that are pending
     due       whether any SKU's targets must be computed
     pushes    channels with something to show or to read back
+    receipts  channels with a call whose answer is to be asked for
     halts     channels with a halt to carry out
     runs      (channel, window) of runs that nobody works on
     """
@@ -35,6 +36,7 @@ class Waiting:
     inbox: int
     due: bool
     pushes: tuple[str, ...]
+    receipts: tuple[str, ...]
     halts: tuple[str, ...]
     runs: tuple[tuple[str, datetime], ...]
 
@@ -47,6 +49,7 @@ def sweep(engine: Engine, *, now: datetime) -> Waiting:
             inbox=pending,
             due=bool(connection.execute(_ANY_DUE).scalar_one()),
             pushes=tuple(backlog.due_channels(connection, now)),
+            receipts=tuple(receipts.to_ask(connection, now)),
             halts=tuple(halt_store.halts_to_work(connection, now)),
             runs=tuple(
                 (channel, window_at)
