@@ -71,8 +71,9 @@ CREATE TABLE fba_mirror (
     CHECK ((off_units = 0) = (off_since IS NULL))
 );
 COMMENT ON TABLE fba_mirror IS 'each SKU in Amazon''s network: its newest reading, and how the book follows it';
-COMMENT ON COLUMN fba_mirror.held_units IS 'our units that are there and cannot be sold now, as last written to the book';
-COMMENT ON COLUMN fba_mirror.off_units IS 'our units that nothing explains: Amazon''s number less the book''s, at the reading''s time';
+COMMENT ON COLUMN fba_mirror.held_units IS 'units of ours that are there and cannot be sold, as last told to the book';
+COMMENT ON COLUMN fba_mirror.off_units IS
+    'units of ours that nothing explains: Amazon''s number less the book''s, at the reading''s time';
 """
 
 MOVEMENT = """
@@ -94,7 +95,8 @@ CREATE TABLE fba_row (
 );
 COMMENT ON TABLE fba_row IS 'rows of Amazon''s inventory ledger, each once however often it is reported';
 COMMENT ON COLUMN fba_row.state IS
-    'new: waits for its order or its SKU; booked: a fact of its own; order: its order is in the book; kept: moves nothing that can be sold; undone: booked, then its order came';
+    'new: waits for its order or its name; booked: a fact of its own; order: its order is in the book; kept: moves
+nothing that can be sold; undone: was booked, then its order came';
 CREATE INDEX fba_row_new ON fba_row (channel, at) WHERE state = 'new';
 CREATE INDEX fba_row_shipped ON fba_row (channel, reference) WHERE event = 'Shipments' AND state = 'booked';
 CREATE INDEX fba_row_of ON fba_row (channel, seller_sku, at);
@@ -191,7 +193,7 @@ CREATE TABLE mcf_fact (
     FOREIGN KEY (channel, seller_fulfillment_order_id)
         REFERENCES mcf_order (channel, seller_fulfillment_order_id)
 );
-COMMENT ON TABLE mcf_fact IS 'what an MCF order was handed to the book as, so that it is undone exactly when it was not its';
+COMMENT ON TABLE mcf_fact IS 'what the book was told of an MCF order, so that exactly that can be taken back';
 CREATE INDEX mcf_fact_of ON mcf_fact (channel, seller_fulfillment_order_id);
 """
 

@@ -1,0 +1,218 @@
+"""Rows of Amazon's inventory ledger (GET_LEDGER_DETAIL_VIEW_DATA), and the facts they are for our book.
+
+A row has no id of its own. Its identity is everything in it that never changes, and which of several equal rows it is:
+reports repeat and overlap, but a time span holds all rows of a second or none. The reconciled and unreconciled units do
+change, so they are no part of it.
+
+Sources: https://developer-docs.amazon.com/sp-api/docs/report-type-values-fba (columns, event types); Seller Central,
+Inventory adjustments (reason codes).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from channels.amazon import tables
+from ledger.events import Adjustment, AnyFact, Receipt, Return, Ship, TransferReceive, TransferShip
+
+LEDGER: Final = "GET_LEDGER_DETAIL_VIEW_DATA"
+
+RECEIPTS: Final = "Receipts"
+SHIPMENTS: Final = "Shipments"
+RETURNS: Final = "CustomerReturns"
+REMOVALS: Final = "VendorReturns"
+ADJUSTMENTS: Final = "Adjustments"
+TRANSFERS: Final = "WhseTransfers"
+_EVENTS: Final = {
+    tables.normal(name): name
+    for name in (RECEIPTS, SHIPMENTS, RETURNS, REMOVALS, ADJUSTMENTS, TRANSFERS)
+}
+
+_NEEDED: Final = frozenset({"msku", "eventtype", "quantity", "disposition"})
+#: What makes a row itself.
+_IDENTITY: Final = (
+    "dateandtime",
+    "date",
+    "msku",
+    "fnsku",
+    "eventtype",
+    "referenceid",
+    "quantity",
+    "fulfillmentcenter",
+    "disposition",
+    "reason",
+    "country",
+)
+
+_REASONS: Final[Mapping[str, str]] = {
+    "E": "damaged in a fulfillment center",
+    "6": "damaged by an inbound carrier",
+    "7": "expired",
+    "D": "disposed of",
+    "F": "found",
+    "N": "found",
+    "M": "misplaced",
+    "5": "misplaced",
+    "G": "lost while in transfer",
+    "P": "disposition changed",
+    "Q": "disposition changed",
+    "O": "owner corrected",
+    "1": "inventory corrected",
+    "2": "inventory corrected",
+    "J": "inventory corrected",
+    "3": "taken over from another SKU",
+    "4": "given to another SKU",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One movement in the fulfillment centers.
+
+    event      as Amazon names it, in one spelling; another one where we do not know it
+    units      of Amazon's, below 0 when they left that disposition
+    """
+
+    row_id: str
+    at: datetime
+    seller_sku: str
+    event: str
+    reference: str
+    units: int
+    disposition: str
+    reason: str
+    center: str
+
+    @property
+    def sellable(self) -> bool:
+        """Whether it moved units that can be sold."""
+        return self.disposition == "SELLABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A report that was read; `unreadable` counts rows without a time, a SKU or a number."""
+
+    rows: tuple[LedgerRow, ...]
+    unreadable: int
+
+
+def read(content: bytes) -> Read:
+    """The rows of a report, oldest first. Raises Unreadable when it is no ledger report."""
+    found: list[LedgerRow] = []
+    unreadable = 0
+    for cells, number in _numbered(tables.rows(content, needed=_NEEDED)):
+        at = tables.moment(cells.get("dateandtime")) or tables.moment(cells.get("date"))
+        units = tables.whole(cells.get("quantity"))
+        sku = cells.get("msku", "")
+        if at is None or units is None or not sku:
+            unreadable += 1
+        elif units:
+            event = cells.get("eventtype", "")
+            found.append(
+                LedgerRow(
+                    _identity(cells, number),
+                    at,
+                    sku,
+                    _EVENTS.get(tables.normal(event), event),
+                    cells.get("referenceid", ""),
+                    units,
+                    cells.get("disposition", "").upper().replace("-", "_").replace(" ", "_"),
+                    cells.get("reason", ""),
+                    cells.get("fulfillmentcenter", ""),
+                )
+            )
+    found.sort(key=lambda row: (row.at, row.row_id))
+    return Read(tuple(found), unreadable)
+
+
+def _numbered(rows: Iterable[Mapping[str, str]]) -> Iterator[tuple[Mapping[str, str], int]]:
+    """Each row with which of its equals it is, from 1."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    for cells in rows:
+        key = tuple(cells.get(name, "") for name in _IDENTITY)
+        seen[key] += 1
+        yield cells, seen[key]
+
+
+def _identity(cells: Mapping[str, str], number: int) -> str:
+    words = [cells.get(name, "") for name in _IDENTITY]
+    return hashlib.sha256("\x1f".join([*words, str(number)]).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a seller SKU's units stand in our book, and how many of ours one of Amazon's is."""
+
+    sku: str
+    location: str
+    pack: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How this house sends stock to Amazon and takes it back (the channel's options).
+
+    inbound    receipt: a supplier sends it;  transfer: it left a location of ours in a transfer that is in the book
+    removal    write_off: it is gone;  transfer: it comes home and will be received somewhere
+    """
+
+    inbound: Literal["receipt", "transfer"] = "receipt"
+    removal: Literal["write_off", "transfer"] = "write_off"
+
+
+def ways(options: Mapping[str, object]) -> Ways:
+    """As the channel's options say: `fba_inbound` and `fba_removal`."""
+    return Ways(
+        "transfer" if options.get("fba_inbound") == "transfer" else "receipt",
+        "transfer" if options.get("fba_removal") == "transfer" else "write_off",
+    )
+
+
+def is_of_an_order(row: LedgerRow) -> bool:
+    """Whether an order tells the same; such a row is booked only when its order never comes."""
+    return row.event == SHIPMENTS and row.units < 0
+
+
+def moves_what_is_sold(row: LedgerRow) -> bool:
+    """Whether the book follows this row: units in sellable condition that came in or left the network.
+
+    Transfers between centers net to nothing; while they last, the readings tell what cannot be sold.
+    """
+    return row.sellable and row.event != TRANSFERS
+
+
+def fact(row: LedgerRow, place: Place, source: str, way: Ways) -> AnyFact:
+    """The row as a fact, the same for every time it is reported. Only for rows that move what is sold."""
+    units = abs(row.units) * place.pack
+    common = {
+        "source": source,
+        "id": f"fba-row:{row.row_id}",
+        "occurred_at": row.at,
+        "actor": "amazon",
+        "reference": row.reference,
+    }
+    at = {"sku": place.sku, "location": place.location}
+    if row.event == SHIPMENTS and row.units < 0:
+        return Ship.model_validate({**common, **at, "units": units})
+    if row.event == RETURNS and row.units > 0:
+        return Return.model_validate({**common, **at, "units": units})
+    if row.event == RECEIPTS and row.units > 0:
+        kind = TransferReceive if way.inbound == "transfer" else Receipt
+        return kind.model_validate({**common, **at, "units": units})
+    if row.event == REMOVALS and row.units < 0 and way.removal == "transfer":
+        return TransferShip.model_validate({**common, **at, "units": units})
+    signed = row.units * place.pack
+    return Adjustment.model_validate({**common, **at, "units": signed, "reason": said(row)})
+
+
+def said(row: LedgerRow) -> str:
+    """Why the units changed, in words: the event, Amazon's code and what it means."""
+    code = row.reason.strip()
+    words = _REASONS.get(code.upper(), "")
+    return " ".join(filter(None, [f"Amazon {row.event}", code, f"({words})" if words else ""]))
