@@ -17,7 +17,7 @@ class Exchange:
     """One call and its answer, as they went over the wire; header names are lower case.
 
     path     as it was sent, still escaped
-    status   0 when the connection broke off without an answer
+    status   0 when the connection broke off without an answer;  answered_as: the answer's content type
     """
 
     method: str
@@ -26,6 +26,7 @@ class Exchange:
     headers: Mapping[str, str]
     body: bytes
     status: int
+    answered_as: str
     answer: bytes
 
     @property
@@ -66,7 +67,7 @@ def tapped(app: App) -> Iterator[Tap]:
 def _listening(app: App, tap: Tap) -> App:
     async def outer(scope: Scope, receive: Receive, send: Send) -> None:
         asked = bytearray()
-        told: MutableMapping[str, Any] = {"status": 0, "body": bytearray()}
+        told: MutableMapping[str, Any] = {"status": 0, "headers": [], "body": bytearray()}
 
         async def hear() -> Message:
             message = await receive()
@@ -75,18 +76,19 @@ def _listening(app: App, tap: Tap) -> App:
 
         async def say(message: Message) -> None:
             told["status"] = message.get("status", told["status"])
+            told["headers"] = message.get("headers", told["headers"])
             told["body"] += message.get("body", b"")
             await send(message)
 
         try:
             await app(scope, hear, say)
         finally:
-            tap.heard.append(_exchange(scope, bytes(asked), told["status"], bytes(told["body"])))
+            tap.heard.append(_exchange(scope, bytes(asked), told))
 
     return outer
 
 
-def _exchange(scope: Scope, body: bytes, status: int, answer: bytes) -> Exchange:
+def _exchange(scope: Scope, body: bytes, told: Mapping[str, Any]) -> Exchange:
     return Exchange(
         method=scope["method"],
         path=scope["raw_path"].decode("ascii").split("?", 1)[0],
@@ -95,6 +97,7 @@ def _exchange(scope: Scope, body: bytes, status: int, answer: bytes) -> Exchange
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         },
         body=body,
-        status=status,
-        answer=answer,
+        status=told["status"],
+        answered_as=dict(told["headers"]).get(b"content-type", b"").decode("latin-1"),
+        answer=bytes(told["body"]),
     )
