@@ -84,6 +84,7 @@ _STOCK = text("""
     SELECT sku, location, units
     FROM balance
     WHERE sku = ANY(CAST(:skus AS text[])) AND state = 'available'
+      AND NOT EXISTS (SELECT FROM bundle WHERE bundle.sku = balance.sku)
     ORDER BY sku, location
 """)
 

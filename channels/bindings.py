@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -65,6 +65,16 @@ _UNBIND_MOVED = text("""
     RETURNING binding.sku
 """)
 
+_UNBUNDLE = text("DELETE FROM bundle WHERE sku = ANY(CAST(:skus AS text[]))")
+
+_BUNDLE = text("""
+    INSERT INTO bundle (sku, component, units)
+    SELECT sku, component, units
+    FROM unnest(CAST(:skus AS text[]), CAST(:components AS text[]), CAST(:units AS integer[]))
+         AS given (sku, component, units)
+    ORDER BY sku, component
+""")
+
 _DUE = text("""
     INSERT INTO due (sku, since) SELECT sku, :now FROM unnest(CAST(:skus AS text[])) AS given (sku) ORDER BY sku
     ON CONFLICT (sku) DO UPDATE SET since = excluded.since WHERE excluded.since < due.since
@@ -106,6 +116,24 @@ def of_channel(
         Binding(*row)
         for row in connection.execute(_OF_CHANNEL, {"channel": channel, "skus": wanted})
     ]
+
+
+def bundle(connection: Connection, bundles: Mapping[str, Sequence[Part]], *, now: datetime) -> None:
+    """Say what these SKUs take from others, instead of what was said before, and mark them due."""
+    if not bundles:
+        return
+    skus = sorted(bundles)
+    rows = [(sku, part) for sku in skus for part in bundles[sku]]
+    connection.execute(_UNBUNDLE, {"skus": skus})
+    connection.execute(
+        _BUNDLE,
+        {
+            "skus": [sku for sku, _ in rows],
+            "components": [part.sku for _, part in rows],
+            "units": [part.units for _, part in rows],
+        },
+    )
+    connection.execute(_DUE, {"skus": skus, "now": now})
 
 
 def bind(connection: Connection, bound: Iterable[Binding], *, now: datetime) -> int:

@@ -87,7 +87,7 @@ def _ring(name: str, send: Callable[[], object]) -> None:
 
 
 def _ring_channel(task: Task[Any, Any], channel: str, *, after_s: float = 0.0) -> None:
-    send = partial(task.apply_async, kwargs={"channel": channel}, countdown=after_s or None)
+    send = partial(task.apply_async, kwargs={"channel": channel}, countdown=after_s)
     _ring(_bell(task, channel), send)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 from sqlalchemy import Connection, text
 
 from allocation import backlog
-from channels import bindings
+from channels import bindings, listings
 from channels.base import ChannelError
 from console.cli.common import Failed, as_json, by, emit, house, reason, reason_if_any
 from ledger.db import transaction
@@ -56,9 +58,19 @@ def test(name: str) -> None:
 @click.argument("name")
 @click.option("--dry-run", is_flag=True, help="Show what would be bound, write nothing.")
 @click.option("--add-skus", is_flag=True, help="Add SKUs that the catalogue does not have.")
+@click.option(
+    "--file",
+    "assortment",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV of packs and bundles: listing,sku,units,uom",
+)
 @as_json
-def map_(name: str, dry_run: bool, add_skus: bool, as_json: bool) -> None:
-    """Bind listings to our SKUs by their SKU text; duplicates are refused. Exit code 4 when some are left out."""
+def map_(name: str, dry_run: bool, add_skus: bool, assortment: Path | None, as_json: bool) -> None:
+    """Bind listings to our SKUs by their SKU text; duplicates are refused. Exit code 4 when some are left out.
+
+    Deliveries that were parked for want of a name are replayed.
+    """
+    read = listings.read(_text(assortment)) if assortment else None
     with house() as wiring:
         try:
             mapped = mapping.map_channel(
@@ -68,17 +80,39 @@ def map_(name: str, dry_run: bool, add_skus: bool, as_json: bool) -> None:
                 now=now(),
                 dry_run=dry_run,
                 add_skus=add_skus,
+                assortment=read,
             )
         except (ChannelError, NotSetUp, mapping.NoPlaces) as error:
             raise Failed(f"{name}: {type(error).__name__}: {error}") from None
     if as_json:
         emit(mapped, as_json=True)
     else:
-        click.echo(f"{mapped.bound} bound" + (" (dry run: nothing was written)" if dry_run else ""))
+        kinds = f", {mapped.packs} packs, {mapped.bundles} bundles" if assortment else ""
+        again = f"; {mapped.replayed} parked deliveries replayed" if mapped.replayed else ""
+        aside = " (dry run: nothing was written)" if dry_run else ""
+        click.echo(f"{mapped.bound} bound{kinds}{again}{aside}")
         for problem in mapped.problems:
             click.echo(f"  left out: {problem}")
     if mapped.problems:
         raise SystemExit(4)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failed(f"{file} cannot be read as UTF-8 text: {error}") from None
+
+
+@channel.command()
+@click.argument("name")
+@as_json
+def unmapped(name: str, as_json: bool) -> None:
+    """Deliveries that wait for a name of ours: sales of what nobody has mapped yet."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        _refuse_unknown(connection, name)
+        rows = mapping.unmapped(connection, name)
+    emit(rows, as_json=as_json)
 
 
 @channel.command()

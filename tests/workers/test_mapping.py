@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from channels import bindings
 from channels.base import Binding, Subscription
+from channels.listings import read
 from ledger import catalogue
 from tests.console.door import set_up_channels
 from tests.servers import FIRST_NOW, Clock, Database
@@ -174,3 +175,76 @@ def test_a_subscription_is_for_all_that_its_lane_reads(
     [(topics, uri)] = listing.asked
     assert {"orders/create", "orders/updated", "refunds/create"} <= topics
     assert uri == "https://hooks.example/shopify"
+
+
+def parts_of(database: Database) -> list[tuple[str, str, int]]:
+    with database.engine.connect() as connection:
+        rows = connection.execute(text("SELECT sku, component, units FROM bundle ORDER BY 1, 2"))
+        return [tuple(row) for row in rows]
+
+
+def with_file(database: Database, listing: Listing, source: str, *skus: str) -> Mapped:
+    listing.listed = list(skus)
+    return map_channel(
+        database.engine,
+        listing,
+        channel="shop",
+        now=FIRST_NOW,
+        dry_run=False,
+        add_skus=False,
+        assortment=read("listing,sku,units\n" + source),
+    )
+
+
+def test_a_pack_listing_is_bound_to_the_sku_it_holds(database: Database, listing: Listing) -> None:
+    found = with_file(database, listing, "MUG-SIX,MUG-RED,6\n", "MUG-SIX", "MUG-BLUE")
+
+    assert (found.packs, found.bundles, found.problems) == (1, 0, [])
+    with database.engine.connect() as connection:
+        packs = connection.execute(text("SELECT DISTINCT sku, pack FROM binding ORDER BY 1")).all()
+    assert [tuple(row) for row in packs] == [("MUG-BLUE", 1), ("MUG-RED", 6)]
+
+
+def test_a_pack_of_what_is_sold_by_itself_too_is_a_bundle_of_one(
+    database: Database, listing: Listing
+) -> None:
+    found = with_file(database, listing, "MUG-SIX,MUG-RED,6\n", "MUG-SIX", "MUG-RED")
+
+    assert (found.packs, found.bundles, found.problems) == (0, 1, [])
+    assert parts_of(database) == [("MUG-SIX", "MUG-RED", 6)]
+
+
+def test_a_bundle_takes_its_parts_and_says_so_anew_each_time(
+    database: Database, listing: Listing
+) -> None:
+    with_file(database, listing, "GIFT,MUG-RED,1\nGIFT,MUG-BLUE,2\n", "GIFT", "MUG-RED")
+
+    with_file(database, listing, "GIFT,MUG-RED,3\nGIFT,MUG-BLUE,2\n", "GIFT", "MUG-RED")
+
+    assert parts_of(database) == [("GIFT", "MUG-BLUE", 2), ("GIFT", "MUG-RED", 3)]
+
+
+def test_a_part_that_nobody_knows_keeps_its_bundle_out(
+    database: Database, listing: Listing
+) -> None:
+    found = with_file(database, listing, "GIFT,mug-red,1\nGIFT,MUG-BLUE,2\n", "GIFT", "MUG-RED")
+
+    (problem,) = found.problems
+    assert problem.startswith("'mug-red' is not in the catalogue; 'MUG-RED' differs only by case")
+    assert (found.bound > 0, parts_of(database)) == (True, [])
+
+
+def test_listings_that_differ_only_by_case_are_both_left_out(
+    database: Database, listing: Listing
+) -> None:
+    found = mapped(database, listing, "MUG-RED", "mug-red", "MUG-BLUE", add_skus=True)
+
+    assert sum("differs only by case" in problem for problem in found.problems) == 2 * len(
+        {b.location for b in listing.bindings({"gid://1": "WH"})}
+    )
+
+
+def test_a_file_with_a_mistake_binds_nothing(database: Database, listing: Listing) -> None:
+    found = with_file(database, listing, "GIFT,MUG-RED,none\n", "GIFT", "MUG-RED")
+
+    assert (found.bound, len(found.problems)) == (0, 1)

@@ -1,18 +1,20 @@
-"""First contact with a channel: look, bind its listings, make it call us. None of it changes a number there."""
+"""Getting to know a channel: look, bind its listings, make it call us. None of it changes a number there."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from channels import bindings
 from channels.base import Binding, Channel, Subscription
+from channels.listings import Assortment
+from channels.names import Part
 from channels.registry import LANES
-from ledger import catalogue
+from ledger import catalogue, inbox
 from ledger.db import transaction
 from ledger.events import is_name
 
@@ -20,6 +22,13 @@ _LOCATIONS = text(
     "SELECT vendor_location_id, location FROM channel_location WHERE channel = :channel ORDER BY 1"
 )
 _SKUS = text("SELECT sku FROM sku WHERE lower(sku) = ANY(CAST(:skus AS text[]))")
+
+_HOOK = text("UPDATE channel SET hook_uri = :uri WHERE channel = :channel")
+
+_UNMAPPED = text("""
+    SELECT id, delivery_id, topic, received_at, error FROM inbox
+    WHERE source = :channel AND state = 'parked' AND error LIKE '%not mapped:%' ORDER BY id LIMIT :limit
+""")
 
 
 class NoPlaces(Exception):
@@ -37,10 +46,28 @@ class Look:
 
 @dataclass(slots=True)
 class Mapped:
-    """What mapping came to; each problem names the listing and what to do."""
+    """What mapping came to; each problem names the listing and what to do.
+
+    bound      listings at locations;  packs, bundles: how many of the listings are such
+    replayed   parked deliveries that were waiting for a name
+    """
 
     bound: int = 0
+    packs: int = 0
+    bundles: int = 0
+    replayed: int = 0
     problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """A delivery that is parked because something in it has no name of ours."""
+
+    id: int
+    delivery_id: str
+    topic: str
+    received_at: datetime
+    error: str
 
 
 def look(engine: Engine, client: Channel, *, channel: str) -> Look:
@@ -53,32 +80,75 @@ def look(engine: Engine, client: Channel, *, channel: str) -> Look:
 
 
 def map_channel(
-    engine: Engine, client: Channel, *, channel: str, now: datetime, dry_run: bool, add_skus: bool
+    engine: Engine,
+    client: Channel,
+    *,
+    channel: str,
+    now: datetime,
+    dry_run: bool,
+    add_skus: bool,
+    assortment: Assortment | None = None,
 ) -> Mapped:
-    """Bind a channel's listings to our SKUs by the SKU text that stands at the vendor.
+    """Bind a channel's listings to our SKUs, by the SKU text that stands at the vendor or as a mapping file says.
 
-    add_skus    make SKUs known that the catalogue lacks, instead of leaving them out
-    raises      NoPlaces
+    add_skus      make SKUs known that the catalogue lacks, instead of leaving them out
+    assortment    packs and bundles; a file with a problem binds nothing
+    raises        NoPlaces
     """
-    listed = list(client.bindings(_locations(engine, channel)))
     mapped = Mapped()
-    unique = _unique(listed, mapped)
+    assortment = assortment or Assortment()
+    if assortment.problems:
+        mapped.problems += [f"the mapping file, line {said}" for said in assortment.problems]
+        return mapped
+    listed = list(client.bindings(_locations(engine, channel)))
+    named, taken = _named(listed, assortment.parts, mapped)
+    unique = _unique(named, mapped)
     with transaction(engine) as connection:
+        components = {part.sku for parts in taken.values() for part in parts}
+        wanted = {b.sku for b in unique} | components
         if add_skus and not dry_run:
-            catalogue.add_skus(connection, {b.sku: "" for b in unique})
-        lowered = sorted({b.sku.lower() for b in unique})
+            catalogue.add_skus(connection, dict.fromkeys(wanted, ""))
+        lowered = sorted({sku.lower() for sku in wanted})
         known = set(connection.execute(_SKUS, {"skus": lowered}).scalars())
-        good = [b for b in unique if b.sku in known or (add_skus and dry_run)]
-        _explain_unknown(unique, known, mapped, allowed=add_skus)
-        mapped.bound = len(good) if dry_run else bindings.bind(connection, good, now=now)
+        if not dry_run:
+            # The bundle itself is a SKU without stock; what it takes must be known.
+            whole = [sku for sku, parts in taken.items() if all(p.sku in known for p in parts)]
+            catalogue.add_skus(connection, dict.fromkeys(whole, ""))
+            known |= set(whole)
+        lost = {sku for sku, parts in taken.items() if not all(p.sku in known for p in parts)}
+        good = [
+            b
+            for b in unique
+            if b.sku not in lost and (b.sku in known or b.sku in taken or (add_skus and dry_run))
+        ]
+        _explain_unknown(wanted - set(taken), known, mapped, allowed=add_skus)
+        bundled = {b.sku: taken[b.sku] for b in good if b.sku in taken}
+        mapped.packs = len({b.sku for b in good if b.pack > 1})
+        mapped.bundles = len(bundled)
+        if dry_run:
+            mapped.bound = len(good)
+        else:
+            bindings.bundle(connection, bundled, now=now)
+            mapped.bound = bindings.bind(connection, good, now=now)
+            waiting = [row.id for row in unmapped(connection, channel, limit=10_000)]
+            mapped.replayed = len(inbox.replay(connection, waiting)) if good else 0
     return mapped
 
 
 def subscribe(engine: Engine, client: Channel, *, channel: str, uri: str) -> list[Subscription]:
-    """Make the channel call us for every topic its lane reads."""
+    """Make the channel call us for every topic its lane reads, and remember where."""
     with transaction(engine) as connection:
         kind = bindings.kinds(connection, [channel])[channel]
-    return client.subscribe(sorted(LANES[kind].topics), uri)
+    made = client.subscribe(sorted(LANES[kind].topics), uri)
+    with transaction(engine) as connection:
+        connection.execute(_HOOK, {"channel": channel, "uri": uri})
+    return made
+
+
+def unmapped(connection: Connection, channel: str, *, limit: int = 100) -> list[Unmapped]:
+    """Deliveries of a channel that wait for a name of ours, oldest first."""
+    rows = connection.execute(_UNMAPPED, {"channel": channel, "limit": limit})
+    return [Unmapped(*row) for row in rows]
 
 
 def _locations(engine: Engine, channel: str) -> dict[str, str]:
@@ -92,11 +162,50 @@ def _locations(engine: Engine, channel: str) -> dict[str, str]:
     return places
 
 
+def _named(
+    listed: Sequence[Binding], parts: Mapping[str, tuple[Part, ...]], mapped: Mapped
+) -> tuple[list[Binding], dict[str, tuple[Part, ...]]]:
+    """The listings under our SKUs, and what the bundles among them take.
+
+    A pack whose SKU is also sold by itself is a bundle of one: a SKU has one listing at a place.
+    """
+    of = {b.variant_id: parts.get(b.sku) or parts.get(b.variant_id) for b in listed}
+    alone = Counter(b.sku for b in listed if not of[b.variant_id])
+    named: list[Binding] = []
+    taken: dict[str, tuple[Part, ...]] = {}
+    for b in listed:
+        its = of[b.variant_id]
+        if not its:
+            named.append(b)
+        elif len(its) == 1 and not alone[its[0].sku] and _sole(its[0].sku, parts):
+            named.append(replace(b, sku=its[0].sku, pack=its[0].units))
+        elif any(part.sku == b.sku for part in its):
+            mapped.problems.append(
+                f"{b.sku!r} would be a part of itself; give the listing a SKU of its own at the vendor"
+            )
+        else:
+            named.append(b)
+            taken[b.sku] = its
+    nested = sorted({p.sku for its in taken.values() for p in its} & set(taken))
+    for sku in nested:
+        mapped.problems.append(f"{sku!r} is a bundle and a part of another: name its parts there")
+    return [b for b in named if b.sku not in nested], taken
+
+
+def _sole(sku: str, parts: Mapping[str, tuple[Part, ...]]) -> bool:
+    """Whether only one listing of the file takes this SKU."""
+    return sum(any(part.sku == sku for part in its) for its in parts.values()) == 1
+
+
 def _unique(listed: Sequence[Binding], mapped: Mapped) -> list[Binding]:
     """Listings whose SKU text is there and means one item at each location."""
     items = Counter((b.sku, b.location) for b in listed)
+    folded: dict[tuple[str, str], set[str]] = {}
+    for b in listed:
+        folded.setdefault((b.sku.casefold(), b.location), set()).add(b.sku)
     good = []
     for b in listed:
+        alike = folded[b.sku.casefold(), b.location] - {b.sku}
         if not b.sku.strip():
             mapped.problems.append(f"{b.variant_id} has no SKU at the vendor; give it one there")
         elif not is_name(b.sku):
@@ -109,18 +218,21 @@ def _unique(listed: Sequence[Binding], mapped: Mapped) -> list[Binding]:
                 f"{b.variant_id} shares the SKU {b.sku!r} with another listing at {b.location}:"
                 " one of them needs its own"
             )
+        elif alike:
+            mapped.problems.append(
+                f"{b.variant_id} has the SKU {b.sku!r}, which differs only by case from {sorted(alike)[0]!r}"
+                " of another listing: correct one of them at the vendor"
+            )
         else:
             good.append(b)
     return good
 
 
-def _explain_unknown(
-    unique: Sequence[Binding], known: set[str], mapped: Mapped, *, allowed: bool
-) -> None:
+def _explain_unknown(wanted: set[str], known: set[str], mapped: Mapped, *, allowed: bool) -> None:
     if allowed:
         return
     near = {sku.lower(): sku for sku in known}
-    for sku in sorted({b.sku for b in unique} - known):
+    for sku in sorted(wanted - known):
         other = near.get(sku.lower())
         hint = f"; {other!r} differs only by case" if other else ""
         mapped.problems.append(
