@@ -33,6 +33,8 @@ _TICKET_S = 60.0
 _FORGET_S = 3600
 #: After a failure Redis is left alone this long, so that no push pays the connection timeout twice.
 _REDIS_PAUSE_S = 5.0
+#: Who waits for a limit looks again after this long at the earliest.
+_SHORTEST_WAIT_S = 0.05
 
 _NOW = """
 local clock = redis.call('TIME')
@@ -272,6 +274,52 @@ class Bucket:
         except RedisError:
             self._redis_again_at = self._monotonic() + _REDIS_PAUSE_S
             return None
+
+
+class Patient:
+    """A limit that is waited for, at a door where a person waits for thousands of rows; never in a worker.
+
+    pause         how to wait
+    patience_s    longest wait for one call, in all
+    """
+
+    def __init__(
+        self, limiter: Limiter, pause: Callable[[float], None], *, patience_s: float = 300.0
+    ) -> None:
+        self._limiter = limiter
+        self._pause = pause
+        self._patience_s = patience_s
+
+    def take(self, cost: float) -> str:
+        """As the limit's own, when its time has come; raises Throttled when that is too far away."""
+        left_s = self._patience_s
+        while True:
+            try:
+                return self._limiter.take(cost)
+            except Throttled as refusal:
+                wait_s = max(_SHORTEST_WAIT_S, refusal.retry_after_s)
+                left_s -= wait_s
+                if left_s < 0:
+                    raise
+                self._pause(wait_s)
+
+    def correct(
+        self, available: float, maximum: float, restore_rate: float, *, ticket: str = ""
+    ) -> None:
+        """See `Limiter`."""
+        self._limiter.correct(available, maximum, restore_rate, ticket=ticket)
+
+    def settle(self, ticket: str, restore_rate: float = 0.0) -> None:
+        """See `Limiter`."""
+        self._limiter.settle(ticket, restore_rate)
+
+    def close(self, retry_after_s: float) -> None:
+        """See `Limiter`."""
+        self._limiter.close(retry_after_s)
+
+    def state(self) -> BucketState:
+        """See `Limiter`."""
+        return self._limiter.state()
 
 
 class _Alone:

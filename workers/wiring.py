@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 
 from channels.base import Channel
 from channels.lane import Account
-from channels.limits import Allowance, Bucket, Limits
+from channels.limits import Allowance, Bucket, Limiter, Limits, Patient
 from channels.packs import Packed
 from channels.registry import LANES
 from ledger.context import Catalogue
@@ -63,8 +63,10 @@ _SECRETS = TypeAdapter(dict[str, _Said])
 class Wiring:
     """One process's connections; nothing connects before it is used, so that a forked child makes its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, pause: Callable[[float], None] | None = None) -> None:
+        """pause: how a door waits for a vendor's limit; None in a worker, which comes back instead"""
         self.settings = settings
+        self._pause = pause
         self._clients: dict[str, tuple[Account, Channel]] = {}
         self._lock = threading.Lock()
 
@@ -137,7 +139,7 @@ class Wiring:
                 f"no {' and no '.join(missing)} for channel {channel!r}: add it to LOCKSTEP_CHANNEL_SECRETS"
             )
         options = {name: str(value) for name, value in row.options.items() if value is not None}
-        account = Account(channel, row.kind, row.base_url, named, options)
+        account = Account(channel, row.kind, row.base_url, named, options, memory=self.engine)
         with self._lock:
             known = self._clients.get(channel)
             if known is None or known[0] != account:
@@ -149,14 +151,15 @@ class Wiring:
     def _limits(self, account: str) -> Limits:
         """The buckets of one vendor account, shared by every process through Redis."""
 
-        def bucket(what: str, allowance: Allowance) -> Bucket:
-            return Bucket(
+        def bucket(what: str, allowance: Allowance) -> Limiter:
+            made = Bucket(
                 self.redis,
                 f"{account}:{what}" if what else account,
                 maximum=allowance.maximum,
                 restore_rate=allowance.restore_per_s,
                 prefix=f"lockstep:{self.settings.env}",
             )
+            return made if self._pause is None else Patient(made, self._pause)
 
         return bucket
 

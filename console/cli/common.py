@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, datetime
@@ -71,7 +72,7 @@ def house(*, throw_away: bool = False, durable: bool = False) -> Iterator[Wiring
         if not throw_away:
             found = _found(wished)
             if found is not None:
-                with closing(Wiring(found)) as wiring:
+                with closing(Wiring(found, pause=time.sleep)) as wiring:
                     yield wiring
                 return
         if throw_away:
@@ -94,7 +95,7 @@ def _served(wished: Settings, *, ephemeral: bool) -> Iterator[Wiring]:
     with Stack(wished, ephemeral=ephemeral) as stack:
         stack.start_servers()
         stack.migrate()
-        wiring = Wiring(stack.settings)
+        wiring = Wiring(stack.settings, pause=time.sleep)
         try:
             yield wiring
         finally:

@@ -32,7 +32,7 @@ class House:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.wiring = Wiring(stack.settings)
+        self.wiring = Wiring(stack.settings, pause=time.sleep)
         self.shops = {name: Shop(played) for name, played in stack.simulators.items()}
         self.diary: Counter[str] = Counter()
         self._session = requests.Session()

@@ -18,7 +18,7 @@ from channels.amazon.client import Amazon
 from channels.amazon.lane import connect
 from channels.base import Binding
 from channels.lane import Account
-from channels.limits import Allowance, Bucket
+from channels.limits import Allowance, Bucket, Limiter, Patient
 from channels.simulators.amazon.serving import AmazonRunning, start_amazon
 from channels.simulators.clock import Clock
 
@@ -40,19 +40,19 @@ class AmazonRig:
         self.do("reset")
         self.do("pipe", url=None)
         self.do("pace", apply_s=apply_s, queue_s=20, work_s=40, orders_s=120)
-        self.list({"SKU-A": 10, "SKU-B": 10, "SKU-C": 10})
+        self.listed({"SKU-A": 10, "SKU-B": 10, "SKU-C": 10})
         self.channel = self.client()
 
-    def list(self, units: Mapping[str, int]) -> None:
+    def listed(self, units: Mapping[str, int]) -> None:
         """Listings that the seller ships, two days' handling time each."""
         self.do(
             "listings",
             listings=[{"sku": s, "units": n, "handling_days": 2} for s, n in units.items()],
         )
 
-    def bucket(self, operation: str, allowed: Allowance) -> Bucket:
-        """The operation's bucket, on the clock that this rig holds."""
-        return self.buckets.setdefault(
+    def bucket(self, operation: str, allowed: Allowance) -> Limiter:
+        """The operation's bucket, on the clock that this rig holds; where a person waits, that clock is moved."""
+        bucket = self.buckets.setdefault(
             operation,
             Bucket(
                 None,
@@ -63,6 +63,8 @@ class AmazonRig:
                 monotonic=lambda: self._monotonic_s,
             ),
         )
+        waited_for = operation.endswith(("Subscription", "Destination", "Destinations"))
+        return Patient(bucket, self.advance) if waited_for else bucket
 
     def account(self, **changed: str) -> Account:
         """The account as the table and the secrets have it, some of its secrets or options changed."""
