@@ -91,9 +91,17 @@ def decide(
         except VersionMoved:
             continue
     with transaction(engine) as connection:
-        connection.execute(_MAKE, _keys(places))
-        entries = decision(_read(connection, _HOLD, places))
+        entries = decision(hold(connection, places))
         return Decided(store.append(connection, entries, now=now, entropy=entropy), TRIES)
+
+
+def hold(connection: Connection, places: Sequence[Place]) -> dict[Place, Held]:
+    """Balances, locked until this transaction ends: for a caller who decides and writes in one transaction.
+
+    Take the writers' gate first (`store.enter`), so that nobody who waits for these rows holds what we ask for next.
+    """
+    connection.execute(_MAKE, _keys(places))
+    return _read(connection, _HOLD, places)
 
 
 def _read(

@@ -14,6 +14,8 @@ from ledger.types import Settlement
 
 #: Topic of a body that is one canonical fact (`ledger.events`).
 FACT_TOPIC = "fact"
+#: Topic of a body that is one X12 interchange: it is answered in the transaction that books it, never by the drain.
+INTERCHANGE_TOPIC = "x12"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,18 @@ _KNOWN = text("""
 _CLAIM = text("""
     SELECT id, source, topic, body, received_at, attempts
     FROM inbox
-    WHERE state = 'pending'
+    WHERE state = 'pending' AND topic <> 'x12'
     ORDER BY id
     LIMIT :rows
+    FOR UPDATE SKIP LOCKED
+""")
+
+_CLAIM_INTERCHANGE = text("""
+    SELECT id, source, topic, body, received_at, attempts
+    FROM inbox
+    WHERE state = 'pending' AND topic = 'x12'
+    ORDER BY id
+    LIMIT 1
     FOR UPDATE SKIP LOCKED
 """)
 
@@ -128,7 +139,11 @@ _REPLAY = text("""
 
 
 _PENDING = text(
-    "SELECT count(*) FROM (SELECT FROM inbox WHERE state = 'pending' LIMIT 10000) AS seen"
+    "SELECT count(*) FROM (SELECT FROM inbox WHERE state = 'pending' AND topic <> 'x12' LIMIT 10000) AS seen"
+)
+
+_ANY_INTERCHANGE = text(
+    "SELECT EXISTS (SELECT FROM inbox WHERE state = 'pending' AND topic = 'x12')"
 )
 
 
@@ -188,8 +203,17 @@ def _sort_out(
 
 
 def claim(connection: Connection, *, rows: int) -> list[Row]:
-    """Lock the oldest pending deliveries for this transaction, skipping those another one holds."""
+    """Lock the oldest pending deliveries for this transaction, skipping those another one holds.
+
+    Interchanges are left out: see `claim_interchange`.
+    """
     return [_row(*found) for found in connection.execute(_CLAIM, {"rows": rows})]
+
+
+def claim_interchange(connection: Connection) -> Row | None:
+    """Lock the oldest pending interchange for this transaction; None when there is none."""
+    found = connection.execute(_CLAIM_INTERCHANGE).one_or_none()
+    return None if found is None else _row(*found)
 
 
 def claim_these(connection: Connection, ids: Sequence[int]) -> list[Row]:
@@ -239,6 +263,11 @@ def replay(connection: Connection, ids: Sequence[int]) -> list[int]:
     return list(connection.execute(_REPLAY, {"ids": list(ids)}).scalars())
 
 
+def interchanges_wait(connection: Connection) -> bool:
+    """Whether any interchange is pending."""
+    return bool(connection.execute(_ANY_INTERCHANGE).scalar_one())
+
+
 def pending(connection: Connection) -> int:
-    """How many deliveries are pending, counted up to 10,000 (the sweep only asks whether to ring)."""
+    """How many deliveries are pending for the drain, counted up to 10,000 (the sweep only asks whether to ring)."""
     return int(connection.execute(_PENDING).scalar_one())

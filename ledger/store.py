@@ -146,7 +146,7 @@ def append(
     """
     if not entries:
         return []
-    connection.execute(_GATE, {"gate": WRITERS_GATE})
+    enter(connection)
     if decided_on:
         _check_versions(connection, decided_on)
     ids = _ids(len(entries), now, entropy)
@@ -161,6 +161,11 @@ def append(
     if skus:
         connection.execute(_DUE, {"skus": sorted(skus), "now": now})
     return ids
+
+
+def enter(connection: Connection) -> None:
+    """Pass the writers' gate; again in one transaction is harmless."""
+    connection.execute(_GATE, {"gate": WRITERS_GATE})
 
 
 def _ids(count: int, now: datetime, entropy: Entropy) -> list[UUID]:

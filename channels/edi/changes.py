@@ -62,16 +62,14 @@ def replacing(drafts: Sequence[Draft], standing: Standing) -> list[Draft]:
 
 
 def _onto(draft: Draft, before: StandingLine | None) -> Draft:
-    if before is None:
+    if before is None or not before.accepted:
         return draft
-    if before.accepted and before.parts != draft.standing.parts:
+    if before.parts != draft.standing.parts:
         raise Puzzling(
             f"line {before.line} was promised as item {before.item} and is {draft.standing.item or 'unknown'} now:"
             " cancel the order and ask for a new one"
         )
-    if draft.problem:
-        return Draft(before, draft.quantity, draft.wanted, draft.problem)
-    return Draft(before, draft.quantity, draft.wanted) if before.parts else draft
+    return Draft(before, draft.quantity, draft.wanted)
 
 
 def _one(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -59,6 +60,14 @@ class StandingLine:
             rejected=promise.rejected,
             promised_for=promised_for if promise.backordered else None,
         )
+
+    def with_shipped(self, units: Mapping[str, int]) -> StandingLine:
+        """The line with what the ledger shipped of it: as many of its measure as have gone whole.
+
+        units    shipped, by the ledger's line
+        """
+        gone = [units.get(name, 0) // part.units for name, part in self.ledger_lines()]
+        return replace(self, shipped=max(0, min(gone, default=0)))
 
     def ledger_lines(self) -> list[tuple[str, Part]]:
         """The ledger's lines of it: one a SKU; a bundle's carry the SKU in their name."""

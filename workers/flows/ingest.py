@@ -43,6 +43,11 @@ _PATIENCE = timedelta(days=7)
 _TURN = text("SELECT pg_advisory_xact_lock(7305200117)")
 
 
+def take_turn(connection: Connection) -> None:
+    """Wait until nobody else applies deliveries; until this transaction ends."""
+    connection.execute(_TURN)
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What a drain needs of the process it runs in.
@@ -95,7 +100,7 @@ def _drain_batch(house: House, *, now: datetime) -> Drained:
     ids: list[int] = []
     try:
         with transaction(house.engine) as connection:
-            connection.execute(_TURN)
+            take_turn(connection)
             rows = inbox.claim(connection, rows=house.rows)
             ids = [row.id for row in rows]
             return _apply(house, connection, rows, now=now)
@@ -121,7 +126,7 @@ def _drain_halves(
     for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
         try:
             with transaction(house.engine) as connection:
-                connection.execute(_TURN)
+                take_turn(connection)
                 total += _apply(house, connection, inbox.claim_these(connection, half), now=now)
         except (IntegrityError, DataError) as again:
             total += _drain_halves(house, half, again, now=now)

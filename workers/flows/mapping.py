@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from channels import bindings
 from channels.base import Binding, Channel, Subscription
+from channels.edi.lane import KIND as WHOLESALE
 from channels.listings import Assortment
 from channels.names import Part
 from channels.registry import LANES
@@ -100,7 +101,7 @@ def map_channel(
     if assortment.problems:
         mapped.problems += [f"the mapping file, line {said}" for said in assortment.problems]
         return mapped
-    listed = list(client.bindings(_locations(engine, channel)))
+    listed = _listed(engine, client, channel, assortment)
     named, taken = _named(listed, assortment.parts, mapped)
     unique = _unique(named, mapped)
     with transaction(engine) as connection:
@@ -160,6 +161,20 @@ def _locations(engine: Engine, channel: str) -> dict[str, str]:
             f"no location of channel {channel!r} is one of ours: name them in vendor_locations of the rules"
         )
     return places
+
+
+def _listed(engine: Engine, client: Channel, channel: str, assortment: Assortment) -> list[Binding]:
+    """What the channel sells. A wholesale partner's catalogue is its own: there the file is all that is known."""
+    locations = _locations(engine, channel)
+    with transaction(engine) as connection:
+        kind = bindings.kinds(connection, [channel])[channel]
+    if kind != WHOLESALE:
+        return list(client.bindings(locations))
+    return [
+        Binding(channel, item, location, item, vendor_location_id, variant_id=item)
+        for item in assortment.parts
+        for vendor_location_id, location in locations.items()
+    ]
 
 
 def _named(

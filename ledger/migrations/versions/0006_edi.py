@@ -31,7 +31,7 @@ CREATE TABLE edi_interchange (
     state         text NOT NULL CHECK (state IN ('worked', 'refused', 'posted', 'sent')),
     control       text NOT NULL,
     serial        bigint CHECK (serial >= 1),
-    inbox_id      bigint REFERENCES inbox (id),
+    inbox_id      bigint REFERENCES inbox (id) ON DELETE SET NULL,
     file          text NOT NULL DEFAULT '',
     body          bytea,
     content_hash  text NOT NULL,
