@@ -20,7 +20,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from channels.amazon import booking, orders, wire
+from channels.amazon import booking, order_documents, wire
 from channels.base import Sighting, Unreadable
 from channels.lane import Message, Signed, nothing
 from channels.names import Delivery
@@ -120,11 +120,11 @@ def routing(headers: Mapping[str, str], body: bytes) -> Delivery:
 def read(topic: str, body: bytes) -> Message:
     """A notification, or an order of the order API, as a message. Raises Unreadable with the field that is wrong."""
     if topic == wire.ORDER_DOCUMENT:
-        return _order(topic, orders.of_document(body))
+        return _order(topic, order_documents.of_document(body))
     notice = wire.notice(body)
     if notice.kind == ORDER_CHANGE:
         event_time = moment(notice.event_time) or moment(notice.publish_time)
-        return _order(topic, orders.of_notification(notice.payload, event_time))
+        return _order(topic, order_documents.of_notification(notice.payload, event_time))
     seen: Callable[[wire.Notice], Sighting] | None = _SIGHTINGS.get(notice.kind)
     return Message(
         topic=topic,

@@ -1,37 +1,25 @@
-"""Orders from the order API, and both ways in which Amazon tells an order read into one snapshot.
+"""Orders read from the order API, each with nothing about its buyer.
 
 searchOrders gives twenty pages of a hundred orders and then one page in three minutes: a sweep is one walk through
 what changed. Its window ends two minutes before the call; what changed later is in the next one.
 
-Source: https://developer-docs.amazon.com/sp-api/reference/searchorders and OrderChangeNotification.json at commit
-34dc93f.
+Source: https://developer-docs.amazon.com/sp-api/reference/searchorders
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
-
 from channels.amazon import wire
 from channels.amazon.api import SellingPartner
-from channels.amazon.booking import MOST_SHIPPED, Line, Snapshot, location_of, still_open
-from channels.base import ChannelOrder, Unreadable
+from channels.base import ChannelOrder
 
 #: The order API does not tell the last two minutes (its model: lastUpdatedBefore).
 LAG_S: Final = 120.0
 _DATA: Final = "FULFILLMENT,CANCELLATION"
 _A_PAGE: Final = 100
-#: Nothing is left to ship; in both spellings.
-_ENDED: Final = frozenset({"SHIPPED", "CANCELLED", "CANCELED", "UNFULFILLABLE"})
-#: Not counted as unshipped by Amazon, and yet taken off the offer.
-_PENDING: Final = frozenset({"PENDING", "PENDINGAVAILABILITY"})
-_FOREIGN: Final = "NON_AMAZON"
-
-
-# ---- reading the order API ----
 
 
 def orders_since(
@@ -71,149 +59,3 @@ def _channel_order(order: wire.Order) -> ChannelOrder:
         # Only what the model names: nothing about the buyer is kept.
         body=order.model_dump_json(by_alias=True, exclude_none=True).encode(),
     )
-
-
-# ---- one order as a snapshot ----
-
-
-def of_document(body: bytes) -> Snapshot | str:
-    """An order of the order API; a text says why it is none of ours. Raises Unreadable."""
-    try:
-        order = wire.Order.model_validate_json(body)
-    except ValidationError as error:
-        raise Unreadable(f"{wire.ORDER_DOCUMENT}: {_first(error)}") from None
-    if order.sales_channel.channel_name == _FOREIGN:
-        return (
-            "placed on another channel and shipped by Amazon for it: that channel's order is booked"
-        )
-    fulfillment = order.fulfillment
-    if fulfillment is None or not fulfillment.fulfilled_by:
-        raise Unreadable(f"{wire.ORDER_DOCUMENT}: {order.order_id} does not say who ships it")
-    location = location_of(by_amazon=fulfillment.fulfilled_by == "AMAZON")
-    status = fulfillment.fulfillment_status.upper().replace("_", "")
-    return Snapshot(
-        order.order_id,
-        order.created_time,
-        order.last_updated_time,
-        tuple(
-            _of_item(item, status, location)
-            for item in order.order_items
-            if item.product.seller_sku and _is_bookable(item.quantity_ordered, order.order_id)
-        ),
-    )
-
-
-def _of_item(item: wire.OrderItem, status: str, location: str) -> Line:
-    told = item.fulfillment or wire.ItemFulfillment()
-    ordered = item.quantity_ordered
-    shipped = told.quantity_fulfilled
-    if shipped is None:
-        shipped = ordered if status == "SHIPPED" else 0
-    if status in _ENDED:
-        open_units = 0
-    elif status in _PENDING or told.quantity_unfulfilled is None:
-        open_units = max(0, ordered - shipped)
-    else:
-        open_units = told.quantity_unfulfilled
-    return Line(item.order_item_id, item.product.seller_sku, ordered, shipped, open_units, location)
-
-
-class _Item(BaseModel):
-    item: str = Field(alias="orderitemid")
-    sku: str = Field("", alias="sellersku")
-    supply_source: str | None = Field(None, alias="supplysourceid")
-    status: str | None = Field(None, alias="orderitemstatus")
-    ordered: int = Field(alias="quantity", ge=0)
-    shipped: int | None = Field(None, alias="quantityshipped", ge=0)
-
-
-class _Trigger(BaseModel):
-    changed_at: AwareDatetime | None = Field(None, alias="timeoforderchange")
-
-
-class _Summary(BaseModel):
-    status: str = Field(alias="orderstatus")
-    placed_at: AwareDatetime | None = Field(None, alias="purchasedate")
-    shipped_by: str = Field(alias="fulfillmenttype", pattern="^(AFN|MFN)$")
-    unshipped: int | None = Field(None, alias="numberofitemsunshipped")
-    items: tuple[_Item, ...] = Field(alias="orderitems")
-    channel: str | None = Field(None, alias="saleschannel")
-
-
-class _Change(BaseModel):
-    level: str = Field("OrderLevel", alias="notificationlevel")
-    order: str = Field(alias="amazonorderid")
-    trigger: _Trigger = Field(_Trigger(), alias="orderchangetrigger")
-    summary: _Summary
-
-
-def of_notification(payload: Mapping[str, object], event_time: datetime | None) -> Snapshot | str:
-    """An ORDER_CHANGE, its names in lower case; a text says why it is none of ours. Raises Unreadable."""
-    try:
-        change = _Change.model_validate(payload.get("orderchangenotification"))
-    except ValidationError as error:
-        raise Unreadable(f"ORDER_CHANGE: {_first(error)}") from None
-    summary = change.summary
-    if (summary.channel or "").upper().replace("-", "_") == _FOREIGN:
-        return (
-            "placed on another channel and shipped by Amazon for it: that channel's order is booked"
-        )
-    changed_at = change.trigger.changed_at or event_time
-    if changed_at is None:
-        raise Unreadable(f"ORDER_CHANGE: {change.order} does not say when it changed")
-    status = summary.status.upper()
-    items = [
-        item for item in summary.items if item.sku and _is_bookable(item.ordered, change.order)
-    ]
-    counted = [(item.ordered, _shipped(item, status)) for item in items]
-    return Snapshot(
-        change.order,
-        summary.placed_at or changed_at,
-        changed_at,
-        tuple(
-            Line(
-                item.item,
-                item.sku,
-                item.ordered,
-                shipped,
-                open_units,
-                location_of(
-                    by_amazon=summary.shipped_by == "AFN", supply_source=item.supply_source or ""
-                ),
-            )
-            for item, (_, shipped), open_units in zip(
-                items, counted, _open(change, status, counted), strict=True
-            )
-        ),
-    )
-
-
-def _open(change: _Change, status: str, counted: list[tuple[int, int]]) -> list[int | None]:
-    if status in _ENDED:
-        return [0 for _ in counted]
-    if status in _PENDING:
-        return still_open(counted, None)
-    if change.level == "OrderItemLevel":
-        # One line of the order, and a count of all of them.
-        return [None if ordered > shipped else 0 for ordered, shipped in counted]
-    return still_open(counted, change.summary.unshipped)
-
-
-def _shipped(item: _Item, status: str) -> int:
-    if item.shipped is not None:
-        return item.shipped
-    return item.ordered if status == "SHIPPED" or item.status == "Shipped" else 0
-
-
-def _is_bookable(units: int, order: str) -> bool:
-    if units > MOST_SHIPPED:
-        raise Unreadable(
-            f"order {order} has a line of {units} units; at most {MOST_SHIPPED} are read"
-        )
-    return True
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the document"
-    return f"{place}: {first['msg']}"
