@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from channels.simulators.shopify import bodies
 from channels.simulators.shopify.bodies import Json
@@ -244,7 +244,7 @@ def refund(shop: Shop, of: Refund) -> Json:
         "processed_at": at,
         "duties": [],
         "total_duties_set": bodies.money(Decimal(0)),
-        "return": None,
+        "return": _named(of.returned),
         "restock": any(back.restock_type != "NO_RESTOCK" for back in of.lines),
         "refund_shipping_lines": [],
         "admin_graphql_api_id": of.gid,
@@ -252,6 +252,10 @@ def refund(shop: Shop, of: Refund) -> Json:
         "refund_line_items": lines,
         "transactions": [],
     }
+
+
+def _named(thing: Any) -> Json | None:
+    return None if thing is None else {"id": thing.number, "admin_graphql_api_id": thing.gid}
 
 
 def fulfillment(shop: Shop, of: Fulfillment) -> Json:

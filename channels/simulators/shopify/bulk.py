@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -91,6 +91,9 @@ def finish(shop: Shop, operation: Bulk) -> None:
         if operation.status not in ("CREATED", "RUNNING"):
             return
         lines, operation.roots = shop.run_bulk(operation.query)
+        if shop.bulk_ends is not None:
+            _fail(operation, shop.bulk_ends, lines)
+            return
         operation.objects = len(lines)
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
         operation.jsonl = text.encode() if lines else None
@@ -98,6 +101,19 @@ def finish(shop: Shop, operation: Bulk) -> None:
         shop.announce(
             act, "bulk_operations/finish", lambda: bodies.bulk_finished(operation, shop.zone), ()
         )
+
+
+def _fail(
+    operation: Bulk, ends: Mapping[str, object], lines: Sequence[Mapping[str, object]]
+) -> None:
+    """End badly; a failed export may leave the part that it had written."""
+    operation.status = str(ends["status"]).upper()
+    code = ends.get("error_code")
+    operation.error_code = str(code).upper() if code else None
+    written = lines[: int(str(ends.get("partial", 0)))]
+    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in written)
+    operation.jsonl = text.encode() or None
+    operation.objects = len(written)
 
 
 # -- what a bulk query may be -----------------------------------------------------------------------------------------
@@ -308,7 +324,11 @@ FIELDS: Final[dict[str, dict[str, Callable[..., Any]]]] = {
         "objectCount": _plain(lambda _, b: str(b.objects)),
         "rootObjectCount": _plain(lambda _, b: str(b.roots)),
         "fileSize": _plain(lambda _, b: str(len(b.jsonl)) if b.jsonl else None),
-        "url": _plain(lambda shop, b: shop.file_url(b) if b.jsonl else None),
-        "partialDataUrl": _plain(lambda _, b: None),
+        "url": _plain(
+            lambda shop, b: shop.file_url(b) if b.jsonl and b.status == "COMPLETED" else None
+        ),
+        "partialDataUrl": _plain(
+            lambda shop, b: shop.file_url(b) if b.jsonl and b.status == "FAILED" else None
+        ),
     },
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from channels.simulators.commands import Commands, units_of
 from channels.simulators.server import BadRequest, Verb
-from channels.simulators.shopify import bodies, bodies_orders, orders
+from channels.simulators.shopify import bodies, bodies_orders, orders, returns
 from channels.simulators.shopify.shop import NewVariant, Refused
 from channels.simulators.shopify.simulator import ShopifySimulator
 from channels.simulators.shopify.state import STATES, Level, Line, Location, Order, Product
@@ -35,7 +35,7 @@ class Control:
     # -- catalogue ------------------------------------------------------------------------------------------------
 
     def location(self, facts: Facts) -> object:
-        """name, online?, fulfillment_service?"""
+        """name, online?, fulfillment_service?, pickup?"""
         with self._shop.act() as act:
             place = self._shop.add_location(
                 act,
@@ -43,6 +43,7 @@ class Control:
                 online=bool(facts.get("online", True)),
                 fulfillment_service=bool(facts.get("fulfillment_service", False)),
             )
+            place.pickup = bool(facts.get("pickup", False))
         return _location(place)
 
     def location_active(self, facts: Facts) -> object:
@@ -157,6 +158,39 @@ class Control:
             )
         return {"fulfillments": [one.gid for one in made], **_order(order)}
 
+    def bring_back(self, facts: Facts) -> object:
+        """order, lines: [{sku, units, disposition, location?}], refund?: a return, dealt with in one go"""
+        with self._shop.act() as act:
+            order = self._shop.order(str(facts["order"]))
+            brought = [
+                returns.Brought(
+                    self._line(order, line),
+                    units_of(line),
+                    _disposition(line),
+                    self._place_of(line),
+                )
+                for line in facts["lines"]
+            ]
+            refund = bool(facts.get("refund", True))
+            made = returns.bring_back(self._shop, act, order, brought, refund=refund)
+        return {"return": made.gid, **_order(order)}
+
+    def uninstall(self, _: Facts) -> object:
+        """The merchant throws the app out: its token is worth nothing from now on, its webhooks are gone"""
+        with self._shop.act() as act:
+            shop = {"id": 548380009, "myshopify_domain": self._shop.domain}
+            self._shop.announce(act, "app/uninstalled", lambda: shop, ())
+        with self._shop.lock:
+            self._shop.subscriptions.clear()
+            self._simulator.token = self._shop.new_uuid()
+        return {"uninstalled": self._shop.domain}
+
+    def fail_bulk(self, facts: Facts) -> object:
+        """status, error_code?, partial?: how exports end from now on; `partial` lines are written first"""
+        with self._shop.lock:
+            self._shop.bulk_ends = dict(facts) if facts.get("status") else None
+        return {"bulk_ends": self._shop.bulk_ends}
+
     # -- stock behind our back ------------------------------------------------------------------------------------
 
     def drift(self, facts: Facts) -> object:
@@ -251,6 +285,13 @@ def _restock_type(line: Facts) -> str:
     kind = str(line.get("restock_type", "no_restock")).upper()
     if kind not in ("NO_RESTOCK", "CANCEL", "RETURN"):
         raise BadRequest("restock_type is no_restock, cancel or return")
+    return kind
+
+
+def _disposition(line: Facts) -> str:
+    kind = str(line["disposition"]).upper()
+    if kind not in returns.KINDS:
+        raise BadRequest(f"disposition is one of {', '.join(returns.KINDS)}")
     return kind
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from channels.simulators.shopify import bodies_orders
 from channels.simulators.shopify.shop import Act, Refused, Shop
@@ -74,7 +75,7 @@ def place(
         order.lines.append(line)
         _commit(shop, act, order, line, wanted.units, location)
     shop.orders[order.number] = order
-    _tell(shop, act, order, "orders/create", *(["orders/paid"] if paid else []))
+    tell(shop, act, order, "orders/create", *(["orders/paid"] if paid else []))
     return order
 
 
@@ -111,7 +112,7 @@ def edit(shop: Shop, act: Act, order: Order, changes: Sequence[tuple[Line | Want
         lambda: bodies_orders.order_edit(shop, order, additions, removals),
         [line.variant.sku for line, _ in (*additions, *removals)],
     )
-    _tell(shop, act, order, "orders/updated")
+    tell(shop, act, order, "orders/updated")
 
 
 def _check_edit(shop: Shop, order: Order, target: Line | Wanted, units: int) -> None:
@@ -141,14 +142,21 @@ def cancel(shop: Shop, act: Act, order: Order, *, restock: bool, reason: str = "
     made = _give_back(shop, act, order, given, None)
     for work in order.fulfillment_orders:
         work.status, work.updated_at = "CLOSED", act.at
-    _tell(shop, act, order, "orders/cancelled", "orders/updated")
+    tell(shop, act, order, "orders/cancelled", "orders/updated")
     return made
 
 
 def refund(
-    shop: Shop, act: Act, order: Order, given: Sequence[GivenBack], note: str | None = None
+    shop: Shop,
+    act: Act,
+    order: Order,
+    given: Sequence[GivenBack],
+    note: str | None = None,
+    returned: Any = None,
 ) -> Refund:
     """Give money back for lines; whether stock comes back is each line's `restock_type`.
+
+    returned   the return it belongs to
 
     raises  Refused when more is given back than was bought, `CANCEL` names shipped units or `RETURN` unshipped ones
     """
@@ -162,8 +170,8 @@ def refund(
             raise Refused("only unfulfilled units can be restocked by cancelling")
         if back.restock_type == "RETURN" and back.units > back.line.fulfilled - back.line.returned:
             raise Refused("only fulfilled units can be returned")
-    made = _give_back(shop, act, order, given, note)
-    _tell(shop, act, order, "orders/updated")
+    made = _give_back(shop, act, order, given, note, returned)
+    tell(shop, act, order, "orders/updated")
     return made
 
 
@@ -201,7 +209,7 @@ def fulfil(
             act, "fulfillments/create", partial(bodies_orders.fulfillment, shop, done), skus
         )
     finished = not any(line.unfulfilled for line in order.lines)
-    _tell(
+    tell(
         shop,
         act,
         order,
@@ -211,7 +219,8 @@ def fulfil(
     return made
 
 
-def _tell(shop: Shop, act: Act, order: Order, *topics: str) -> None:
+def tell(shop: Shop, act: Act, order: Order, *topics: str) -> None:
+    """The order changed: its subscribers hear of it."""
     order.updated_at = act.at
     skus = [line.variant.sku for line in order.lines]
     for topic in topics:
@@ -317,7 +326,12 @@ def _per_line(given: Sequence[GivenBack]) -> dict[Line, int]:
 
 
 def _give_back(
-    shop: Shop, act: Act, order: Order, given: Sequence[GivenBack], note: str | None
+    shop: Shop,
+    act: Act,
+    order: Order,
+    given: Sequence[GivenBack],
+    note: str | None,
+    returned: Any = None,
 ) -> Refund:
     lines: list[RefundLine] = []
     for back in given:
@@ -335,7 +349,7 @@ def _give_back(
             freed = _release(shop, act, order, back.line, unshipped, restock=restock)
             place = (freed[0][0] if freed else place) if restock else None
         lines.append(RefundLine(number, back.line, back.units, back.restock_type, place))
-    made = Refund(shop.ids.next("Refund"), order, act.at, note, lines)
+    made = Refund(shop.ids.next("Refund"), order, act.at, note, lines, returned)
     order.refunds.append(made)
     skus = [back.line.variant.sku for back in given]
     shop.announce(act, "refunds/create", lambda: bodies_orders.refund(shop, made), skus)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
 
-from channels.simulators.shopify import reads_catalogue, reads_orders, reads_stock
+from channels.simulators.shopify import reads_catalogue, reads_orders, reads_stock, returns
 from channels.simulators.shopify.ids import gid
 from channels.simulators.shopify.reading import Resolver, by_id, find, plain
 
@@ -44,7 +44,13 @@ _ROOT: Final[dict[str, dict[str, Resolver]]] = {
     ),
 }
 
-TABLES: Final = (_ROOT, reads_stock.FIELDS, reads_catalogue.FIELDS, reads_orders.FIELDS)
+TABLES: Final = (
+    _ROOT,
+    reads_stock.FIELDS,
+    reads_catalogue.FIELDS,
+    reads_orders.FIELDS,
+    returns.FIELDS,
+)
 
 
 def _not_simulated(source: Any, info: GraphQLResolveInfo, **_: Any) -> Any:

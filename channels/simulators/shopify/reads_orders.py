@@ -104,7 +104,6 @@ FIELDS: Final[dict[str, dict[str, Resolver]]] = {
             currencyCode=lambda o: bodies.CURRENCY,
             displayFinancialStatus=lambda o: bodies_orders.financial_status(o),
             displayFulfillmentStatus=_fulfillment_status,
-            returnStatus=lambda o: "NO_RETURN",
             retailLocation=lambda o: o.location,
             physicalLocation=lambda o: o.location,
             refunds=lambda o: o.refunds,
@@ -118,7 +117,6 @@ FIELDS: Final[dict[str, dict[str, Resolver]]] = {
         ),
         "lineItems": _window(lambda o: o.lines),
         "fulfillmentOrders": _window(lambda o: o.fulfillment_orders),
-        "returns": _window(lambda o: []),
     },
     "LineItem": {
         **IDENTITY,

@@ -128,6 +128,8 @@ def _location(_: object, info: GraphQLResolveInfo, id: str | None = None) -> Loc
     return found
 
 
+_PICKUP: Final = {"instructions": "Ring the bell.", "pickupTime": "TWO_HOURS"}
+
 FIELDS: Final[dict[str, dict[str, Resolver]]] = {
     "QueryRoot": {
         "inventoryItem": by_id("InventoryItem"),
@@ -149,7 +151,7 @@ FIELDS: Final[dict[str, dict[str, Resolver]]] = {
             isFulfillmentService=lambda p: p.fulfillment_service,
             isPrimary=lambda p: False,
             deactivatedAt=lambda p: iso(p.deactivated_at),
-            localPickupSettingsV2=lambda p: None,
+            localPickupSettingsV2=lambda p: _PICKUP if p.pickup else None,
             fulfillmentService=lambda p: None,
         ),
         "inventoryLevels": _place_levels,

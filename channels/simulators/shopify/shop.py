@@ -122,6 +122,7 @@ class Shop:
             self.bulks: dict[int, Bulk] = {}
             self.publications: dict[int, Publication] = {}
             self.order_sequence = 1000
+            self.bulk_ends: dict[str, object] | None = None
             for name in ("Online Store", "Point of Sale"):
                 number = self.ids.next("Publication")
                 self.publications[number] = Publication(number, name)

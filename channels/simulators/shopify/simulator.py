@@ -129,9 +129,9 @@ class ShopifySimulator:
         """A finished bulk operation's JSONL, for seven days."""
         with self.shop.lock:
             bulk = self.shop.bulks.get(number)
-            if bulk is None or bulk.completed_at is None:
+            if bulk is None or bulk.jsonl is None:
                 return None
-            expired = self.clock.now() - bulk.completed_at > timedelta(days=7)
+            expired = self.clock.now() - bulk.ends_at > timedelta(days=7)
             return None if expired else bulk.jsonl
 
     def _file_url(self, bulk: Bulk) -> str:

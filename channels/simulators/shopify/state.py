@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from channels.simulators.shopify.ids import gid, level_gid
 
@@ -33,6 +33,7 @@ class Location:
     active: bool = True
     fulfills_online_orders: bool = True
     fulfillment_service: bool = False
+    pickup: bool = False
     deactivated_at: datetime | None = None
 
     @property
@@ -245,6 +246,7 @@ class Refund:
     created_at: datetime
     note: str | None
     lines: list[RefundLine]
+    returned: Any = None
 
     @property
     def gid(self) -> str:
@@ -264,6 +266,7 @@ class Order:
     fulfillment_orders: list[FulfillmentOrder] = field(default_factory=list)
     fulfillments: list[Fulfillment] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
+    returns: list[Any] = field(default_factory=list)
     cancelled_at: datetime | None = None
     cancel_reason: str | None = None
     staff_note: str | None = None
