@@ -177,6 +177,19 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A location of the vendor.
+
+    pickup    buyers may fetch their orders there
+    """
+
+    vendor_location_id: str
+    name: str
+    active: bool
+    pickup: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelOrder:
     """A raw order of the channel's own order API, as the document its webhook would have carried.
 
@@ -249,3 +262,22 @@ class Channel(Protocol):
 
     def subscribe(self, topics: Iterable[str], uri: str) -> list[Subscription]:
         """Make sure that these topics are sent to `uri`; returns those that had to be created."""
+
+
+class ReadsInBulk(Protocol):
+    """What a vendor can do besides that tells a whole catalogue without being asked item by item."""
+
+    def begin_read_all(self) -> str:
+        """Let the vendor write down every level it shows; returns a name to come back with. Raises ChannelError."""
+
+    def read_all(self, operation_id: str) -> Iterator[Sighting] | None:
+        """What it wrote, in the vendor's units and in any order; None while it is at it.
+
+        raises    Refused when nothing (more) will come of it: then begin again. What was told before that is true
+        """
+
+    def changed_since(self, mark: datetime, locations: Sequence[str]) -> Iterator[Sighting]:
+        """Levels at these locations of the vendor that changed at or after `mark`."""
+
+    def places(self) -> list[Place]:
+        """The vendor's locations, those that were closed among them."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from channels.base import Channel, Sighting
+from sqlalchemy import Engine
+
+from channels.base import Channel, ReadsInBulk, Sighting
 from channels.limits import Limits
 from channels.names import Delivery, Names
 from ledger.events import AnyFact
@@ -20,6 +22,7 @@ class Account:
     base_url   where the vendor's API is
     secrets    by name, never logged, never shown; most lanes know one: `token`
     options    what else the lane knows, such as Shopify's `api_version`
+    memory     the house's own database, for a lane whose vendor keeps nothing that could be asked
     """
 
     channel: str
@@ -27,6 +30,7 @@ class Account:
     base_url: str
     secrets: Mapping[str, str] = field(repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
+    memory: Engine | None = field(default=None, repr=False, compare=False)
 
     @property
     def token(self) -> str:
@@ -80,6 +84,7 @@ class Lane:
     routing   (headers, body) -> what the genuine delivery says of itself
     read      (topic, body) -> Message; raises Unreadable
     topics    what to subscribe to
+    bulk      (account, limits, now) -> how to read its whole catalogue at once; None where the vendor cannot
     """
 
     kind: str
@@ -90,6 +95,7 @@ class Lane:
     routing: Callable[[Mapping[str, str], bytes], Delivery]
     read: Callable[[str, bytes], Message]
     topics: frozenset[str]
+    bulk: Callable[[Account, Limits, Callable[[], datetime]], ReadsInBulk] | None = None
 
 
 def nothing(*, source: str, channel: str, names: Names) -> list[AnyFact]:

@@ -53,7 +53,8 @@ class Fact(BaseModel):
 class Order(Fact):
     """An order line as it stands: `units` is what is ordered now, not a change.
 
-    revision   the channel's own time of this state; a newer one posts the difference, an older one nothing
+    revision            the channel's own time of this state; a newer one posts the difference, an older one nothing
+    location_is_guess   nobody says where the line is served: a line that is known stays where it is
     """
 
     kind: Literal["order"] = "order"
@@ -62,6 +63,7 @@ class Order(Fact):
     line: Name
     sku: Name
     location: Name
+    location_is_guess: bool = False
     units: Natural
     revision: AwareDatetime | None = None
 

@@ -69,20 +69,19 @@ class OrderLine:
 def order(fact: Order, line: OrderLine | None) -> tuple[list[Move], OrderLine]:
     """The difference between a snapshot of an order line and what has been posted for it.
 
+    A snapshot of the same moment that knows better where the line is served moves it there, and changes nothing else.
+
     returns    no moves when the snapshot is older than the newest one seen, or says the same
     """
     if line is None:
         made = OrderLine(fact.sku, fact.location, fact.as_of, ordered_units=fact.units)
         return _between(fact.sku, fact.location, State.AVAILABLE, State.COMMITTED, fact.units), made
-    if fact.as_of <= line.revision:
+    location = line.location if fact.location_is_guess else fact.location
+    if fact.as_of < line.revision or (fact.as_of == line.revision and location == line.location):
         return [], line
-    newer = replace(
-        line,
-        sku=fact.sku,
-        location=fact.location,
-        revision=fact.as_of,
-        ordered_units=fact.units,
-    )
+    newer = replace(line, location=location)
+    if fact.as_of > line.revision:
+        newer = replace(newer, sku=fact.sku, revision=fact.as_of, ordered_units=fact.units)
     if (line.sku, line.location) == (newer.sku, newer.location):
         more = newer.ordered_units - line.ordered_units
         return _between(line.sku, line.location, State.AVAILABLE, State.COMMITTED, more), newer

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from channels.shopify import wire
+from channels.shopify import order_nodes
 
 
 class _Answer(BaseModel):
@@ -139,7 +139,7 @@ class StockedAt(Gid):
 class StockedLevels(_Answer):
     """One page of an item's levels."""
 
-    page: wire.Page = Field(alias="pageInfo")
+    page: order_nodes.Page = Field(alias="pageInfo")
     nodes: tuple[StockedAt, ...]
 
 
@@ -159,7 +159,7 @@ class Variant(Gid):
 
 
 class _Variants(_Answer):
-    page: wire.Page = Field(alias="pageInfo")
+    page: order_nodes.Page = Field(alias="pageInfo")
     nodes: tuple[Variant, ...]
 
 
@@ -180,8 +180,8 @@ class ItemLevelsAnswer(_Answer):
 
 
 class _Orders(_Answer):
-    page: wire.Page = Field(alias="pageInfo")
-    nodes: tuple[wire.OrderNode, ...]
+    page: order_nodes.Page = Field(alias="pageInfo")
+    nodes: tuple[order_nodes.OrderNode, ...]
 
 
 class OrdersAnswer(_Answer):
@@ -193,11 +193,11 @@ class OrdersAnswer(_Answer):
 class OrderAnswer(_Answer):
     """One order; null when it was deleted meanwhile."""
 
-    order: wire.OrderNode | None
+    order: order_nodes.OrderNode | None
 
 
 class _FulfillmentPage(_Answer):
-    lines: wire.FulfillmentLines = Field(alias="fulfillmentLineItems")
+    lines: order_nodes.FulfillmentLines = Field(alias="fulfillmentLineItems")
 
 
 class FulfillmentLinesAnswer(_Answer):
@@ -207,13 +207,28 @@ class FulfillmentLinesAnswer(_Answer):
 
 
 class _RefundPage(_Answer):
-    lines: wire.RefundLines = Field(alias="refundLineItems")
+    lines: order_nodes.RefundLines = Field(alias="refundLineItems")
 
 
 class RefundLinesAnswer(_Answer):
     """A further page of one refund's lines."""
 
     node: _RefundPage
+
+
+class _Returns(_Answer):
+    page: order_nodes.Page = Field(alias="pageInfo")
+    nodes: tuple[order_nodes.ReturnNode, ...]
+
+
+class _OrderReturns(_Answer):
+    returns: _Returns
+
+
+class ReturnsAnswer(_Answer):
+    """One page of an order's returns; null when the order was deleted meanwhile."""
+
+    order: _OrderReturns | None
 
 
 class WebhookSubscription(Gid):
@@ -225,7 +240,7 @@ class WebhookSubscription(Gid):
 
 
 class _Subscriptions(_Answer):
-    page: wire.Page = Field(alias="pageInfo")
+    page: order_nodes.Page = Field(alias="pageInfo")
     nodes: tuple[WebhookSubscription, ...]
 
 
@@ -243,3 +258,64 @@ class SubscribeAnswer(_Answer):
     """webhookSubscriptionCreate."""
 
     payload: _Subscribed = Field(alias="webhookSubscriptionCreate")
+
+
+class _Began(_Errors):
+    operation: Gid | None = Field(alias="bulkOperation")
+
+
+class BeginAnswer(_Answer):
+    """bulkOperationRunQuery."""
+
+    payload: _Began = Field(alias="bulkOperationRunQuery")
+
+
+class BulkOperation(Gid):
+    """An export; `objects` counts the lines of its file, as a text."""
+
+    status: str
+    error_code: str | None = Field(default=None, alias="errorCode")
+    objects: int = Field(alias="objectCount")
+    url: str | None = None
+    partial_url: str | None = Field(default=None, alias="partialDataUrl")
+
+
+class BulkAnswer(_Answer):
+    """bulkOperation(id:); null when the vendor does not know it any more."""
+
+    operation: BulkOperation | None = Field(alias="bulkOperation")
+
+
+class _ChangedLevels(_Answer):
+    page: order_nodes.Page = Field(alias="pageInfo")
+    nodes: tuple[Level, ...]
+
+
+class _ChangedAt(_Answer):
+    levels: _ChangedLevels = Field(alias="inventoryLevels")
+
+
+class ChangedAnswer(_Answer):
+    """One page of the levels that changed at one location; null when the location is gone."""
+
+    location: _ChangedAt | None
+
+
+class LocationNode(Gid):
+    """A location; `pickup` is there when buyers may fetch orders from it."""
+
+    name: str
+    is_active: bool = Field(alias="isActive")
+    ships_online: bool = Field(alias="fulfillsOnlineOrders")
+    pickup: object = Field(default=None, alias="localPickupSettingsV2")
+
+
+class _Locations(_Answer):
+    page: order_nodes.Page = Field(alias="pageInfo")
+    nodes: tuple[LocationNode, ...]
+
+
+class LocationsAnswer(_Answer):
+    """One page of locations, the inactive among them."""
+
+    locations: _Locations

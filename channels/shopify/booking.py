@@ -14,6 +14,16 @@ method" (shopify.dev/changelog, "Addition of LineItem current_quantity on Admin 
 So what `current_quantity` lacks beyond the refunds in the same body was removed by an edit and is taken off
 the units ordered, never below what has left; a removal that does show as a refund is booked as that refund.
 
+Places. A body says where an order is served only when a till took it. Our own poll reads where each line is assigned
+(`line_items[].location_id`); until then, and where nobody says, the place is a guess that moves no line that is known.
+
+Returns. A refund that belongs to a return says what was paid back; what became of the goods is said by the return's
+dispositions, which only the poll reads. A refund that stands alone says it itself, by its `restock_type`. So no unit
+comes back twice.
+
+Parts. A listing may take several SKUs of ours, or more than one unit (`Names.parts`). Each part is a line of its own in
+the book, `<line>#<SKU>` where there is more than one.
+
 A refund with `no_restock` is either money for something that left (nothing moves) or units that will not
 ship (held apart, somebody decides). `fulfillable_quantity` tells which: what is neither shipped, still to
 ship nor otherwise cancelled.
@@ -21,17 +31,19 @@ ship nor otherwise cancelled.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final, Literal, TypeAlias
 
-from channels.names import Names, Unmapped
+from channels.names import Names, Part, Unmapped
 from channels.shopify import wire
+from channels.shopify.held import HeldApart, refunded_at, units_by_line
 from ledger.events import AnyFact, Order, OrderCancel, Return, Reversal, Ship
 
-_ON_ITS_WAY = ("pending", "open")
-_ONE_ACTION = timedelta(minutes=1)
+_Disposed: TypeAlias = Literal["sellable", "hold"]
+
+#: What is on the shelf again after a return; what is missing, thrown away or given back to the buyer is not.
+_CAME_BACK: Final[dict[str, _Disposed]] = {"restocked": "sellable", "processing_required": "hold"}
 
 
 def mentioned(document: wire.Order | wire.Refund | wire.Fulfillment) -> set[str]:
@@ -56,7 +68,7 @@ class Book:
 
     def order(self, order: wire.Order) -> list[AnyFact]:
         """Facts of a whole order: its lines, then what left, then what was taken back."""
-        held = _HeldApart(order)
+        held = HeldApart(order)
         for line in order.line_items:
             if self._is_stocked(line):
                 self._order_line(order, line, held.units_ordered(line))
@@ -68,6 +80,7 @@ class Book:
                 ordered = lines.get(refunded.line_number) or refunded.line_item
                 if ordered is not None and self._is_stocked(ordered):
                     self._refunded(order.number, refund, refunded, ordered, held)
+        self._dispositions(order, lines)
         return self._done()
 
     def refund(self, refund: wire.Refund) -> list[AnyFact]:
@@ -84,31 +97,37 @@ class Book:
 
     def _order_line(self, order: wire.Order, line: wire.Line, units: int) -> None:
         revision = order.updated_at.astimezone(UTC)
-        self._facts.append(
-            Order(
-                source=self._source,
-                id=f"order:{order.number}:{line.number}:{revision.isoformat()}",
-                channel=self._channel,
-                order=str(order.number),
-                line=str(line.number),
-                sku=self._sku(line),
-                location=self._location(line.location_id or order.location_id),
-                units=units,
-                revision=revision,
-                occurred_at=order.created_at,
+        assigned = "" if line.location_id is None else f"@{line.location_id}"
+        for part, mark in self._parts(line, must_be_known=True):
+            self._facts.append(
+                Order(
+                    source=self._source,
+                    id=f"order:{order.number}:{line.number}:{revision.isoformat()}{assigned}{mark}",
+                    channel=self._channel,
+                    order=str(order.number),
+                    line=f"{line.number}{mark}",
+                    sku=part.sku,
+                    location=self._location(line.location_id or order.location_id),
+                    location_is_guess=line.location_id is None,
+                    units=units * part.units,
+                    revision=revision,
+                    occurred_at=order.created_at,
+                )
             )
-        )
 
     def _fulfillment(self, order: int, fulfillment: wire.Fulfillment) -> None:
-        for line, units in _units_by_line(fulfillment, self._is_stocked).items():
-            ship_id = f"fulfillment:{fulfillment.number}:{line}"
-            if fulfillment.status == "success":
-                self._ship(order, fulfillment, line, units, ship_id)
-            elif fulfillment.status == "cancelled":
-                self._reversal(fulfillment, ship_id)
+        lines = {line.number: line for line in fulfillment.line_items}
+        for number, units in units_by_line(fulfillment, self._is_stocked).items():
+            for part, mark in self._parts(lines[number]):
+                ship_id = f"fulfillment:{fulfillment.number}:{number}{mark}"
+                if fulfillment.status == "success":
+                    line = f"{number}{mark}"
+                    self._ship(order, fulfillment, line, units * part.units, ship_id)
+                elif fulfillment.status == "cancelled":
+                    self._reversal(fulfillment, ship_id)
 
     def _ship(
-        self, order: int, fulfillment: wire.Fulfillment, line: int, units: int, ship_id: str
+        self, order: int, fulfillment: wire.Fulfillment, line: str, units: int, ship_id: str
     ) -> None:
         self._facts.append(
             Ship(
@@ -116,7 +135,7 @@ class Book:
                 id=ship_id,
                 channel=self._channel,
                 order=str(order),
-                line=str(line),
+                line=line,
                 units=units,
                 location=self._location_or_none(fulfillment.location_id),
                 occurred_at=fulfillment.created_at,
@@ -143,73 +162,103 @@ class Book:
         refund: wire.Refund,
         refunded: wire.RefundLine,
         line: wire.Line,
-        held: _HeldApart | None,
+        held: HeldApart | None,
     ) -> None:
         match _what_happened(refund, refunded, line, held):
             case "cancel":
-                self._cancel(order, refund, refunded, refunded.quantity, "restock")
-            case "return":
-                self._return(order, refund, refunded, line)
+                self._cancel(order, refund, refunded, line, refunded.quantity, "restock")
+            case "return" if refund.returned is None:
+                at = refunded_at(refund)
+                fact_id = f"refund:{refund.number}:{refunded.id}"
+                self._return(order, line, refunded, fact_id, "sellable", at)
             case "no_restock":
                 units = _held_of(refunded, line, held)
-                self._cancel(order, refund, refunded, units, "hold")
+                self._cancel(order, refund, refunded, line, units, "hold")
 
     def _cancel(
         self,
         order: int,
         refund: wire.Refund,
         refunded: wire.RefundLine,
+        line: wire.Line,
         units: int,
         disposition: Literal["restock", "hold"],
     ) -> None:
         if units == 0:
             return
-        self._facts.append(
-            OrderCancel(
-                source=self._source,
-                id=f"refund:{refund.number}:{refunded.id}",
-                channel=self._channel,
-                order=str(order),
-                line=str(refunded.line_number),
-                units=units,
-                disposition=disposition,
-                occurred_at=_refunded_at(refund),
+        for part, mark in self._parts(line):
+            self._facts.append(
+                OrderCancel(
+                    source=self._source,
+                    id=f"refund:{refund.number}:{refunded.id}{mark}",
+                    channel=self._channel,
+                    order=str(order),
+                    line=f"{refunded.line_number}{mark}",
+                    units=units * part.units,
+                    disposition=disposition,
+                    occurred_at=refunded_at(refund),
+                )
             )
-        )
+
+    def _dispositions(self, order: wire.Order, lines: Mapping[int, wire.Line]) -> None:
+        for disposed in order.dispositions:
+            line = lines.get(disposed.line_item_id)
+            if line is not None and self._is_stocked(line):
+                self._disposed(order.number, disposed, line)
+
+    def _disposed(self, order: int, disposed: wire.Disposition, line: wire.Line) -> None:
+        disposition = _CAME_BACK.get(disposed.type)
+        if disposition is not None:
+            fact_id = f"disposition:{disposed.id}"
+            self._return(order, line, disposed, fact_id, disposition, disposed.created_at)
 
     def _return(
-        self, order: int, refund: wire.Refund, refunded: wire.RefundLine, line: wire.Line
+        self,
+        order: int,
+        line: wire.Line,
+        back: wire.RefundLine | wire.Disposition,
+        fact_id: str,
+        disposition: _Disposed,
+        at: datetime,
     ) -> None:
-        if refunded.quantity == 0:
+        if back.quantity == 0:
             return
-        self._facts.append(
-            Return(
-                source=self._source,
-                id=f"refund:{refund.number}:{refunded.id}",
-                sku=self._sku(line),
-                location=self._location(refunded.location_id),
-                units=refunded.quantity,
-                disposition="sellable",
-                channel=self._channel,
-                order=str(order),
-                line=str(refunded.line_number),
-                occurred_at=_refunded_at(refund),
+        for part, mark in self._parts(line, must_be_known=True):
+            self._facts.append(
+                Return(
+                    source=self._source,
+                    id=f"{fact_id}{mark}",
+                    sku=part.sku,
+                    location=self._location(back.location_id),
+                    units=back.quantity * part.units,
+                    disposition=disposition,
+                    channel=self._channel,
+                    order=str(order),
+                    line=f"{line.number}{mark}",
+                    occurred_at=at,
+                )
             )
-        )
 
     def _is_stocked(self, line: wire.Line) -> bool:
         """Whether the line takes units of ours: a variant that somebody counts, here (mapped) or at Shopify."""
         if line.variant_id is None or line.gift_card:
             return False
-        mapped = wire.variant_gid(line.variant_id) in self._names.skus
-        return mapped or line.variant_inventory_management is not None
+        mapped = self._names.parts(wire.variant_gid(line.variant_id))
+        return bool(mapped) or line.variant_inventory_management is not None
 
-    def _sku(self, line: wire.Line) -> str:
+    def _parts(self, line: wire.Line, *, must_be_known: bool = False) -> Iterator[tuple[Part, str]]:
+        """What one of the line takes from our stock, each with what marks it in a name where there are several.
+
+        must_be_known    a variant without a name of ours is noted; else its facts wait for the order line that is
+        """
         gid = wire.variant_gid(line.variant_id or 0)
-        sku = self._names.skus.get(gid)
-        if sku is None:
-            self._unknown_variants[gid] = line.sku or ""
-        return sku or "unmapped"
+        parts = self._names.parts(gid)
+        if not parts:
+            if must_be_known:
+                self._unknown_variants[gid] = line.sku or ""
+            parts = (Part("unmapped"),)
+        for part in parts:
+            yield part, f"#{part.sku}" if len(parts) > 1 else ""
 
     def _location(self, number: int | None) -> str:
         return self._location_or_none(number) or self._names.default_location
@@ -233,84 +282,8 @@ class Book:
         return self._facts
 
 
-class _HeldApart:
-    """What one order's body tells about units that neither left nor will: per line, and shared out to its refunds."""
-
-    def __init__(self, order: wire.Order) -> None:
-        self._order = order
-        self.refunds = sorted(
-            order.refunds, key=lambda refund: (_refunded_at(refund), refund.number)
-        )
-        self._shipped: Counter[int] = Counter()
-        self._on_its_way: Counter[int] = Counter()
-        for fulfillment in order.fulfillments:
-            units = _units_by_line(fulfillment)
-            if fulfillment.status == "success":
-                self._shipped.update(units)
-            elif fulfillment.status in _ON_ITS_WAY:
-                self._on_its_way.update(units)
-        self._refunded: Counter[int] = Counter()
-        self._cancelled: Counter[int] = Counter()
-        for refund in order.refunds:
-            for refunded in refund.refund_line_items:
-                self._refunded[refunded.line_number] += refunded.quantity
-                if refunded.restock_type == "cancel":
-                    self._cancelled[refunded.line_number] += refunded.quantity
-        self._shares = dict(self._share_out())
-
-    def units_ordered(self, line: wire.Line) -> int:
-        """Units of the line before any cancel or refund, without those an edit has removed."""
-        if line.current_quantity is None or self._is_cancelled_silently:
-            return line.quantity
-        gone = self._shipped[line.number] + self._on_its_way[line.number]
-        explained = line.current_quantity + self._refunded[line.number]
-        floor = min(line.quantity, gone + self._cancelled[line.number])
-        return max(floor, min(line.quantity, explained))
-
-    @property
-    def _is_cancelled_silently(self) -> bool:
-        """Whether the order was cancelled without a refund: then a fallen `current_quantity` may be the cancel's.
-
-        A cancel alone releases nothing. Where it does come with a refund, both are written by one action, and what
-        the refunds do not explain was removed by an edit before; a refund without lines says that all of it was.
-        """
-        cancelled_at = self._order.cancelled_at
-        return cancelled_at is not None and not any(
-            _refunded_at(refund) >= cancelled_at - _ONE_ACTION for refund in self.refunds
-        )
-
-    def shipped_before(self, line: int, moment: datetime) -> int:
-        """Units of the line that had left at that time."""
-        return sum(
-            _units_by_line(fulfillment)[line]
-            for fulfillment in self._order.fulfillments
-            if fulfillment.status == "success" and fulfillment.created_at <= moment
-        )
-
-    def share(self, refunded: wire.RefundLine) -> int:
-        """Units of a `no_restock` refund line that will not ship."""
-        return self._shares.get(refunded.id, 0)
-
-    def _share_out(self) -> Iterator[tuple[int, int]]:
-        left = {line.number: self._units_kept(line) for line in self._order.line_items}
-        for refund in self.refunds:
-            for refunded in refund.refund_line_items:
-                if refunded.restock_type == "no_restock":
-                    line = refunded.line_number
-                    units = min(refunded.quantity, left.get(line, 0))
-                    left[line] = left.get(line, 0) - units
-                    yield refunded.id, units
-
-    def _units_kept(self, line: wire.Line) -> int:
-        gone = self._shipped[line.number] + self._on_its_way[line.number]
-        still_to_ship = line.fulfillable_quantity or 0
-        return max(
-            0, self.units_ordered(line) - gone - still_to_ship - self._cancelled[line.number]
-        )
-
-
 def _what_happened(
-    refund: wire.Refund, refunded: wire.RefundLine, line: wire.Line, held: _HeldApart | None
+    refund: wire.Refund, refunded: wire.RefundLine, line: wire.Line, held: HeldApart | None
 ) -> str:
     if refunded.restock_type != "legacy_restock":
         return refunded.restock_type
@@ -319,30 +292,16 @@ def _what_happened(
     if held is None:
         left = line.fulfillment_status is not None
     else:
-        left = held.shipped_before(refunded.line_number, _refunded_at(refund)) > 0
+        left = held.shipped_before(refunded.line_number, refunded_at(refund)) > 0
     return "return" if left else "cancel"
 
 
-def _held_of(refunded: wire.RefundLine, line: wire.Line, held: _HeldApart | None) -> int:
+def _held_of(refunded: wire.RefundLine, line: wire.Line, held: HeldApart | None) -> int:
     if held is not None:
         return held.share(refunded)
     # A refund's own body does not list fulfillments. Where nothing of the line has left, all of it is held; else the
     # order's body, which follows every refund, decides.
     return refunded.quantity if line.fulfillment_status is None else 0
-
-
-def _units_by_line(
-    fulfillment: wire.Fulfillment, wanted: Callable[[wire.Line], bool] = lambda _: True
-) -> Counter[int]:
-    units: Counter[int] = Counter()
-    for line in fulfillment.line_items:
-        if line.quantity and wanted(line):
-            units[line.number] += line.quantity
-    return units
-
-
-def _refunded_at(refund: wire.Refund) -> datetime:
-    return refund.processed_at or refund.created_at or datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _lines(document: wire.Order | wire.Refund | wire.Fulfillment) -> Iterator[wire.Line]:
@@ -369,6 +328,8 @@ def _locations(document: wire.Order | wire.Refund | wire.Fulfillment) -> Iterato
                 yield fulfillment.location_id
             for refund in document.refunds:
                 yield from _locations(refund)
+            for disposed in document.dispositions:
+                yield disposed.location_id
         case wire.Fulfillment():
             yield document.location_id
         case wire.Refund():

@@ -13,16 +13,19 @@ from channels.base import (
     ChannelOrder,
     Level,
     Outcome,
+    Place,
     Reading,
     Refused,
     Rejected,
+    Sighting,
     Stale,
     Subscription,
     Unavailable,
 )
 from channels.http import CONNECT_S, READ_S, Http
 from channels.limits import Limiter
-from channels.shopify import answers, documents, orders, push, webhook
+from channels.shopify import answers as heard
+from channels.shopify import bulk, documents, orders, push, webhook
 from channels.shopify.graphql import GraphQL
 
 API_VERSION: Final = "2026-07"
@@ -110,9 +113,9 @@ class Shopify:
         answer = self._graphql.ask(
             documents.READ_LEVELS,
             {"ids": [binding.level_id for binding in bindings]},
-            answers.LevelsAnswer,
+            heard.LevelsAnswer,
         )
-        found = {node.id: node for node in answer.nodes if isinstance(node, answers.Level)}
+        found = {node.id: node for node in answer.nodes if isinstance(node, heard.Level)}
         for binding in bindings:
             yield self._reading(binding, found.get(binding.level_id))
 
@@ -120,13 +123,13 @@ class Shopify:
         answer = self._graphql.ask(
             documents.READ_ITEMS_AT,
             {"ids": [binding.item_id for binding in bindings], "location": location},
-            answers.ItemsAnswer,
+            heard.ItemsAnswer,
         )
-        found = {node.id: node.level for node in answer.nodes if isinstance(node, answers.ItemAt)}
+        found = {node.id: node.level for node in answer.nodes if isinstance(node, heard.ItemAt)}
         for binding in bindings:
             yield self._reading(binding, found.get(binding.item_id))
 
-    def _reading(self, binding: Binding, level: answers.Level | None) -> Reading:
+    def _reading(self, binding: Binding, level: heard.Level | None) -> Reading:
         units = level.units("available") if level else None
         return Reading(
             binding=binding,
@@ -135,6 +138,24 @@ class Shopify:
             updated_at=level.changed_at if level else None,
             observed_at=self._now(),
         )
+
+    # ---- the whole of it, and what changed ----
+
+    def begin_read_all(self) -> str:
+        """Let the vendor export every level; see `bulk.begin`."""
+        return bulk.begin(self._graphql)
+
+    def read_all(self, operation_id: str) -> Iterator[Sighting] | None:
+        """The export, or None while it is not written; see `bulk.read`."""
+        return bulk.read(self._graphql, operation_id)
+
+    def changed_since(self, mark: datetime, locations: Sequence[str]) -> Iterator[Sighting]:
+        """Levels at these locations of the vendor that changed since; see `bulk.changed`."""
+        return bulk.changed(self._graphql, mark, locations)
+
+    def places(self) -> list[Place]:
+        """The shop's locations, those that were closed among them."""
+        return bulk.places(self._graphql)
 
     # ---- stop and go ----
 
@@ -217,7 +238,7 @@ class Shopify:
             f"Shopify: {binding.sku} at {binding.location} sells faster than it can be set to 0; try again"
         )
 
-    def _policy(self, binding: Binding) -> answers.Policy:
+    def _policy(self, binding: Binding) -> heard.Policy:
         found = list(self._policies([binding.variant_id])) if binding.variant_id else []
         if not found:
             raise Refused(
@@ -227,11 +248,11 @@ class Shopify:
             )
         return found[0]
 
-    def _policies(self, variant_ids: Sequence[str]) -> Iterator[answers.Policy]:
+    def _policies(self, variant_ids: Sequence[str]) -> Iterator[heard.Policy]:
         answer = self._graphql.ask(
-            documents.READ_POLICIES, {"ids": list(variant_ids)}, answers.PoliciesAnswer
+            documents.READ_POLICIES, {"ids": list(variant_ids)}, heard.PoliciesAnswer
         )
-        return (node for node in answer.nodes if isinstance(node, answers.Policy))
+        return (node for node in answer.nodes if isinstance(node, heard.Policy))
 
     def _set_policies(self, product_id: str, policies: Mapping[str, str]) -> None:
         for chunk in _chunks(sorted(policies)):
@@ -239,7 +260,7 @@ class Shopify:
             answer = self._graphql.ask(
                 documents.SET_POLICY,
                 {"product": product_id, "variants": variants},
-                answers.SetPolicyAnswer,
+                heard.SetPolicyAnswer,
             )
             _refuse(answer.payload.errors)
 
@@ -256,7 +277,7 @@ class Shopify:
             page = self._graphql.ask(
                 documents.READ_VARIANTS,
                 {"first": _VARIANTS_A_PAGE, "after": cursor},
-                answers.VariantsAnswer,
+                heard.VariantsAnswer,
             ).variants
             for variant in page.nodes:
                 yield from self._bindings_of(variant, locations)
@@ -265,7 +286,7 @@ class Shopify:
             cursor = page.page.cursor
 
     def _bindings_of(
-        self, variant: answers.Variant, locations: Mapping[str, str]
+        self, variant: heard.Variant, locations: Mapping[str, str]
     ) -> Iterator[Binding]:
         if not variant.sku or not variant.item.tracked:
             return
@@ -283,14 +304,14 @@ class Shopify:
                     level_id=level.id,
                 )
 
-    def _levels_of(self, item: answers.StockedItem) -> Iterator[answers.StockedAt]:
+    def _levels_of(self, item: heard.StockedItem) -> Iterator[heard.StockedAt]:
         levels = item.levels
         yield from levels.nodes
         while levels.page.more:
             further = self._graphql.ask(
                 documents.READ_ITEM_LEVELS,
                 {"id": item.id, "after": levels.page.cursor},
-                answers.ItemLevelsAnswer,
+                heard.ItemLevelsAnswer,
             ).item
             if further is None:
                 return
@@ -303,7 +324,7 @@ class Shopify:
         cursor: str | None = None
         while True:
             page = self._graphql.ask(
-                documents.READ_SUBSCRIPTIONS, {"after": cursor}, answers.SubscriptionsAnswer
+                documents.READ_SUBSCRIPTIONS, {"after": cursor}, heard.SubscriptionsAnswer
             ).subscriptions
             found += [_subscription(node) for node in page.nodes]
             if not page.page.more:
@@ -320,7 +341,7 @@ class Shopify:
             payload = self._graphql.ask(
                 documents.SUBSCRIBE,
                 {"topic": _enum(topic), "subscription": {"uri": uri, "format": "JSON"}},
-                answers.SubscribeAnswer,
+                heard.SubscribeAnswer,
             ).payload
             _refuse(payload.errors)
             if payload.subscription is not None:
@@ -331,7 +352,7 @@ class Shopify:
         return f"gid://{self._app}/{entity}/{quote(name, safe='')}"
 
 
-def _refuse(errors: Sequence[answers.UserError]) -> None:
+def _refuse(errors: Sequence[heard.UserError]) -> None:
     if errors:
         first = errors[0]
         raise Refused(
@@ -339,7 +360,7 @@ def _refuse(errors: Sequence[answers.UserError]) -> None:
         )
 
 
-def _subscription(node: answers.WebhookSubscription) -> Subscription:
+def _subscription(node: heard.WebhookSubscription) -> Subscription:
     return Subscription(node.id, _TOPICS.get(node.topic, node.topic), node.uri)
 
 

@@ -6,6 +6,7 @@ its node); from then on the vendor's own `requestedQueryCost` counts. No documen
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -132,11 +133,16 @@ fragment GivenBack on RefundLineItemConnection {
   pageInfo { hasNextPage endCursor }
   nodes { id quantity restockType location { id } lineItem { id } }
 }
+fragment Assigned on FulfillmentOrderLineItemConnection {
+  pageInfo { hasNextPage endCursor }
+  nodes { totalQuantity remainingQuantity lineItem { id } }
+}
 fragment Whole on Order {
   id
   createdAt
   updatedAt
   cancelledAt
+  returnStatus
   retailLocation { id }
   lineItems(first: $lines, after: $linesAfter) {
     pageInfo { hasNextPage endCursor }
@@ -154,25 +160,38 @@ fragment Whole on Order {
     id
     createdAt
     processedAt
+    return { id }
     refundLineItems(first: $lines) { ...GivenBack }
+  }
+  fulfillmentOrders(first: $works) {
+    pageInfo { hasNextPage endCursor }
+    nodes {
+      status
+      assignedLocation { location { id } }
+      lineItems(first: $lines) { ...Assigned }
+    }
   }
 }"""
 
 READ_ORDERS: Final = Document(
     """
-query ReadOrders($search: String!, $first: Int!, $after: String, $lines: Int!, $parts: Int!, $linesAfter: String) {
+query ReadOrders(
+  $search: String!, $first: Int!, $after: String, $lines: Int!, $parts: Int!, $works: Int!, $linesAfter: String
+) {
   orders(first: $first, after: $after, query: $search, sortKey: UPDATED_AT) {
     pageInfo { hasNextPage endCursor }
     nodes { ...Whole }
   }
 }"""
     + _ORDER,
-    cost=600,
+    cost=800,
 )
 
 READ_ORDER: Final = Document(
     """
-query ReadOrder($id: ID!, $lines: Int!, $parts: Int!, $linesAfter: String) { order(id: $id) { ...Whole } }"""
+query ReadOrder($id: ID!, $lines: Int!, $parts: Int!, $works: Int!, $linesAfter: String) {
+  order(id: $id) { ...Whole }
+}"""
     + _ORDER,
     cost=130,
 )
@@ -207,6 +226,33 @@ query ReadRefundLines($id: ID!, $first: Int!, $after: String) {
     cost=36,
 )
 
+READ_RETURNS: Final = Document(
+    """
+query ReadReturns($id: ID!, $after: String) {
+  order(id: $id) {
+    returns(first: 5, after: $after) {
+      pageInfo { hasNextPage endCursor }
+      nodes {
+        id
+        reverseFulfillmentOrders(first: 10) {
+          pageInfo { hasNextPage endCursor }
+          nodes {
+            lineItems(first: 250) {
+              pageInfo { hasNextPage endCursor }
+              nodes {
+                fulfillmentLineItem { lineItem { id } }
+                dispositions { id type quantity createdAt location { id } }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}""",
+    cost=700,
+)
+
 READ_SUBSCRIPTIONS: Final = Document(
     """
 query ReadSubscriptions($after: String) {
@@ -228,6 +274,76 @@ mutation Subscribe($topic: WebhookSubscriptionTopic!, $subscription: WebhookSubs
 }""",
     cost=10,
     is_read=False,
+)
+
+#: The whole catalogue in one export. Each level names its own item, so that no line of the file needs another one:
+#: the vendor promises only that a child comes somewhere after its parent.
+_EVERY_LEVEL = """
+{
+  inventoryItems {
+    edges {
+      node {
+        id
+        inventoryLevels(includeInactive: true) {
+          edges {
+            node {
+              id
+              isActive
+              updatedAt
+              item { id tracked }
+              location { id }
+              quantities(names: ["available", "committed"]) { name quantity updatedAt }
+            }
+          }
+        }
+      }
+    }
+  }
+}"""
+
+BEGIN_READ_ALL: Final = Document(
+    f"""
+mutation BeginReadAll {{
+  bulkOperationRunQuery(groupObjects: false, query: {json.dumps(_EVERY_LEVEL)}) {{
+    bulkOperation {{ id status }}
+    userErrors {{ code field message }}
+  }}
+}}""",
+    cost=10,
+    is_read=False,
+)
+
+READ_BULK: Final = Document(
+    """
+query ReadBulk($id: ID!) {
+  bulkOperation(id: $id) { id status errorCode objectCount url partialDataUrl }
+}""",
+    cost=1,
+)
+
+READ_CHANGED: Final = Document(
+    """
+query ReadChanged($location: ID!, $search: String!, $first: Int!, $after: String) {
+  location(id: $location) {
+    inventoryLevels(first: $first, after: $after, query: $search, includeInactive: true) {
+      pageInfo { hasNextPage endCursor }
+      nodes { ...Shown }
+    }
+  }
+}"""
+    + _LEVEL,
+    cost=70,
+)
+
+READ_LOCATIONS: Final = Document(
+    """
+query ReadLocations($after: String) {
+  locations(first: 250, after: $after, includeInactive: true, includeLegacy: true) {
+    pageInfo { hasNextPage endCursor }
+    nodes { id name isActive fulfillsOnlineOrders localPickupSettingsV2 { pickupTime } }
+  }
+}""",
+    cost=30,
 )
 
 ALL: Final = tuple(value for value in list(globals().values()) if isinstance(value, Document))

@@ -52,6 +52,8 @@ def read(topic: str, body: bytes) -> Message:
         vendor_ids=frozenset(webhook.vendor_ids(parsed)),
         silent=parsed.reason if isinstance(parsed, webhook.Nothing) else "",
         facts=partial(webhook.facts, parsed),
+        sightings=parsed.seen if isinstance(parsed, webhook.Nothing) else (),
+        asks_orders=webhook.asks_orders(topic, parsed),
     )
 
 
@@ -64,4 +66,5 @@ LANE: Final = Lane(
     routing=routing,
     read=read,
     topics=webhook.KNOWN_TOPICS,
+    bulk=connect,
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from channels.base import ChannelOrder, Unreadable
 from channels.http import Json
-from channels.shopify import answers, documents, wire
+from channels.shopify import answers, documents, order_nodes, wire
 from channels.shopify.graphql import GraphQL
 
 Part = TypeVar("Part")
@@ -20,16 +20,20 @@ class Sizes:
     """How much one call asks for; what does not fit is read by further calls.
 
     orders   per page;  lines: per order, fulfillment or refund;  parts: fulfillments and refunds per order
-    whole    of everything, when a single order did not fit (vendor: 250 at most)
+    works    fulfillment orders per order: one for each location that ships a share of it
+    whole    of everything, when a single order did not fit (vendor: 250 at most), with so many `whole_works`
     """
 
-    orders: int = 25
+    orders: int = 20
     lines: int = 100
     parts: int = 50
+    works: int = 5
     whole: int = 250
+    whole_works: int = 25
 
 
 SIZES: Final = Sizes()
+_NO_RETURN: Final = "NO_RETURN"
 
 
 def orders_since(graphql: GraphQL, mark: datetime, sizes: Sizes = SIZES) -> Iterator[ChannelOrder]:
@@ -48,23 +52,26 @@ def orders_since(graphql: GraphQL, mark: datetime, sizes: Sizes = SIZES) -> Iter
                 "after": cursor,
                 "lines": sizes.lines,
                 "parts": sizes.parts,
+                "works": sizes.works,
             },
             answers.OrdersAnswer,
         )
         for found in answer.orders.nodes:
             order = _completed(graphql, found, sizes)
             if order is not None:
-                yield _channel_order(order)
+                yield _channel_order(order, _disposed(graphql, order))
         if not answer.orders.page.more:
             return
         cursor = answer.orders.page.cursor
 
 
-def _channel_order(order: wire.OrderNode) -> ChannelOrder:
+def _channel_order(
+    order: order_nodes.OrderNode, disposed: Sequence[order_nodes.Disposed]
+) -> ChannelOrder:
     number = wire.number_of(order.id)
     updated_at = order.updated_at.astimezone(UTC)
     try:
-        body = wire.order_document(order)
+        body = order_nodes.order_document(order, disposed)
     except ValueError as error:
         raise Unreadable(f"Shopify: {error}") from None
     return ChannelOrder(
@@ -76,16 +83,24 @@ def _channel_order(order: wire.OrderNode) -> ChannelOrder:
     )
 
 
-def _completed(graphql: GraphQL, order: wire.OrderNode, sizes: Sizes) -> wire.OrderNode | None:
+def _completed(
+    graphql: GraphQL, order: order_nodes.OrderNode, sizes: Sizes
+) -> order_nodes.OrderNode | None:
     """The order with everything in it; None when it was deleted meanwhile."""
     if _fits(order, sizes.parts):
         return order
-    lines: list[wire.OrderLineNode] = []
+    lines: list[order_nodes.OrderLineNode] = []
     cursor: str | None = None
     while True:
         whole = graphql.ask(
             documents.READ_ORDER,
-            {"id": order.id, "lines": sizes.whole, "parts": sizes.whole, "linesAfter": cursor},
+            {
+                "id": order.id,
+                "lines": sizes.whole,
+                "parts": sizes.whole,
+                "works": sizes.whole_works,
+                "linesAfter": cursor,
+            },
             answers.OrderAnswer,
         ).order
         if whole is None:
@@ -100,15 +115,35 @@ def _completed(graphql: GraphQL, order: wire.OrderNode, sizes: Sizes) -> wire.Or
         )
     return whole.model_copy(
         update={
-            "lines": wire.OrderLines(nodes=tuple(lines)),
+            "lines": order_nodes.OrderLines(nodes=tuple(lines)),
             "fulfillments": tuple(_fulfillment(graphql, f, sizes) for f in whole.fulfillments),
             "refunds": tuple(_refund(graphql, refund, sizes) for refund in whole.refunds),
         }
     )
 
 
-def _fits(order: wire.OrderNode, parts: int) -> bool:
-    pages = [order.lines.page]
+def _disposed(graphql: GraphQL, order: order_nodes.OrderNode) -> list[order_nodes.Disposed]:
+    """What was done with the goods of the order's returns; most orders have none, and cost no call."""
+    if order.return_status == _NO_RETURN:
+        return []
+    found: list[order_nodes.Disposed] = []
+    cursor: str | None = None
+    while True:
+        answer = graphql.ask(
+            documents.READ_RETURNS, {"id": order.id, "after": cursor}, answers.ReturnsAnswer
+        ).order
+        if answer is None:
+            return found
+        for returned in answer.returns.nodes:
+            found += returned.disposed(order.id)
+        if not answer.returns.page.more:
+            return found
+        cursor = answer.returns.page.cursor
+
+
+def _fits(order: order_nodes.OrderNode, parts: int) -> bool:
+    pages = [order.lines.page, order.works.page]
+    pages += [work.lines.page for work in order.works.nodes]
     pages += [fulfillment.lines.page for fulfillment in order.fulfillments]
     pages += [refund.lines.page for refund in order.refunds]
     longest = max(len(order.fulfillments), len(order.refunds))
@@ -117,35 +152,39 @@ def _fits(order: wire.OrderNode, parts: int) -> bool:
 
 
 def _fulfillment(
-    graphql: GraphQL, fulfillment: wire.FulfillmentNode, sizes: Sizes
-) -> wire.FulfillmentNode:
-    def read(cursor: str | None) -> tuple[wire.Page, tuple[wire.FulfillmentLineNode, ...]]:
+    graphql: GraphQL, fulfillment: order_nodes.FulfillmentNode, sizes: Sizes
+) -> order_nodes.FulfillmentNode:
+    def read(
+        cursor: str | None,
+    ) -> tuple[order_nodes.Page, tuple[order_nodes.FulfillmentLineNode, ...]]:
         variables: dict[str, Json] = {"id": fulfillment.id, "first": sizes.whole, "after": cursor}
         found = graphql.ask(
             documents.READ_FULFILLMENT_LINES, variables, answers.FulfillmentLinesAnswer
         )
         return found.node.lines.page, found.node.lines.nodes
 
-    nodes = _all(fulfillment.lines.page, fulfillment.lines.nodes, read)
-    return fulfillment.model_copy(update={"lines": wire.FulfillmentLines(nodes=nodes)})
+    lines = _all(fulfillment.lines.page, fulfillment.lines.nodes, read)
+    return fulfillment.model_copy(update={"lines": order_nodes.FulfillmentLines(nodes=lines)})
 
 
-def _refund(graphql: GraphQL, refund: wire.RefundNode, sizes: Sizes) -> wire.RefundNode:
-    def read(cursor: str | None) -> tuple[wire.Page, tuple[wire.RefundLineNode, ...]]:
+def _refund(
+    graphql: GraphQL, refund: order_nodes.RefundNode, sizes: Sizes
+) -> order_nodes.RefundNode:
+    def read(cursor: str | None) -> tuple[order_nodes.Page, tuple[order_nodes.RefundLineNode, ...]]:
         variables: dict[str, Json] = {"id": refund.id, "first": sizes.whole, "after": cursor}
         found = graphql.ask(documents.READ_REFUND_LINES, variables, answers.RefundLinesAnswer)
         return found.node.lines.page, found.node.lines.nodes
 
-    nodes = _all(refund.lines.page, refund.lines.nodes, read)
-    return refund.model_copy(update={"lines": wire.RefundLines(nodes=nodes)})
+    lines = _all(refund.lines.page, refund.lines.nodes, read)
+    return refund.model_copy(update={"lines": order_nodes.RefundLines(nodes=lines)})
 
 
 def _all(
-    page: wire.Page,
-    nodes: tuple[Part, ...],
-    read: Callable[[str | None], tuple[wire.Page, tuple[Part, ...]]],
+    page: order_nodes.Page,
+    parts: tuple[Part, ...],
+    read: Callable[[str | None], tuple[order_nodes.Page, tuple[Part, ...]]],
 ) -> tuple[Part, ...]:
     while page.more:
         page, further = read(page.cursor)
-        nodes += further
-    return nodes
+        parts += further
+    return parts

@@ -17,7 +17,7 @@ from typing import TypeAlias, assert_never
 
 from pydantic import ValidationError
 
-from channels.base import Unreadable
+from channels.base import Sighting, Unreadable
 from channels.names import Delivery, Names
 from channels.shopify import booking, wire
 from ledger.events import AnyFact
@@ -43,11 +43,24 @@ BELL_TOPICS = frozenset(
         "products/delete",
         "variants/in_stock",
         "variants/out_of_stock",
+        "locations/create",
         "locations/update",
+        "locations/activate",
+        "locations/deactivate",
+        "locations/delete",
+    }
+)
+#: They move stock, or say where it is held, without telling enough: the order API is asked at once. That the app was
+#: thrown out is believed when that call is refused.
+ASKING_TOPICS = frozenset(
+    {
+        "reverse_fulfillment_orders/dispose",
+        "returns/process",
+        "fulfillment_orders/moved",
         "app/uninstalled",
     }
 )
-KNOWN_TOPICS = TOPICS | BELL_TOPICS
+KNOWN_TOPICS = TOPICS | BELL_TOPICS | ASKING_TOPICS
 
 #: Topics that say nothing about stock by themselves, by their first part or whole name, and why.
 _SILENT = {
@@ -56,8 +69,11 @@ _SILENT = {
     "orders": "says nothing about the units of an order",
     "fulfillment_orders": "a plan to fulfill; the fulfillment itself moves the units",
     "fulfillments": "not a change of a fulfillment",
-    "returns": "a return is an intention; the refund or the receiving warehouse moves the units",
-    "reverse_fulfillment_orders": "who receives the units books them; the channel's opinion is compared, not booked",
+    "returns": "a return is an intention; what was done with the goods is told by its dispositions",
+    "returns/process": "what was done with the goods is asked of the order API",
+    "reverse_fulfillment_orders": "names no order and no item; what was done with them is asked of the order API",
+    "fulfillment_orders/moved": "where the order is served now is asked of the order API",
+    "app/uninstalled": "whether the app is gone is asked of the API",
     "inventory_levels": "a channel's stock level never changes the ledger; reconciliation compares it",
     "inventory_items": "master data of an item",
     "inventory_transfers": "transfers are booked by whoever ships and receives them",
@@ -78,10 +94,14 @@ _SILENT = {
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """A notification that moves no stock, and why."""
+    """A notification that moves no stock, and why.
+
+    seen    what it says the shop shows; never booked
+    """
 
     topic: str
     reason: str
+    seen: tuple[Sighting, ...] = ()
 
 
 Parsed: TypeAlias = wire.Order | wire.Refund | wire.Fulfillment | Nothing
@@ -130,13 +150,20 @@ def parse(topic: str, body: bytes) -> Parsed:
     elif topic in FULFILLMENT_TOPICS:
         model = wire.Fulfillment
     else:
-        return Nothing(topic, _why_silent(topic))
+        return Nothing(topic, _why_silent(topic), _seen(topic, body))
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the body"
         raise Unreadable(f"{topic}: {place}: {first['msg']}") from None
+
+
+def asks_orders(topic: str, parsed: Parsed) -> bool:
+    """Whether the order API must be asked for what this notification is about."""
+    if isinstance(parsed, wire.Refund):
+        return parsed.returned is not None
+    return topic.strip().lower() in ASKING_TOPICS
 
 
 def vendor_ids(parsed: Parsed) -> set[str]:
@@ -165,6 +192,18 @@ def facts(parsed: Parsed, *, source: str, channel: str, names: Names) -> list[An
             return []
         case _:
             assert_never(parsed)
+
+
+def _seen(topic: str, body: bytes) -> tuple[Sighting, ...]:
+    if topic != "inventory_levels/update":
+        return ()
+    try:
+        level = wire.Level.model_validate_json(body)
+    except ValidationError:
+        # It is a hint only: one that cannot be read is none.
+        return ()
+    location = wire.location_gid(level.location_id)
+    return (Sighting(level.item_gid, location, level.available, level.updated_at),)
 
 
 def _why_silent(topic: str) -> str:

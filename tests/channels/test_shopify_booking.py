@@ -58,6 +58,7 @@ class TestOrders:
                 "line": line,
                 "sku": sku,
                 "location": "MAIN",
+                "location_is_guess": True,
                 "units": units,
                 "revision": "2026-07-01T10:00:00Z",
                 "occurred_at": "2026-07-01T11:00:00+02:00",

@@ -28,6 +28,21 @@ def names_of(rig: ShopifyRig) -> Names:
     )
 
 
+def placed_by_nobody(facts: Iterable[AnyFact]) -> list[AnyFact]:
+    """The facts without what only the order API knows of their place."""
+    return [
+        fact.model_copy(
+            update={
+                "id": fact.id.partition("@")[0],
+                "location_is_guess": True,
+            }
+        )
+        if isinstance(fact, Order)
+        else fact
+        for fact in facts
+    ]
+
+
 def booked(topic: str, body: bytes, names: Names) -> list[AnyFact]:
     return webhook.facts(webhook.parse(topic, body), source="s", channel="c", names=names)
 
@@ -93,7 +108,7 @@ def test_both_roads_book_the_same_facts(rig: ShopifyRig) -> None:
 
     by_api = booked(found.topic, found.body, names)
     by_webhook = booked("orders/updated", rig.document(number), names)
-    assert by_api == by_webhook
+    assert placed_by_nobody(by_api) == by_webhook
     assert {type(fact) for fact in by_api} == {Order, Ship, OrderCancel, Return}
     (came_back,) = (fact for fact in by_api if isinstance(fact, Return))
     assert (came_back.sku, came_back.location, came_back.units) == ("SKU-C", "BERGEN", 1)

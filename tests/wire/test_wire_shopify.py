@@ -33,6 +33,8 @@ def heard() -> Iterator[Sequence[Exchange]]:
         walk(rig, TOPICS, rig.locations)
         _sell_everywhere(rig)
         _sell_in_pieces(rig, running.facts.token)
+        _take_back(rig)
+        _read_everything(rig)
         rig.close()
         yield tap.heard
 
@@ -63,9 +65,31 @@ def _sell_in_pieces(rig: ShopifyRig, token: str) -> None:
     rig.do("fulfil", order=order, lines=[{"sku": sku, "units": 1} for sku in skus])
     back = [{"sku": sku, "units": 1, "restock_type": "return"} for sku in skus]
     rig.do("refund", order=order, lines=back)
+    rig.advance(30)
     small = rig.client(token, sizes=Sizes(orders=2, lines=2, parts=3, whole=2))
     list(small.orders_since(mark))
     small.close()
+
+
+def _take_back(rig: ShopifyRig) -> None:
+    """An order with a return."""
+    mark = rig.now()
+    order = rig.do("order", lines=[{"sku": "SKU-C", "units": 2}], location="Bergen")["id"]
+    rig.do("fulfil", order=order)
+    line = {"sku": "SKU-C", "units": 1, "disposition": "restocked", "location": "Oslo"}
+    rig.do("bring_back", order=order, lines=[line])
+    rig.advance(30)
+    list(rig.channel.orders_since(mark))
+
+
+def _read_everything(rig: ShopifyRig) -> None:
+    """The whole catalogue in one file, what changed, and the locations."""
+    operation = rig.channel.begin_read_all()
+    rig.channel.read_all(operation)
+    rig.advance(10)
+    list(rig.channel.read_all(operation) or ())
+    list(rig.channel.changed_since(rig.now(), [rig.places["Oslo"], "gid://shopify/Location/1"]))
+    rig.channel.places()
 
 
 def _name(text: str) -> str:
