@@ -15,6 +15,7 @@ from typing import TextIO
 
 from channels.simulators.amazon.serving import AmazonRunning, start_amazon
 from channels.simulators.clock import Clock
+from channels.simulators.edi.serving import EdiRunning, start_edi
 from channels.simulators.server import Server
 from channels.simulators.shopify.app import make_app
 from channels.simulators.shopify.simulator import ShopifySimulator
@@ -22,7 +23,7 @@ from channels.simulators.square.serving import SquareRunning, start_square
 
 KINDS = ("shopify",)
 """What is served when no kind is named."""
-ALL_KINDS = (*KINDS, "square", "amazon")
+ALL_KINDS = (*KINDS, "square", "amazon", "edi")
 
 _SWITCH_S = 0.0005
 """Couriers must not hold the interpreter for five milliseconds each while a call waits for its turn."""
@@ -104,11 +105,13 @@ def start(
 
 def _start_any(
     kind: str, host: str, port: int, seed: int, time_scale: float
-) -> Running | SquareRunning | AmazonRunning:
+) -> Running | SquareRunning | AmazonRunning | EdiRunning:
     if kind == "square":
         return start_square(host, port, seed, time_scale=time_scale)
     if kind == "amazon":
         return start_amazon(host, port, seed, time_scale=time_scale)
+    if kind == "edi":
+        return start_edi(host, port, seed, time_scale=time_scale)
     return start(kind, host, port, seed, time_scale=time_scale)
 
 
