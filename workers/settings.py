@@ -96,6 +96,10 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds until numbers held by a worker that died are looked at again",
     )
+    certificate_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Signs the certificates of channels; empty keeps a key in LOCKSTEP_HOME",
+    )
     halt_percent: float = Field(
         default=10.0, gt=0, description="Drift above this percent may halt a SKU and channel"
     )

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from allocation import backlog
 from channels import bindings, listings
 from channels.base import ChannelError
+from console.cli.certify import certificate, certify
 from console.cli.common import Failed, as_json, by, emit, house, reason, reason_if_any
 from ledger.db import transaction
 from reconcile.trail import record
@@ -160,6 +161,10 @@ def resume(name: str, by: str, reason: str) -> None:
         if resumed:
             _trail(connection, "channel.resume", name, by, reason)
     click.echo("resumed" if resumed else "was not paused")
+
+
+channel.add_command(certify)
+channel.add_command(certificate)
 
 
 def _trail(connection: Connection, action: str, name: str, by: str, reason: str) -> None:

@@ -1,0 +1,152 @@
+"""The go-live test of a channel, and its certificate."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import click
+
+from channels import bindings
+from console.cli.common import Failed, as_json, by, emit, house
+from ledger.db import transaction
+from workers.flows import certificate as certificates
+from workers.flows import certify as certifying
+from workers.wiring import NotSetUp, Wiring, now
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--approve",
+    "approved",
+    default="",
+    help="The differences seen, by the name that the run without this option printed.",
+)
+@click.option("--events", default=100, show_default=True, type=click.IntRange(10, 10_000))
+@click.option("--wait-s", default=20.0, show_default=True, help="Longest wait for one number.")
+@by
+@as_json
+def certify(name: str, approved: str, events: int, wait_s: float, by: str, as_json: bool) -> None:
+    """Try a channel before it goes live.
+
+    The first run reads only and shows what the first numbers would change; it exits with 3. Run it again with
+    --approve and the name it printed: now it writes, compares, and signs a certificate. Until one has passed, nothing
+    is sent to the channel. Exit code 0 passed, 4 not passed.
+    """
+    with house() as wiring:
+        certificate = _certificate(wiring, name, approved, events, wait_s, by)
+    if as_json:
+        emit(certificate, as_json=True)
+    else:
+        _tell(certificate)
+    if not certificate["approved_by"]:
+        raise SystemExit(3 if certificate["readable"] else 4)
+    if not certificate["passed"]:
+        raise SystemExit(4)
+
+
+@click.command()
+@click.argument("name")
+@as_json
+def certificate(name: str, as_json: bool) -> None:
+    """The newest certificate of a channel, and whether its signature is ours. Exit code 1 when it is not."""
+    with house() as wiring:
+        with transaction(wiring.engine) as connection:
+            found = certificates.newest(connection, name)
+        if found is None:
+            raise Failed(f"{name} has no certificate: run `lockstep channel certify {name}`")
+        report, signature = found
+        genuine = certificates.is_genuine(report, signature, _key(wiring))
+    told = report | {"signature": signature, "genuine": genuine}
+    if as_json:
+        emit(told, as_json=True)
+    else:
+        _tell(told)
+    if not genuine:
+        raise Failed(
+            f"the signature is not of this house: certify {name} again, or bring back the key"
+        )
+
+
+def _certificate(
+    wiring: Wiring, name: str, approved: str, events: int, wait_s: float, by: str
+) -> dict[str, object]:
+    with transaction(wiring.engine) as connection:
+        if not bindings.kinds(connection, [name]):
+            raise Failed(f"no channel {name!r}: see `lockstep channel list`")
+    try:
+        client = wiring.client(name)
+    except NotSetUp as missing:
+        raise Failed(str(missing)) from None
+    bench = certifying.Bench(
+        engine=wiring.engine,
+        client=client,
+        channel=name,
+        now=now,
+        wait=time.sleep,
+        new_key=lambda: str(uuid4()),
+        events=events,
+        wait_s=wait_s,
+    )
+    read = certifying.read_only(bench)
+    if not read.readable or not approved:
+        return read.report()
+    if approved != read.digest:
+        raise Failed(
+            f"the differences are {read.digest} now, not {approved}: look at them once more,"
+            f" then --approve {read.digest}",
+            code=5,
+        )
+    written = certifying.write(bench, read, by=by)
+    with transaction(wiring.engine) as connection:
+        signature = certificates.keep(connection, written, _key(wiring))
+    return written.report() | {"signature": signature}
+
+
+def _key(wiring: Wiring) -> bytes:
+    """The key of this house: from the settings, or a file of the local profile that is made once."""
+    said = wiring.settings.certificate_key.get_secret_value()
+    if said:
+        return said.encode()
+    file = wiring.settings.home / "certificate.key"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _make_once(file)
+    return file.read_bytes()
+
+
+def _make_once(file: Path) -> None:
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "wb") as out:
+        out.write(uuid4().hex.encode() + uuid4().hex.encode())
+
+
+def _tell(said: dict[str, object]) -> None:
+    click.echo(f"{said['channel']} ({said['kind']}, {said['account']})")
+    tried = said["tried"]
+    assert isinstance(tried, list)
+    for each in tried:
+        click.echo(f"  {'ok  ' if each['passed'] else 'FAIL'} {each['name']}: {each['detail']}")
+    differences = said["differences"]
+    assert isinstance(differences, list)
+    if not said["approved_by"]:
+        for each in differences[:20]:
+            click.echo(f"  {each['sku']} at {each['location']}: {each['now']} -> {each['then']}")
+        more = int(str(said["differences_in_all"])) - 20
+        if more > 0:
+            click.echo(f"  and {more} more")
+        if said["readable"]:
+            click.echo(
+                f"nothing was changed; to go on: lockstep channel certify {said['channel']}"
+                f" --approve {said['digest']} --by NAME"
+            )
+        return
+    click.echo(
+        f"{'PASSED' if said['passed'] else 'NOT PASSED'}: {said['events']} events, {said['failed']} wrong;"
+        f" approved by {said['approved_by']}; signature {said.get('signature', '')}"
+    )
