@@ -72,7 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.cut_after == -1:
             self._hang_up()
             return
-        self.send_response(answer.status)
+        # Without a Date of its own: what an answer says of its time is the test's.
+        self.send_response_only(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -82,6 +83,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
 
     def do_GET(self) -> None:
+        self.do_POST()
+
+    def do_PUT(self) -> None:
         self.do_POST()
 
     def _hang_up(self) -> None:
