@@ -182,7 +182,8 @@ class Http:
         raise self._error(method, path, reply)
 
     def _error(self, method: str, path: str, reply: Reply) -> ChannelError:
-        what = f"{method} {self._host}{path} answered {reply.status}: {self._shown(reply.body)!r}"
+        where = f"{method} {self._host}{self._cut(path)}"
+        what = f"{where} answered {reply.status}: {self._shown(reply.body)!r}"
         retry_after_s = seconds_of(reply.headers.get("retry-after"), reply.headers.get("date"))
         match reply.status:
             case 429:
