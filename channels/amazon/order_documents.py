@@ -101,7 +101,9 @@ def of_notification(payload: Mapping[str, object], event_time: datetime | None) 
     except ValidationError as error:
         raise Unreadable(f"ORDER_CHANGE: {_first(error)}") from None
     summary = change.summary
-    if (summary.channel or "").upper().replace("-", "_") == _FOREIGN:
+    told_foreign = (summary.channel or "").upper().replace("-", "_") == _FOREIGN
+    # The notification's schema has no sales channel; Amazon's ids for such orders begin with S (S01-...).
+    if told_foreign or change.order[:1].upper() == "S":
         return (
             "placed on another channel and shipped by Amazon for it: that channel's order is booked"
         )
