@@ -7,6 +7,7 @@ moves units between states of the network's location and never makes or destroys
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from channels.amazon.fba import Parts
 
@@ -96,20 +97,25 @@ def held_units(parts: Parts, pack: int, committed: int) -> int:
 class Off:
     """A difference between Amazon and the book that has not gone away.
 
-    units     Amazon's number less the book's;  cycles  goes in which it was seen, at least 1
+    units        Amazon's number less the book's
+    cycles       windows in which it was seen, at least 1;  window_at  the last of them
     """
 
     units: int
     cycles: int
+    window_at: datetime
 
 
-def still_off(before: Off | None, units: int) -> Off | None:
-    """The difference as of this go: gone at 0, counted anew when it changed its sign, else seen once more."""
+def still_off(before: Off | None, units: int, window_at: datetime) -> Off | None:
+    """The difference as of this window: gone at 0, counted anew when it changed its sign, else seen once more.
+
+    A window that is worked twice counts once.
+    """
     if units == 0:
         return None
     if before is None or (before.units > 0) != (units > 0):
-        return Off(units, 1)
-    return Off(units, before.cycles + 1)
+        return Off(units, 1, window_at)
+    return Off(units, before.cycles + (before.window_at != window_at), window_at)
 
 
 def unexplained(parts: Parts, pack: int, book: tuple[int, ...], waiting: int) -> int:

@@ -11,10 +11,12 @@ Inventory adjustments (reason codes).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final, Literal
 
 from channels.amazon import tables
@@ -34,6 +36,8 @@ _EVENTS: Final = {
 }
 
 _NEEDED: Final = frozenset({"msku", "eventtype", "quantity", "disposition"})
+#: How Amazon names an order of another shop that it ships: its MCF order tells all about it.
+_MCF_ORDER: Final = re.compile(r"^S\d\d-")
 #: What makes a row itself.
 _IDENTITY: Final = (
     "dateandtime",
@@ -174,17 +178,45 @@ def ways(options: Mapping[str, object]) -> Ways:
     )
 
 
-def is_of_an_order(row: LedgerRow) -> bool:
-    """Whether an order tells the same; such a row is booked only when its order never comes."""
-    return row.event == SHIPMENTS and row.units < 0
+class Fate(StrEnum):
+    """What becomes of a row."""
+
+    BOOK = "booked"
+    ORDER = "order"
+    KEEP = "kept"
+    WAIT = "new"
 
 
-def moves_what_is_sold(row: LedgerRow) -> bool:
-    """Whether the book follows this row: units in sellable condition that came in or left the network.
+def fate(
+    row: LedgerRow,
+    *,
+    opened_at: datetime | None,
+    has_order: bool,
+    waited: timedelta,
+    patience: timedelta,
+) -> Fate:
+    """What becomes of a row that has just been read, or that has waited.
 
-    Transfers between centers net to nothing; while they last, the readings tell what cannot be sold.
+    Kept without a posting: what was there before the book was opened; what moves nothing that can be sold (transfers
+    between centers net to nothing, and while they last the readings tell); shipments that name no order, since orders
+    tell every sale. A shipment whose order the book does not have waits for it, and is booked when it never comes.
+
+    opened_at    since when the book follows this SKU, None when it does not (yet)
+    has_order    the book has the order that the row names
     """
-    return row.sellable and row.event != TRANSFERS
+    if not row.sellable or row.event == TRANSFERS:
+        return Fate.KEEP
+    if opened_at is None:
+        return Fate.WAIT
+    if row.at <= opened_at:
+        return Fate.KEEP
+    if row.event != SHIPMENTS or row.units > 0:
+        return Fate.BOOK
+    if has_order or _MCF_ORDER.match(row.reference):
+        return Fate.ORDER
+    if not row.reference:
+        return Fate.KEEP
+    return Fate.BOOK if waited >= patience else Fate.WAIT
 
 
 def fact(row: LedgerRow, place: Place, source: str, way: Ways) -> AnyFact:

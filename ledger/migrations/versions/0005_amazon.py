@@ -13,6 +13,7 @@ CREATE TABLE amazon_mark (
     name     text NOT NULL,
     at       timestamptz,
     number   bigint NOT NULL DEFAULT 0,
+    place    text NOT NULL DEFAULT '',
     PRIMARY KEY (channel, name)
 );
 COMMENT ON TABLE amazon_mark IS 'how far each way of asking Amazon has come';
@@ -67,6 +68,7 @@ CREATE TABLE fba_mirror (
     off_units    bigint NOT NULL DEFAULT 0,
     off_cycles   integer NOT NULL DEFAULT 0 CHECK (off_cycles >= 0),
     off_since    timestamptz,
+    off_window   timestamptz,
     PRIMARY KEY (channel, seller_sku),
     CHECK ((off_units = 0) = (off_since IS NULL))
 );
