@@ -71,6 +71,11 @@ class Api:
             read_s=read_s,
         )
 
+    @property
+    def vendor_time(self) -> datetime | None:
+        """The vendor's clock at its last answer; see `base.Channel`."""
+        return self._http.vendor_time
+
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()

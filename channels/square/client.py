@@ -73,6 +73,11 @@ class Square:
         """Give the connections back."""
         self._api.close()
 
+    @property
+    def vendor_time(self) -> datetime | None:
+        """The vendor's clock at its last answer; see `base.Channel`."""
+        return self._api.vendor_time
+
     # ---- what the account shows ----
 
     def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
@@ -110,16 +115,20 @@ class Square:
         places = {binding.vendor_location_id for binding in bindings}
         return history.between(self._api, items, places, since=since) if bindings else iter(())
 
-    def move(self, binding: Binding, to_location: str, units: int, *, key: str) -> history.Change:
-        """Move units in stock from the binding's location to another of the vendor's, as its version words it."""
-        ((_, counted),) = counts.read(self._api, [binding], self._now)
+    def move(
+        self, binding: Binding, to_location: str, units: int, *, at: datetime, key: str
+    ) -> history.Change:
+        """Move units in stock from the binding's location to another of the vendor's, as its version words it.
+
+        at    when it happened, within the last 24 hours;  key  with the same `at`, a repeat is harmless
+        """
         return history.move(
             self._api,
             binding.item_id,
             binding.vendor_location_id,
             to_location,
             units,
-            occurred_at=counted.true_at,
+            occurred_at=at,
             key=push.derived(key, "move"),
             reference=key,
         )

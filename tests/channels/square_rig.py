@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -54,7 +54,8 @@ class SquareRig:
         )
         facts = self._running.facts
         more = {"version": self.version, "order_page": 2, "read_s": 1.0, **more}
-        return Square(CHANNEL, facts.base_url, token, limiter=bucket, now=self.now, **more)
+        clock = self._running.simulator.clock
+        return Square(CHANNEL, facts.base_url, token, limiter=bucket, now=clock.now, **more)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -129,6 +130,48 @@ class SquareRig:
         """An online order to be picked up."""
         placed = self.do("pickup", location=place, lines=list(lines), oversell=True)
         return str(placed["id"])
+
+    def api(self, method: str, path: str, body: object = None) -> Any:
+        """A call of the account's API by another application."""
+        facts = self._running.facts
+        headers = {"Authorization": f"Bearer {facts.token}"}
+        answer = requests.request(
+            method, f"{facts.base_url}{path}", json=body, headers=headers, timeout=5
+        )
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def catalogue(self, item_id: str) -> dict[str, Any]:
+        """A catalogue object as the account holds it."""
+        found: dict[str, Any] = self.api("GET", f"/v2/catalog/object/{item_id}")["object"]
+        return found
+
+    def place(
+        self,
+        item_id: str,
+        *,
+        everywhere: bool = True,
+        present: Sequence[str] = (),
+        absent: Sequence[str] = (),
+    ) -> None:
+        """A person says where a variation is sold."""
+        seen = self.catalogue(item_id)
+        said = {
+            "present_at_all_locations": everywhere,
+            "present_at_location_ids": list(present),
+            "absent_at_location_ids": list(absent),
+        }
+        key = f"person-{seen['version']}"
+        self.api("POST", "/v2/catalog/object", {"idempotency_key": key, "object": {**seen, **said}})
+
+    def switch_off(self, subscription_id: str) -> None:
+        """A person disables a webhook subscription."""
+        path = f"/v2/webhooks/subscriptions/{subscription_id}"
+        self.api("PUT", path, {"subscription": {"enabled": False}})
+
+    def unsubscribe(self, subscription_id: str) -> None:
+        """A person deletes a webhook subscription."""
+        self.api("DELETE", f"/v2/webhooks/subscriptions/{subscription_id}")
 
     def calls(self, operation: str) -> list[dict[str, Any]]:
         """What the account was asked."""

@@ -16,7 +16,6 @@ from channels.simulators.square.state import (
     Refund,
     ReturnLine,
     Subscription,
-    exact_stamp,
     money,
     stamp,
 )
@@ -54,7 +53,7 @@ def count(level: Level) -> Body:
         "state": state,
         "location_id": location_id,
         "quantity": decimal_string(level.quantity),
-        "calculated_at": exact_stamp(level.calculated_at),
+        "calculated_at": stamp(level.calculated_at),
     }
 
 

@@ -19,11 +19,6 @@ def stamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
-def exact_stamp(at: datetime) -> str:
-    """RFC 3339 in UTC with microseconds, as the vendor's example of inventory.count.updated tells `calculated_at`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def money(cents: int) -> dict[str, Any]:
     return {"amount": cents, "currency": "USD"}
 
