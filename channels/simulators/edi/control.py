@@ -178,7 +178,7 @@ class Control:
     # -- what goes wrong ------------------------------------------------------------------------------------------
 
     def duplicate(self, facts: Facts) -> object:
-        """of: an order, a control number or a file's name; other?: the same control number, another content"""
+        """of: an order (its 850), a control number or a file's name; other?: the same number, another content"""
         with self._partner.lock:
             sent = self._partner.sent(facts["of"])
             data = self._other_content(sent) if facts.get("other") else None

@@ -227,9 +227,10 @@ class Partner:
         return name
 
     def sent(self, named: Any) -> Sent:
-        """What was sent last under a file name, an order's number or a control number."""
+        """What was sent last under a file name or a control number; by an order's number, its 850."""
         for one in reversed(self.books.sent):
-            if named in (one.name, one.control) or str(named) in one.order.split(", "):
+            ordered = one.sets[0] == "850" and str(named) in one.order.split(", ")
+            if ordered or named in (one.name, one.control):
                 return one
         raise Unknown(f"nothing was sent as {named!r}")
 

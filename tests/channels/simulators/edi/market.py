@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from channels.edi import acknowledge, compose, envelope, reading, writing
+from channels.edi.acknowledgements import FunctionalAck
 from channels.edi.checkdigits import sscc
 from channels.edi.compose import Numbers, Route
 from channels.edi.documents import (
@@ -131,7 +132,7 @@ class Market:
     def verdicts(self) -> list[tuple[str, str]]:
         """(group, AK901) of the 997s in the merchant's inbound."""
         acks = self.documents()
-        return [(ack.kind, ack.status) for ack in acks if hasattr(ack, "status")]
+        return [(ack.kind, ack.status) for ack in acks if isinstance(ack, FunctionalAck)]
 
 
 def answer_to(
@@ -165,7 +166,9 @@ def carton(serial: int, units: int, products: tuple[ProductId, ...]) -> Pack:
     return Pack("P", sscc("1", f"0614141{serial:09d}"), contents=(item,))
 
 
-def notice_of(order: PurchaseOrder, *cartons: Pack, id: str = "SH-1", store: str = "") -> ShipNotice:
+def notice_of(
+    order: PurchaseOrder, *cartons: Pack, id: str = "SH-1", store: str = ""
+) -> ShipNotice:
     """An 856 in cartons, pick and pack."""
     parties = (Party("Z7", code_qualifier="92", code=store),) if store else ()
     inner = ShippedOrder(order.number, order.day, parties=parties, contents=cartons)
