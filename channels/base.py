@@ -222,6 +222,10 @@ class Channel(Protocol):
     #: Seconds a confirmed write may take until it can be read back.
     settle_s: float
 
+    @property
+    def vendor_time(self) -> datetime | None:
+        """The vendor's clock at its last answer, to the second; None where it has not told."""
+
     def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
         """Show these levels; one outcome a level, in order.
 

@@ -72,6 +72,8 @@ class Http:
         self._base_url = base_url.rstrip("/")
         self._secrets = tuple(secret for secret in secrets if secret)
         self._hidden: tuple[str, ...] = ()
+        #: The vendor's clock, by the Date header of the last answer; None before the first.
+        self.vendor_time: datetime | None = None
         self._timeouts = (connect_s, read_s)
         self._session = requests.Session()
         # Proxies and .netrc of the machine must neither see nor replace a merchant's token.
@@ -172,6 +174,7 @@ class Http:
             raise Unreached(self._failure(method, path, error)) from None
         except requests.RequestException as error:
             raise Unavailable(self._failure(method, path, error)) from None
+        self.vendor_time = _http_date(answer.headers.get("date")) or self.vendor_time
         reply = Reply(
             status=answer.status_code,
             headers={name.lower(): value for name, value in answer.headers.items()},

@@ -23,6 +23,11 @@ class Packed:
         self.direct_rows = vendor.direct_rows
         self.settle_s = vendor.settle_s
 
+    @property
+    def vendor_time(self) -> datetime | None:
+        """See `base.Channel`."""
+        return self.vendor.vendor_time
+
     def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
         """See `base.Channel`."""
         outcomes = self.vendor.push([_packed(level) for level in levels], key=key)

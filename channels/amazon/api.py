@@ -15,6 +15,7 @@ import platform
 import threading
 import zlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -74,6 +75,11 @@ class SellingPartner:
         self._lock = threading.Lock()
         self._buckets: dict[str, Limiter] = {}
         self._rates: dict[str, float] = {}
+
+    @property
+    def vendor_time(self) -> datetime | None:
+        """The vendor's clock at its last answer; see `base.Channel`."""
+        return self._http.vendor_time
 
     def close(self) -> None:
         """Give the connections back."""

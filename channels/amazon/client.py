@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from channels.amazon import feeds, inventory, listings, orders, subscriptions
+from channels.amazon import feeds, inventory, listings, orders, subscriptions, wire
 from channels.amazon.api import SellingPartner
 from channels.amazon.subscriptions import Pipes
 from channels.base import (
@@ -62,6 +62,11 @@ class Amazon:
     def close(self) -> None:
         """Give the connections back."""
         self.api.close()
+
+    @property
+    def vendor_time(self) -> datetime | None:
+        """The vendor's clock at its last answer; see `base.Channel`."""
+        return self.api.vendor_time
 
     # ---- what the offers show ----
 
@@ -154,6 +159,7 @@ class Amazon:
                         vendor_location_id=vendor_location,
                         variant_id=item.sku,
                         product_id=asin,
+                        read_only=vendor_location == wire.FBA,
                     )
 
     def subscriptions(self) -> list[Subscription]:

@@ -131,7 +131,7 @@ def _write(api: SellingPartner, level: Level, item: Item | None) -> Outcome:
             level,
             READ_ONLY,
             f"{binding.item_id}: bound as shipped by the seller, but Amazon ships it now; a push would convert the "
-            "offer. Bind the channel again (`lockstep channel sync`)",
+            "offer. Bind the channel again (`lockstep channel map`)",
         )
     submission = submit(api, binding, level.units)
     if submission.status == "INVALID":

@@ -41,6 +41,11 @@ class WholesalePartner:
         self._memory = memory
         self._now = now
 
+    @property
+    def vendor_time(self) -> datetime | None:
+        """A folder has no clock."""
+        return None
+
     def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
         """Post one 846 with these levels, once per key."""
         self._tell([(level.binding, level.units) for level in levels], key)

@@ -82,6 +82,11 @@ class Shopify:
         """Give the connections back."""
         self._http.close()
 
+    @property
+    def vendor_time(self) -> datetime | None:
+        """The vendor's clock at its last answer; see `base.Channel`."""
+        return self._http.vendor_time
+
     # ---- what the shop shows ----
 
     def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:

@@ -27,6 +27,10 @@ _LIST = text("""
 """)
 
 
+#: Vendors tell whole seconds, and an answer takes its time.
+_CLOCK_OFF_S = 30.0
+
+
 @click.group()
 def channel() -> None:
     """Channels: list, test, map, subscribe, pause, resume."""
@@ -44,15 +48,26 @@ def list_(as_json: bool) -> None:
 @channel.command()
 @click.argument("name")
 def test(name: str) -> None:
-    """Credentials, scopes and one read, changing nothing."""
+    """Credentials, scopes, the clock and one read, changing nothing. Exit code 4 when the clocks disagree."""
     with house() as wiring:
         try:
-            found = mapping.look(wiring.engine, wiring.client(name), channel=name)
+            found = mapping.look(wiring.engine, wiring.client(name), channel=name, now=now)
         except (ChannelError, NotSetUp, mapping.NoPlaces) as error:
             raise Failed(f"{name}: {type(error).__name__}: {error}") from None
     click.echo(
-        f"{name} answers: {found.listed} listings at {found.locations} locations, {found.subscriptions} subscriptions"
+        f"{name} answers: {found.listed} listings at {found.locations} locations,"
+        f" {found.orders} orders of the last minutes, {found.subscriptions} subscriptions"
     )
+    if found.clock_off_s is None:
+        click.echo("its clock: it tells no time")
+        return
+    click.echo(f"its clock: {found.clock_off_s:+.0f} s against ours")
+    if abs(found.clock_off_s) > _CLOCK_OFF_S:
+        raise Failed(
+            f"{name}: the clocks are {abs(found.clock_off_s):.0f} s apart, so that orders and readings cannot be"
+            " put in order: set this machine's clock (NTP)",
+            code=4,
+        )
 
 
 @channel.command("map")

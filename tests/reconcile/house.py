@@ -128,6 +128,10 @@ class MemoryChannel:
     def answers(self, receipt: str, levels: Sequence[Level]) -> list[Outcome] | None:
         return None
 
+    @property
+    def vendor_time(self) -> datetime | None:
+        return None
+
     def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
         self._call(f"snapshot {len(bindings)}")
         for binding in bindings:

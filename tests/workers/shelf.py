@@ -90,6 +90,10 @@ class Shelf:
     dry_after: int | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def vendor_time(self) -> datetime | None:
+        return self.clock.now
+
     def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
         self.during(levels)
         with self.lock:

@@ -55,10 +55,22 @@ def listing(database: Database, clock: Clock) -> Listing:
     return Listing(clock)
 
 
-def mapped(database: Database, listing: Listing, *skus: str, **options: bool) -> Mapped:
+def mapped(
+    database: Database,
+    listing: Listing,
+    *skus: str,
+    dry_run: bool = False,
+    add_skus: bool = False,
+) -> Mapped:
     listing.listed = list(skus)
-    chosen = {"dry_run": False, "add_skus": False} | options
-    return map_channel(database.engine, listing, channel="shop", now=FIRST_NOW, **chosen)
+    return map_channel(
+        database.engine,
+        listing,
+        channel="shop",
+        now=FIRST_NOW,
+        dry_run=dry_run,
+        add_skus=add_skus,
+    )
 
 
 def bound(database: Database) -> dict[str, str]:
@@ -155,13 +167,13 @@ def test_a_channel_without_places_says_so(database: Database, listing: Listing) 
     with pytest.raises(NoPlaces, match="vendor_locations"):
         mapped(database, listing, "MUG-RED")
     with pytest.raises(NoPlaces, match="'shop'"):
-        look(database.engine, listing, channel="shop")
+        look(database.engine, listing, channel="shop", now=lambda: FIRST_NOW)
 
 
 def test_a_look_counts_and_changes_nothing(database: Database, listing: Listing) -> None:
     listing.listed = ["MUG-RED", "NEW"]
 
-    seen = look(database.engine, listing, channel="shop")
+    seen = look(database.engine, listing, channel="shop", now=lambda: FIRST_NOW)
 
     assert (seen.listed, seen.locations, seen.subscriptions) == (2, 1, 0)
     assert bound(database) == {}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final
 
 from sqlalchemy import Connection, Engine, text
 
@@ -32,17 +34,27 @@ _UNMAPPED = text("""
 """)
 
 
+#: Orders that a look reads at most, of the last minutes.
+_ORDERS: Final = 20
+_RECENT: Final = timedelta(minutes=15)
+
+
 class NoPlaces(Exception):
     """None of the channel's locations is one of ours, so that none of its listings has a place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a channel answered."""
+    """What a channel answered, each in numbers of what was read.
+
+    clock_off_s    how far the vendor's clock is ahead of ours, below 0 behind; None where it tells no time
+    """
 
     listed: int
     locations: int
+    orders: int
     subscriptions: int
+    clock_off_s: float | None
 
 
 @dataclass(slots=True)
@@ -71,13 +83,23 @@ class Unmapped:
     error: str
 
 
-def look(engine: Engine, client: Channel, *, channel: str) -> Look:
-    """One read of everything a channel sells.
+def look(engine: Engine, client: Channel, *, channel: str, now: Callable[[], datetime]) -> Look:
+    """One read of everything a channel sells, of its newest orders and of its subscriptions, changing nothing.
 
-    raises    NoPlaces
+    now       the clock, read right after the vendor's answer
+    raises    NoPlaces; ChannelError of the first read that is not allowed
     """
     found = list(client.bindings(_locations(engine, channel)))
-    return Look(len(found), len({b.location for b in found}), len(client.subscriptions()))
+    orders = list(islice(client.orders_since(now() - _RECENT), _ORDERS))
+    subscriptions = client.subscriptions()
+    told_at, asked_at = client.vendor_time, now()
+    return Look(
+        len(found),
+        len({b.location for b in found}),
+        len(orders),
+        len(subscriptions),
+        None if told_at is None else (told_at - asked_at).total_seconds(),
+    )
 
 
 def map_channel(
