@@ -21,7 +21,8 @@ class StandingLine:
     item           the partner's number that we know it by, "" for none
     parts          what one of the measure takes from our stock
     noticed        told in ship notices
-    shipped        gone by the ledger
+    shipped        gone by the ledger, in whole numbers of the measure
+    is_whole       whether that is all that has gone of it
     promised_for   when the backordered rest is promised
     """
 
@@ -39,6 +40,7 @@ class StandingLine:
     rejected: int = 0
     noticed: int = 0
     shipped: int = 0
+    is_whole: bool = True
     promised_for: date | None = None
 
     @property
@@ -66,8 +68,10 @@ class StandingLine:
 
         units    shipped, by the ledger's line
         """
-        gone = [units.get(name, 0) // part.units for name, part in self.ledger_lines()]
-        return replace(self, shipped=max(0, min(gone, default=0)))
+        gone = [(units.get(name, 0), part.units) for name, part in self.ledger_lines()]
+        shipped = max(0, min((count // of_one for count, of_one in gone), default=0))
+        is_whole = all(count == shipped * of_one for count, of_one in gone)
+        return replace(self, shipped=shipped, is_whole=is_whole)
 
     def ledger_lines(self) -> list[tuple[str, Part]]:
         """The ledger's lines of it: one a SKU; a bundle's carry the SKU in their name."""
