@@ -58,7 +58,8 @@ def _of_item(item: wire.OrderItem, status: str, location: str) -> Line:
         shipped = ordered if status == "SHIPPED" else 0
     if status in _ENDED:
         open_units = 0
-    elif status in _PENDING or told.quantity_unfulfilled is None:
+    elif told.quantity_unfulfilled is None or (status in _PENDING and not item.is_cut):
+        # A pending order's units are not waiting for anybody yet, and are off the offer all the same.
         open_units = max(0, ordered - shipped)
     else:
         open_units = told.quantity_unfulfilled
@@ -140,12 +141,14 @@ def of_notification(payload: Mapping[str, object], event_time: datetime | None) 
 def _open(change: _Change, status: str, counted: list[tuple[int, int]]) -> list[int | None]:
     if status in _ENDED:
         return [0 for _ in counted]
-    if status in _PENDING:
-        return still_open(counted, None)
+    unshipped = change.summary.unshipped
+    if status in _PENDING and unshipped == 0:
+        # Some of Amazon's documents do not count what waits for its payment.
+        unshipped = None
     if change.level == "OrderItemLevel":
         # One line of the order, and a count of all of them.
         return [None if ordered > shipped else 0 for ordered, shipped in counted]
-    return still_open(counted, change.summary.unshipped)
+    return still_open(counted, unshipped)
 
 
 def _shipped(item: _Item, status: str) -> int:

@@ -160,6 +160,18 @@ class ItemFulfillment(_Camel):
     quantity_unfulfilled: int | None = Field(None, ge=0)
 
 
+class Cancelled(_Camel):
+    """Units of an item were cancelled; why is not kept."""
+
+    cancelled_by: str = ""
+
+
+class Cancellation(_Camel):
+    """What was asked for and done about cancelling an item; only what was done matters to stock."""
+
+    cancellation_execution: Cancelled | None = None
+
+
 class OrderItem(_Camel):
     """One line of an order; `quantity_ordered` stays what it was when units are cancelled."""
 
@@ -167,6 +179,14 @@ class OrderItem(_Camel):
     quantity_ordered: int = Field(ge=0)
     product: Product = Product()
     fulfillment: ItemFulfillment | None = None
+    cancellation: Cancellation | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Some of its units were cancelled."""
+        return (
+            self.cancellation is not None and self.cancellation.cancellation_execution is not None
+        )
 
 
 class OrderFulfillment(_Camel):
