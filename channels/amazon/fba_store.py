@@ -134,7 +134,7 @@ _FOLLOWED = text("""
            as_of.at AS as_of, r.fulfillable, r.pending_orders, r.transshipment, r.processing, r.inbound_working,
            r.inbound_shipped, r.inbound_receiving, r.researching, r.unfulfillable,
            book.on_hand - since.on_hand AS on_hand, book.on_hand - since.on_hand_soon AS on_hand_soon,
-           book.committed - since.committed AS committed,
+           book.committed - least(since.committed, since.committed_soon) AS committed,
            rows.waiting * b.pack AS waiting, rows.unbooked * b.pack AS unbooked
     FROM fba_mirror AS m
     JOIN fba_reading AS r ON r.id = m.reading_id
@@ -151,7 +151,9 @@ _FOLLOWED = text("""
         SELECT coalesce(sum(leg.units), 0)::bigint AS on_hand,
                coalesce(sum(leg.units) FILTER (
                    WHERE p.occurred_at > as_of.at + make_interval(secs => :slack_s)), 0)::bigint AS on_hand_soon,
-               coalesce(sum(leg.units) FILTER (WHERE leg.state = 'committed'), 0)::bigint AS committed
+               coalesce(sum(leg.units) FILTER (WHERE leg.state = 'committed'), 0)::bigint AS committed,
+               coalesce(sum(leg.units) FILTER (WHERE leg.state = 'committed'
+                   AND p.occurred_at > as_of.at + make_interval(secs => :slack_s)), 0)::bigint AS committed_soon
         FROM posting AS p
         CROSS JOIN LATERAL (VALUES (p.to_location, p.to_state, p.units),
                                    (p.from_location, p.from_state, -p.units)) AS leg (location, state, units)

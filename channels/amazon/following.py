@@ -21,7 +21,8 @@ class Followed:
     """One bound SKU in Amazon's network: its newest reading, and the book at that reading's time (units of ours).
 
     held, held_number    what the book was last told to keep apart, and how often it was told
-    committed, on_hand   at the reading's time;  on_hand_soon  a little later, where two clocks are not quite alike
+    on_hand              at the reading's time;  on_hand_soon  a little later: two clocks are not quite alike
+    committed            the more of both
     waiting              ledger rows up to the reading that wait for their order or have just been read
     unbooked             units that Amazon's ledger ships without naming an order: told by orders, or by nobody
     """

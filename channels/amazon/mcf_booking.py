@@ -7,6 +7,7 @@ to have been another's is taken back by reversals.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from channels.amazon.movements import Place
 from ledger.events import AnyFact, Order, OrderCancel, Reversal, Ship
 
 _ACTOR: Final = "amazon:mcf"
+#: Characters of a fact's id that are ours to fill.
+_LONGEST: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def foreign(
             acts.append(_cancelled(detail, line.item_id, more, gone * place.pack, channel))
     for shipped in detail.shipped:
         place = places[_sku_of(detail, shipped.item_id)]
-        fact_id = _ship_id(seller_id, shipped, shipped.item_id)
+        fact_id = _ship_id(seller_id, shipped, channel, shipped.item_id)
         if fact_id not in known:
             key = (channel, seller_id, shipped.item_id)
             acts.append(_ship(shipped, fact_id, key, shipped.units * place.pack, place, channel))
@@ -191,7 +194,7 @@ def _tell(
     for one in shipped:
         units = one.units * place.pack
         for line in sorted(lines, key=lambda line: line.line != one.item_id):
-            fact_id = _ship_id(detail.order.seller_id, one, line.line)
+            fact_id = _ship_id(detail.order.seller_id, one, order[0], line.line)
             if fact_id in known:
                 units -= next(told.units for told in ours if told.fact_id == fact_id)
                 continue
@@ -245,8 +248,12 @@ def _cancelled(detail: McfDetail, item_id: str, units: int, total: int, channel:
     return Act(fact, Told(fact.id, "order_cancel", channel, seller_id, item_id, units))
 
 
-def _ship_id(seller_id: str, shipped: McfShipped, line: str) -> str:
-    return f"mcf-ship:{seller_id}:{shipped.shipment_id}:{shipped.item_id}:{line}"
+def _ship_id(seller_id: str, shipped: McfShipped, channel: str, line: str) -> str:
+    """One shipment, one item, one line of the order it is for: that may be another order once we know better."""
+    said = f"{seller_id}:{shipped.shipment_id}:{shipped.item_id}:{channel}:{line}"
+    if len(said) > _LONGEST:
+        said = f"{seller_id}:{hashlib.sha256(said.encode()).hexdigest()}"
+    return f"mcf-ship:{said}"
 
 
 def _ship(
@@ -275,7 +282,7 @@ def _ship(
 def _reversal(source: str, of_source: str, of_id: str, at: datetime) -> Reversal:
     return Reversal(
         source=source,
-        id=f"mcf-undo:{of_source}:{of_id}"[:255],
+        id=f"mcf-undo:{hashlib.sha256(f'{of_source}:{of_id}'.encode()).hexdigest()}",
         occurred_at=at,
         actor=_ACTOR,
         reverses_source=of_source,

@@ -89,7 +89,8 @@ def held_units(parts: Parts, pack: int, committed: int) -> int:
 
     committed    our units on orders at the location when the reading was so
     """
-    unknown_orders = max(0, parts.pending_orders * pack - committed)
+    # Below 0 it only says that a shipment came in before its order.
+    unknown_orders = max(0, parts.pending_orders * pack - max(0, committed))
     return parts.held * pack + unknown_orders
 
 

@@ -19,6 +19,7 @@ from channels.base import ChannelError, Refused, Throttled, Unauthorised
 from ledger.db import transaction
 from reconcile import runs
 from reconcile.types import Counts
+from workers.flows import mcf
 from workers.flows.mirror_book import Book
 from workers.flows.mirror_reading import Reader
 from workers.flows.mirror_terms import JOB, Clock, MirrorReport, Terms
@@ -93,6 +94,7 @@ class _Go:
             for step in (
                 reader.read_changes,
                 reader.read_everything,
+                self._follow_mcf,
                 reader.fetch_reports,
                 reader.ask_reports,
             )
@@ -103,6 +105,12 @@ class _Go:
             with self._holding() as connection:
                 write(connection)
         self._end(errors)
+
+    def _follow_mcf(self) -> None:
+        """Orders of other shops that Amazon ships; before the changes are explained, for they explain some."""
+        found = mcf.poll(self.engine, self.api, channel=self.run.channel, now=self.now)
+        self.report.mcf_seen, self.report.mcf_problems = found.seen, dict(found.problems)
+        self.report.facts += found.facts
 
     def _tried(self, step: Callable[[], None]) -> ChannelError | None:
         try:

@@ -55,6 +55,7 @@ class MirrorReport:
     readings   that were news;  unreadable  seller SKUs whose row said too little
     rows       of the inventory ledger that were new;  facts  told to the book
     off        SKUs that differ from the book;  drifts  those that did for too long
+    mcf_seen   MCF orders asked for;  mcf_problems  why some cannot be booked, by sellerFulfillmentOrderId
     problems   of single steps, in words; the others went on
     """
 
@@ -70,5 +71,7 @@ class MirrorReport:
     facts: int = 0
     off: int = 0
     drifts: int = 0
+    mcf_seen: int = 0
+    mcf_problems: dict[str, str] = field(default_factory=dict)
     again_at: datetime | None = None
     problems: list[str] = field(default_factory=list)
