@@ -6,12 +6,14 @@ import argparse
 import contextlib
 import json
 import random
+import re
 import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TextIO
+from pathlib import Path
+from typing import TextIO, TypeAlias
 
 from channels.simulators.amazon.serving import AmazonRunning, start_amazon
 from channels.simulators.clock import Clock
@@ -103,16 +105,36 @@ def start(
     return Running(facts, simulator, server)
 
 
-def _start_any(
-    kind: str, host: str, port: int, seed: int, time_scale: float
-) -> Running | SquareRunning | AmazonRunning | EdiRunning:
+AnyRunning: TypeAlias = Running | SquareRunning | AmazonRunning | EdiRunning
+
+
+def start_any(
+    kind: str,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    seed: int = 0,
+    *,
+    time_scale: float = 1.0,
+    name: str = "",
+    mailbox: Path | None = None,
+) -> AnyRunning:
+    """Serve one simulator of any kind.
+
+    name      what the vendor calls the account, where a vendor has names: the shop's domain, the partner's id
+    mailbox   where a trading partner's files lie; a temporary folder when None
+    raises    as `start`
+    """
     if kind == "square":
         return start_square(host, port, seed, time_scale=time_scale)
     if kind == "amazon":
         return start_amazon(host, port, seed, time_scale=time_scale)
     if kind == "edi":
-        return start_edi(host, port, seed, time_scale=time_scale)
-    return start(kind, host, port, seed, time_scale=time_scale)
+        partner_id = re.sub("[^A-Z0-9]", "", name.upper())[:15] or "NORTHMART"
+        return start_edi(
+            host, port, seed, time_scale=time_scale, partner_id=partner_id, root=mailbox
+        )
+    shop = f"{name or 'lockstep-sim'}.myshopify.com"
+    return start(kind, host, port, seed, time_scale=time_scale, shop=shop)
 
 
 def run(
@@ -137,7 +159,7 @@ def run(
     with contextlib.ExitStack() as running:
         line: dict[str, dict[str, str]] = {}
         for kind in kinds:
-            one = _start_any(kind, host, (ports or {}).get(kind, 0), seed, time_scale)
+            one = start_any(kind, host, (ports or {}).get(kind, 0), seed, time_scale=time_scale)
             running.callback(one.stop)
             line[kind] = asdict(one.facts)
         print(json.dumps(line), file=out or sys.stdout, flush=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from console.cli.common import Failed, sentences
+from console.local.layout import Played
 from console.local.stack import Stack
 from console.local.supervisor import State, raise_on_sigterm
 from workers.settings import settings
@@ -86,10 +87,12 @@ def sim() -> None:
     "--kind",
     "kinds",
     multiple=True,
-    type=click.Choice(["shopify"]),
-    help="Which vendors; all if left out.",
+    type=click.Choice(["shopify", "amazon", "square", "edi"]),
+    help="Which vendors; Shopify if left out.",
 )
-@click.option("--name", "names", multiple=True, help="An account of this name; may be repeated.")
+@click.option(
+    "--name", "names", multiple=True, help="An account of this name, or NAME=KIND; may be repeated."
+)
 @click.option(
     "--count",
     default=1,
@@ -126,12 +129,17 @@ def sim_up(
 
     from console.demo import playing
 
-    wrong = [name for name in names if not re.fullmatch(_NAME, name)]
-    if wrong or len(set(names)) != len(names):
+    bare = [name.partition("=")[0] for name in names]
+    if len(set(bare)) != len(bare) or not all(re.fullmatch(_NAME, name) for name in bare):
         raise Failed("names are different, and made of small letters, digits, - and _", code=2)
-    wanted = playing.at_ports(playing.wanted(names, kinds, count), port)
     try:
-        players = playing.Players(wanted, host=host, seed=seed)
+        wanted = playing.at_ports(playing.wanted(names, kinds, count), port)
+    except ValueError as error:
+        raise Failed(str(error), code=2) from None
+    # Beside the facts, so that they go with a home that goes.
+    mailboxes = facts.absolute().with_suffix(".mailboxes") if facts is not None else None
+    try:
+        players = playing.Players(wanted, host=host, seed=seed, mailboxes=mailboxes)
     except OSError as error:
         raise Failed(f"cannot listen: {error}") from None
     with players:
@@ -143,10 +151,18 @@ def sim_up(
         else:
             for one in players.told.values():
                 click.echo(f"{one.name}: {one.kind} {one.account} at {one.base_url}")
-                click.echo(f"  token           {one.token}")
-                click.echo(f"  webhook secret  {one.webhook_secret}")
+                for line in _secrets(one):
+                    click.echo(line)
                 click.echo(f"  control plane   {one.control_url}  Bearer {one.control_token}")
         end.wait()
+
+
+def _secrets(one: Played) -> list[str]:
+    """What a client of the account must know beside its address, in lines."""
+    said = {"token": one.token, "webhook secret": one.webhook_secret}
+    shown = {one.base_url, one.account, one.control_url, one.control_token, *said.values()}
+    said |= {name: text for name, text in one.facts.items() if text not in shown}
+    return [f"  {name:<14}  {text}" for name, text in said.items() if text]
 
 
 def addresses(stack: Stack) -> list[str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from channels.simulators.serve import KINDS, start
+from channels.simulators.serve import ALL_KINDS, KINDS, start_any
 from console.local.layout import Played
 
 # Couriers must not hold the interpreter for five milliseconds each while a call waits for its turn.
@@ -33,33 +34,51 @@ class Players(ExitStack):
     told    the accounts by name, complete when the block begins
     """
 
-    def __init__(self, wanted: Sequence[Wanted], *, host: str, seed: int) -> None:
+    def __init__(
+        self, wanted: Sequence[Wanted], *, host: str, seed: int, mailboxes: Path | None = None
+    ) -> None:
         """Start every account.
 
-        seed      tokens, ids and dice follow from it; each account gets its own
-        raises    OSError when a port is taken
+        seed         tokens, ids and dice follow from it; each account gets its own
+        mailboxes    where those of trading partners lie, each emptied; a temporary folder each when None
+        raises       OSError when a port is taken
         """
         super().__init__()
         sys.setswitchinterval(_SWITCH_S)
         self.told: dict[str, Played] = {}
         with ExitStack() as starting:
             for number, one in enumerate(wanted):
-                running = start(
-                    one.kind, host, one.port, seed + number, shop=f"{one.name}.myshopify.com"
+                mailbox = None
+                if one.kind == "edi" and mailboxes is not None:
+                    mailbox = mailboxes / one.name
+                    # A partner of an earlier run has forgotten what it sent there; this one's goes with it.
+                    shutil.rmtree(mailbox, ignore_errors=True)
+                    starting.callback(shutil.rmtree, mailbox, ignore_errors=True)
+                running = start_any(
+                    one.kind, host, one.port, seed + number, name=one.name, mailbox=mailbox
                 )
                 starting.callback(running.stop)
-                facts = running.facts
-                self.told[one.name] = Played(
-                    name=one.name,
-                    kind=one.kind,
-                    base_url=facts.base_url,
-                    account=facts.shop,
-                    control_url=facts.control_url,
-                    token=facts.token,
-                    webhook_secret=facts.webhook_secret,
-                    control_token=facts.control_token,
-                )
+                self.told[one.name] = _played(one, asdict(running.facts))
             self.push(starting.pop_all())
+
+
+def _played(one: Wanted, facts: dict[str, str]) -> Played:
+    """Each vendor calls the same things by other names."""
+
+    def called(*names: str) -> str:
+        return next((facts[name] for name in names if name in facts), "")
+
+    return Played(
+        name=one.name,
+        kind=one.kind,
+        base_url=facts["base_url"],
+        account=called("shop", "merchant_id", "seller_id", "partner_id"),
+        control_url=facts["control_url"],
+        token=called("token"),
+        webhook_secret=called("webhook_secret", "signature_key", "hook_secret"),
+        control_token=facts["control_token"],
+        facts=facts,
+    )
 
 
 def as_json(told: dict[str, Played]) -> str:
@@ -93,9 +112,17 @@ def told_to_end() -> threading.Event:
 
 
 def wanted(names: Sequence[str], kinds: Sequence[str], count: int) -> list[Wanted]:
-    """The accounts for what a person asked: by name, or `count` of each kind."""
+    """The accounts for what a person asked: by name (`outlet`, `dock=edi`), or `count` of each kind.
+
+    raises    ValueError for a kind that is not played
+    """
     if names:
-        return [Wanted(name, kinds[0] if kinds else KINDS[0]) for name in names]
+        usual = kinds[0] if kinds else KINDS[0]
+        parts = [name.partition("=") for name in names]
+        unknown = [kind for _, _, kind in parts if kind and kind not in ALL_KINDS]
+        if unknown:
+            raise ValueError(f"no such vendor: {', '.join(unknown)}; known: {', '.join(ALL_KINDS)}")
+        return [Wanted(name, kind or usual) for name, _, kind in parts]
     chosen = kinds or KINDS
     return [
         Wanted(kind if count == 1 else f"{kind}-{number}", kind)

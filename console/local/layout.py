@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import SecretStr
 
@@ -17,6 +17,8 @@ from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = (sys.executable, "-m", "console")
+#: The vendor that is played when none is named.
+PLAYED: Final = "shopify"
 # What a process that may not speak of its start needs at most on a slow machine.
 QUIET_START_S = 5.0
 
@@ -40,9 +42,11 @@ class Worker:
 class Played:
     """A vendor's account that a simulator plays: what its clients have to know.
 
-    name          ours, the channel's
-    account       the vendor's: the shop's domain
-    control_url   where merchants, buyers and bad luck are played; see channels/simulators/README.md
+    name             ours, the channel's
+    account          the vendor's: the shop's domain, the merchant's, seller's or partner's id
+    control_url      where merchants, buyers and bad luck are played; see channels/simulators/README.md
+    token            "" where the vendor has none;  webhook_secret: what its notifications are signed with
+    facts            everything the simulator told of itself, by the vendor's own names
     """
 
     name: str
@@ -53,7 +57,24 @@ class Played:
     token: str = field(repr=False)
     webhook_secret: str = field(repr=False)
     control_token: str = field(repr=False)
+    facts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    def secrets(self) -> dict[str, object]:
+        """What LOCKSTEP_CHANNEL_SECRETS says of it: what its lane asks for, and the keys of its notifications."""
+        if self.kind in _SECRETS:
+            named: dict[str, object] = {
+                name: self.facts[name] for name in _SECRETS[self.kind] if self.facts.get(name)
+            }
+        else:
+            named = {"token": self.token}
+        return {**named, "webhook_secrets": [self.webhook_secret]} if self.webhook_secret else named
+
+
+#: The secrets of kinds that have no single token.
+_SECRETS: Final = {
+    "amazon": ("client_id", "client_secret", "refresh_token"),
+    "edi": ("user", "password", "host_key"),
+}
 
 #: Two small workers that both take from every queue, so that either may die and the other goes on.
 LAPTOP = (
@@ -105,10 +126,17 @@ def flower(settings: Settings, entry: Sequence[str] = ENTRY) -> Service:
 
 
 def simulators(
-    settings: Settings, names: Sequence[str], facts: Path, entry: Sequence[str] = ENTRY
+    settings: Settings, kinds: Mapping[str, str], facts: Path, entry: Sequence[str] = ENTRY
 ) -> Service:
-    """The vendors, played by one process, an account for each name; ready once it has written what they are."""
-    named = [part for name in names for part in ("--name", name)]
+    """The vendors, played by one process; ready once it has written what they are.
+
+    kinds    the vendor of each account, by the account's name
+    """
+    named = [
+        part
+        for name, kind in kinds.items()
+        for part in ("--name", name if kind == PLAYED else f"{name}={kind}")
+    ]
     command = (*entry, "sim", "up", "--facts", str(facts), *named)
     service = _service("simulators", settings, command, lambda _child: facts.exists())
     # One that died has forgotten its shops; a new one under the old name would be a lie.
@@ -117,7 +145,7 @@ def simulators(
 
 def played(facts: str) -> dict[str, Played]:
     """The accounts by name, from what `sim up --facts` wrote."""
-    told: dict[str, dict[str, str]] = json.loads(facts)
+    told: dict[str, dict[str, Any]] = json.loads(facts)
     return {name: Played(name=name, **of) for name, of in told.items()}
 
 

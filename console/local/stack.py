@@ -91,20 +91,21 @@ class Stack(AbstractContextManager["Stack"]):
         """SQLAlchemy URL of the schema's owner."""
         return self.settings.database_admin_url or self.settings.database_url
 
-    def up(self, *, simulators: Sequence[str] = ()) -> None:
+    def up(self, *, simulators: Sequence[str] | Mapping[str, str] = ()) -> None:
         """Everything, in order; each step returns when it is ready. See the single steps for what they raise.
 
-        simulators    names of the channels whose vendors are played
+        simulators    names of the channels whose vendors are played, with their kinds where they are not Shopify
         """
         self.start_servers(simulators)
         self.migrate()
         self.start_processes()
 
-    def start_servers(self, simulators: Sequence[str] = ()) -> None:
+    def start_servers(self, simulators: Sequence[str] | Mapping[str, str] = ()) -> None:
         """Our own PostgreSQL and Valkey, where none was given, and simulators of vendors.
 
-        simulators    a name for each account to be played; `.simulators` says what they are, and the settings hold
-                      their secrets and, for a channel that was not named in them, its queue
+        simulators    a name for each account to be played, all at Shopify, or name -> kind (shopify, amazon, square,
+                      edi); `.simulators` says what they are, and the settings hold their secrets and, for a channel
+                      that was not named in them, its queue
         raises        BinaryMissing, PlaceRefused, AlreadyRunning, NotReady
         """
         facts = self.home / "simulators.json"
@@ -112,7 +113,8 @@ class Stack(AbstractContextManager["Stack"]):
         group: list[Service | Server] = []
         if simulators:
             # First, because the slow part of its start needs nothing of the others.
-            group.append(layout.simulators(self.settings, simulators, facts, self._entry))
+            kinds = _kinds(simulators)
+            group.append(layout.simulators(self.settings, kinds, facts, self._entry))
         if not self.settings.database_url:
             group.append(self._postgres())
         if not self.settings.redis_url:
@@ -217,10 +219,7 @@ class Stack(AbstractContextManager["Stack"]):
         """Their secrets into the settings; what the settings say already stays."""
         self.simulators = simulators
         said = self.settings.channel_secrets.get_secret_value().strip() or "{}"
-        known: dict[str, object] = {
-            name: {"token": one.token, "webhook_secrets": [one.webhook_secret]}
-            for name, one in simulators.items()
-        }
+        known: dict[str, object] = {name: one.secrets() for name, one in simulators.items()}
         known |= json.loads(said)
         queues = dict.fromkeys((*self.settings.channels, *simulators))
         self._tell({"channel_secrets": SecretStr(json.dumps(known)), "channels": tuple(queues)})
@@ -240,6 +239,12 @@ class Stack(AbstractContextManager["Stack"]):
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(state, indent=1))
         draft.replace(self.home / _STATE)
+
+
+def _kinds(simulators: Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
+    if isinstance(simulators, Mapping):
+        return simulators
+    return dict.fromkeys(simulators, layout.PLAYED)
 
 
 def attached(settings: Settings) -> Settings:
