@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from channels.amazon import feeds, inventory, listings, orders, subscriptions, wire
+from channels.amazon import feeds, inventory, listings, orders, wire
 from channels.amazon.api import SellingPartner
-from channels.amazon.subscriptions import Pipes
+from channels.amazon.subscriptions import Pipes, Subscriptions
 from channels.base import (
     Binding,
     ChannelOrder,
@@ -56,7 +56,7 @@ class Amazon:
         self.api = api
         self.settle_s = settle_s
         self._now = now
-        self._pipes = pipes
+        self._subscriptions = Subscriptions(api, pipes, now)
         self._orders_page = orders_page
 
     def close(self) -> None:
@@ -164,11 +164,11 @@ class Amazon:
 
     def subscriptions(self) -> list[Subscription]:
         """The notifications that Amazon sends, of those we read."""
-        return subscriptions.subscriptions(self.api)
+        return self._subscriptions.all()
 
     def subscribe(self, topics: Iterable[str], uri: str) -> list[Subscription]:
         """Create what is missing. Amazon writes to the account's pipes; these post to `uri`, which it never sees."""
-        return subscriptions.subscribe(self.api, self._pipes, topics)
+        return self._subscriptions.make(topics)
 
 
 def _refuse_fba(binding: Binding) -> None:

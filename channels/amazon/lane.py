@@ -59,7 +59,11 @@ def connect(
         account.channel,
         api_of(account, limits, now, read_s=read_s),
         now=now,
-        pipes=Pipes(options.get("sqs_arn", ""), options.get("event_bridge", "")),
+        pipes=Pipes(
+            options.get("sqs_arn", ""),
+            options.get("event_bridge", ""),
+            options.get("notification_url", ""),
+        ),
         settle_s=float(options.get("settle_s", SETTLE_S)),
     )
 

@@ -1,15 +1,16 @@
 """Making Amazon send its notifications: a destination for the queue, one for the event bus, a subscription a type.
 
 Most types go to SQS only and some to EventBridge only; the merchant's pipe brings both to the relay. Amazon keeps one
-subscription a type and application, and no address of ours: `uri` of a subscription is where Amazon writes to.
+subscription a type and application, and knows no address of ours.
 
 Source: https://developer-docs.amazon.com/sp-api/docs/notifications-api-v1-use-case-guide
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,8 @@ from channels.http import Json
 
 #: The word for a pipe that the merchant goes without, knowingly.
 WITHOUT: Final = "none"
+#: How long it is taken for granted that nobody else changed a subscription.
+_REMEMBERED: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,12 @@ class Pipes:
 
     sqs_arn        of the queue
     event_bridge   "region:account" of the event bus
+    relay          the address that the merchant's pipe posts both to
     """
 
     sqs_arn: str = ""
     event_bridge: str = ""
+    relay: str = ""
 
 
 class _Camel(BaseModel):
@@ -87,46 +92,87 @@ class _Subscription(_Camel):
     payload: _Subscribed = Field()
 
 
-def subscriptions(api: SellingPartner) -> list[Subscription]:
-    """What Amazon sends of the types that we read."""
-    addresses = {one.destination_id: one.resource.address for one in _destinations(api)}
-    found = []
-    for kind in sorted(VERSIONS):
-        known = _known(api, kind)
-        if known is not None:
-            address = addresses.get(known.destination_id, known.destination_id)
-            found.append(Subscription(known.subscription_id, kind, address))
-    return found
+class Subscriptions:
+    """The subscriptions of one account.
 
-
-def subscribe(api: SellingPartner, pipes: Pipes, topics: Iterable[str]) -> list[Subscription]:
-    """Make what is missing; returns what was made.
-
-    raises    Refused when a pipe is not configured, or a type goes somewhere else already
+    Amazon answers for one type a call and takes five calls and then one a second; there are more types than that. So
+    what was learnt a moment ago is remembered, and who comes back after the limit goes on where it ended.
     """
-    wanted = {kind: address for kind in sorted(set(topics)) if (address := _address(pipes, kind))}
-    places = {one.resource.address: one.destination_id for one in _destinations(api)}
-    made: list[Subscription] = []
-    for kind, address in wanted.items():
-        known = _known(api, kind)
-        if known is not None:
-            if known.destination_id != places.get(address):
+
+    def __init__(self, api: SellingPartner, pipes: Pipes, now: Callable[[], datetime]) -> None:
+        self._api = api
+        self._pipes = pipes
+        self._now = now
+        self._learnt: dict[str, tuple[datetime, _Subscribed | None]] = {}
+
+    def all(self) -> list[Subscription]:
+        """What Amazon sends of the types that we read."""
+        addresses = {one.destination_id: one.resource.address for one in _destinations(self._api)}
+        found = []
+        for kind in sorted(VERSIONS):
+            known = self._known(kind)
+            if known is not None:
+                address = addresses.get(known.destination_id, known.destination_id)
+                found.append(self._told(known, kind, address))
+        return found
+
+    def make(self, topics: Iterable[str]) -> list[Subscription]:
+        """Make what is missing; returns what was made.
+
+        raises    Refused when a pipe is not configured, or a type goes somewhere else already
+        """
+        wanted = {
+            kind: address
+            for kind in sorted(set(topics))
+            if (address := _address(self._pipes, kind))
+        }
+        places = {one.resource.address: one.destination_id for one in _destinations(self._api)}
+        made: list[Subscription] = []
+        for kind, address in wanted.items():
+            known = self._known(kind)
+            if known is None:
+                if address not in places:
+                    places[address] = _make_destination(self._api, kind, address)
+                subscribed = self._subscribe(kind, places[address])
+                made.append(self._told(subscribed, kind, address))
+            elif known.destination_id != places.get(address):
                 raise Refused(
                     f"Amazon: {kind} goes to destination {known.destination_id} already, not to {address}; "
                     f"delete subscription {known.subscription_id} first",
                     code="SUBSCRIBED_ELSEWHERE",
                 )
-            continue
-        if address not in places:
-            places[address] = _make_destination(api, kind, address)
-        answer = api.ask(
+        return made
+
+    def _told(self, known: _Subscribed, kind: str, address: str) -> Subscription:
+        """Through one of our pipes a type comes to the relay; else it goes to where Amazon writes it."""
+        ours = {self._pipes.sqs_arn, self._pipes.event_bridge}
+        uri = self._pipes.relay if self._pipes.relay and address in ours else address
+        return Subscription(known.subscription_id, kind, uri)
+
+    def _known(self, kind: str) -> _Subscribed | None:
+        now = self._now()
+        learnt_at, known = self._learnt.get(kind, (None, None))
+        if learnt_at is not None and now - learnt_at < _REMEMBERED:
+            return known
+        try:
+            path = {"notificationType": kind}
+            known = self._api.ask("getSubscription", _Subscription, path=path).payload
+        except Missing:
+            known = None
+        self._learnt[kind] = (now, known)
+        return known
+
+    def _subscribe(self, kind: str, destination_id: str) -> _Subscribed:
+        # Whatever comes of it, what was learnt before does not hold any more.
+        self._learnt.pop(kind, None)
+        answer = self._api.ask(
             "createSubscription",
             _Subscription,
             path={"notificationType": kind},
-            body={"payloadVersion": VERSIONS[kind], "destinationId": places[address]},
+            body={"payloadVersion": VERSIONS[kind], "destinationId": destination_id},
         )
-        made.append(Subscription(answer.payload.subscription_id, kind, address))
-    return made
+        self._learnt[kind] = (self._now(), answer.payload)
+        return answer.payload
 
 
 def _address(pipes: Pipes, kind: str) -> str:
@@ -141,13 +187,6 @@ def _address(pipes: Pipes, kind: str) -> str:
             code="NO_PIPE",
         )
     return "" if address == WITHOUT else address
-
-
-def _known(api: SellingPartner, kind: str) -> _Subscribed | None:
-    try:
-        return api.ask("getSubscription", _Subscription, path={"notificationType": kind}).payload
-    except Missing:
-        return None
 
 
 def _destinations(api: SellingPartner) -> tuple[_Destination, ...]:

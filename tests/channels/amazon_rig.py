@@ -51,8 +51,14 @@ class AmazonRig:
         )
 
     def bucket(self, operation: str, allowed: Allowance) -> Limiter:
-        """The operation's bucket, on the clock that this rig holds; where a person waits, that clock is moved."""
-        bucket = self.buckets.setdefault(
+        """The operation's bucket; where a person waits for it, the rig's clock is moved."""
+        bucket = self.unwaited(operation, allowed)
+        waited_for = operation.endswith(("Subscription", "Destination", "Destinations"))
+        return Patient(bucket, self.advance) if waited_for else bucket
+
+    def unwaited(self, operation: str, allowed: Allowance) -> Limiter:
+        """The operation's bucket, on the clock that this rig holds."""
+        return self.buckets.setdefault(
             operation,
             Bucket(
                 None,
@@ -63,8 +69,6 @@ class AmazonRig:
                 monotonic=lambda: self._monotonic_s,
             ),
         )
-        waited_for = operation.endswith(("Subscription", "Destination", "Destinations"))
-        return Patient(bucket, self.advance) if waited_for else bucket
 
     def account(self, **changed: str) -> Account:
         """The account as the table and the secrets have it, some of its secrets or options changed."""
@@ -80,6 +84,7 @@ class AmazonRig:
             "lwa_url": facts.lwa_url,
             "sqs_arn": QUEUE,
             "event_bridge": BUS,
+            "notification_url": "",
         }
         return Account(
             CHANNEL,

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from channels.amazon import notifications
-from channels.amazon.lane import LANE
+from channels.amazon.lane import LANE, connect
 from channels.amazon.notifications import EVENT_BRIDGE_ONLY, VERSIONS
 from channels.amazon.subscriptions import WITHOUT
-from channels.base import Level, Refused, Sighting, Unreadable
+from channels.base import Level, Refused, Sighting, Throttled, Unreadable
 from channels.names import Names
 from channels.simulators.amazon import notices
 from channels.simulators.amazon.account import Notice
@@ -290,6 +290,29 @@ def test_each_type_goes_where_amazon_sends_it(rig: AmazonRig) -> None:
     }
     assert len(rig.called("createDestination")) == 2
     assert rig.channel.subscriptions() == made
+
+
+def test_a_type_that_comes_through_our_pipes_comes_to_the_relay(rig: AmazonRig) -> None:
+    relay = "https://relay.example.com/hooks/amazon"
+    client = rig.client(notification_url=relay)
+    made = client.subscribe(["ORDER_CHANGE", notifications.MFN_UNITS], relay)
+
+    assert {one.uri for one in made} == {relay}
+    assert client.subscriptions() == made
+
+
+def test_who_comes_back_after_the_limit_goes_on_where_it_ended(rig: AmazonRig) -> None:
+    client = connect(rig.account(), rig.unwaited, rig.now)
+    kinds = sorted(VERSIONS)
+
+    with pytest.raises(Throttled):
+        client.subscribe(kinds, "")
+    rig.advance(1)
+    made = client.subscribe(kinds, "")
+
+    assert [one.topic for one in made] == kinds[5:]
+    assert len(rig.called("getSubscription")) == len(kinds)
+    assert {one.topic for one in client.subscriptions()} == set(kinds)
 
 
 def test_a_pipe_that_is_not_set_up_is_named_and_nothing_is_made(rig: AmazonRig) -> None:
