@@ -169,11 +169,11 @@ class Control:
             set_id, made, orders=numbers, skus=skus, dirty=self._dirty(facts.get("dirty"))
         )
 
-    def _dirty(self, wish: object) -> Iterable[str]:
+    def _dirty(self, wish: Any) -> Iterable[str]:
         """A kind, several, or true: one that a tolerant reader reads, by the dice."""
         if wish is True:
             return [self._partner.dice.choice(dirt.READABLE)]
-        return [wish] if isinstance(wish, str) else [str(one) for one in wish or ()]  # type: ignore[attr-defined]  # JSON
+        return [wish] if isinstance(wish, str) else [str(one) for one in wish or ()]
 
     # -- what goes wrong ------------------------------------------------------------------------------------------
 

@@ -156,8 +156,8 @@ class _Folder(paramiko.SFTPServerInterface):
             file: IO[bytes] = os.fdopen(number, mode)
             handle = SFTPHandle(flags)
             # paramiko's own handle reads and writes the files it finds under these two names.
-            handle.readfile = file if flags & 3 != os.O_WRONLY else None  # type: ignore[attr-defined]  # set by users
-            handle.writefile = file if flags & 3 != os.O_RDONLY else None  # type: ignore[attr-defined]  # set by users
+            handle.readfile = file if flags & 3 != os.O_WRONLY else None  # type: ignore[attr-defined] # set by whoever makes it
+            handle.writefile = file if flags & 3 != os.O_RDONLY else None  # type: ignore[attr-defined] # set by whoever makes it
             return handle
 
         return _done(opened)

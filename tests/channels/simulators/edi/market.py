@@ -182,3 +182,17 @@ def shown(reference: str, products: tuple[ProductId, ...], units: int, **more: A
     """An 846 about one item."""
     line = AvailabilityLine(products, (Stocked("33", Decimal(units), "EA"),))
     return Availability(reference, DAY, (line,), **more)
+
+
+def promised(market: Market, units: int = 10, **facts: Any) -> PurchaseOrder:
+    """An order that was accepted as it is."""
+    order = market.ordered(units, **facts)
+    accepted = [{"IA": int(line.quantity or 0)} for line in order.lines]
+    market.post(answer_to(order, accepted))
+    market.acknowledge()
+    assert market.complaints() == []
+    return order
+
+
+def state_of(market: Market, order: PurchaseOrder) -> Any:
+    return market.do("state", order=order.number)["orders"][order.number]
