@@ -85,6 +85,7 @@ class Lane:
     read      (topic, body) -> Message; raises Unreadable
     topics    what to subscribe to
     bulk      (account, limits, now) -> how to read its whole catalogue at once; None where the vendor cannot
+    lists     whether the vendor can be asked for what it lists; else a mapping file says it
     """
 
     kind: str
@@ -96,6 +97,7 @@ class Lane:
     read: Callable[[str, bytes], Message]
     topics: frozenset[str]
     bulk: Callable[[Account, Limits, Callable[[], datetime]], ReadsInBulk] | None = None
+    lists: bool = True
 
 
 def nothing(*, source: str, channel: str, names: Names) -> list[AnyFact]:

@@ -92,7 +92,7 @@ class WholesalePartner:
         return iter(())
 
     def bindings(self, locations: Mapping[str, str]) -> Iterator[Binding]:
-        """None: a partner's catalogue is its own; items are mapped from a file (`lockstep edi map`)."""
+        """None: a partner's catalogue is its own; items are mapped from a file (`channel map --file`)."""
         return iter(())
 
     def subscriptions(self) -> list[Subscription]:

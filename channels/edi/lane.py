@@ -56,4 +56,5 @@ LANE: Final = Lane(
     routing=routing,
     read=read,
     topics=frozenset(),
+    lists=False,
 )

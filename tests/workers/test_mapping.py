@@ -14,7 +14,7 @@ from channels.listings import read
 from ledger import catalogue
 from tests.console.door import set_up_channels
 from tests.servers import FIRST_NOW, Clock, Database
-from tests.workers.shelf import Shelf
+from tests.workers.shelf import Shelf, apply
 from workers.flows.mapping import Mapped, NoPlaces, look, map_channel, subscribe
 
 
@@ -260,3 +260,37 @@ def test_a_file_with_a_mistake_binds_nothing(database: Database, listing: Listin
     found = with_file(database, listing, "GIFT,MUG-RED,none\n", "GIFT", "MUG-RED")
 
     assert (found.bound, len(found.problems)) == (0, 1)
+
+
+WHOLESALE = """\
+[locations.WH]
+[channels.shop]
+kind = "edi"
+base_url = "file:///tmp/nobody"
+locations = ["WH"]
+vendor_locations = { "0001" = "WH" }
+options = { our_id = "ZZ:US", partner_id = "12:THEM" }
+"""
+
+
+def test_a_partner_that_tells_no_listings_is_mapped_from_the_file(
+    database: Database, listing: Listing
+) -> None:
+    with database.engine.begin() as connection:
+        apply(connection, WHOLESALE, FIRST_NOW)
+
+    without = mapped(database, listing)
+    found = with_file(database, listing, "012345678905,MUG-RED,1\nCASE-9,MUG-BLUE,24\n")
+
+    assert "give a mapping file" in without.problems[0]
+    assert (found.bound, found.packs, found.problems) == (2, 1, [])
+    with database.engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT sku, item_id, variant_id, vendor_location_id, pack FROM binding ORDER BY 1"
+            )
+        ).all()
+    assert [tuple(row) for row in rows] == [
+        ("MUG-BLUE", "CASE-9", "CASE-9", "0001", 24),
+        ("MUG-RED", "012345678905", "012345678905", "0001", 1),
+    ]

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Engine, text
 
 from channels import bindings
 from channels.base import Binding, Channel, Subscription
-from channels.edi.lane import KIND as WHOLESALE
 from channels.listings import Assortment
 from channels.names import Part
 from channels.registry import LANES
@@ -124,6 +123,8 @@ def map_channel(
         mapped.problems += [f"the mapping file, line {said}" for said in assortment.problems]
         return mapped
     listed = _listed(engine, client, channel, assortment)
+    if not listed and not assortment.parts:
+        mapped.problems.append(f"{channel} lists nothing that can be asked for: give a mapping file")
     named, taken = _named(listed, assortment.parts, mapped)
     unique = _unique(named, mapped)
     with transaction(engine) as connection:
@@ -190,7 +191,7 @@ def _listed(engine: Engine, client: Channel, channel: str, assortment: Assortmen
     locations = _locations(engine, channel)
     with transaction(engine) as connection:
         kind = bindings.kinds(connection, [channel])[channel]
-    if kind != WHOLESALE:
+    if LANES[kind].lists:
         return list(client.bindings(locations))
     return [
         Binding(channel, item, location, item, vendor_location_id, variant_id=item)
