@@ -87,14 +87,20 @@ task_queues = [
 _OF_TASK = {
     "workers.tasks.receive": "ingest",
     "workers.tasks.drain": "ingest",
+    "workers.tasks.work_orders": "ingest",
     "workers.tasks.allocate": "allocate",
     "workers.tasks.reconcile": "reconcile",
+    "workers.tasks.read_truth": "reconcile",
+    "workers.tasks.mirror": "reconcile",
 }
 _OF_CHANNEL = {
     "workers.tasks.push",
     "workers.tasks.verify",
     "workers.tasks.ask_receipts",
     "workers.tasks.work_halts",
+    "workers.tasks.poll_orders",
+    "workers.tasks.watch_channel",
+    "workers.tasks.exchange",
 }
 
 

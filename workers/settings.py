@@ -109,6 +109,12 @@ class Settings(BaseSettings):
     reconcile_s: int = Field(
         default=900, ge=5, le=86400, description="Length of one reconciliation window"
     )
+    orders_overlap_s: float = Field(
+        default=60.0, ge=0, description="Seconds that a poll of orders reads again before its mark"
+    )
+    truth_hour: int = Field(
+        default=3, ge=0, le=23, description="Hour (UTC) from which whole catalogues are read back"
+    )
     log_level: str = Field(
         default="INFO", description="Lowest level written: DEBUG, INFO, WARNING or ERROR"
     )

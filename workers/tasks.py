@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cache, partial
 from typing import Any
@@ -19,14 +19,17 @@ from celery.exceptions import QueueNotFound, Reject
 from kombu.exceptions import OperationalError
 
 from ledger import seals
+from workers import amazon, chores
 from workers.app import app
 from workers.flows import allocate as allocating
-from workers.flows import halts, ingest, receipts
+from workers.flows import edi_exchange, edi_work, halts, ingest, jobs, receipts
 from workers.flows import push as pushing
 from workers.flows import reconcile as reconciling
 from workers.flows import sweep as sweeping
 from workers.flows import verify as verifying
+from workers.flows.mirror import JOB as MIRROR
 from workers.flows.receive import receive as receiving
+from workers.flows.reconcile import RunReport
 from workers.settings import settings
 from workers.wiring import NotSetUp, Wiring, now
 
@@ -209,6 +212,44 @@ def ask_receipts(*, channel: str, **_: Any) -> None:
 
 
 @app.task
+def exchange(*, channel: str, **_: Any) -> None:
+    """Visit a wholesale partner's folder: take what lies there, put there what is posted."""
+    house = wiring()
+    bell = _bell(exchange, channel)
+    house.bells.heard(bell)
+    with _set_up(bell):
+        partner, box = house.mailbox(channel)
+        with closing(box):
+            report = edi_exchange.visit(house.engine, partner, box, now=now)
+        if report.kept:
+            _ring("work_orders", work_orders.delay)
+        for refused in report.refused:
+            log.warning("edi.file.refused", channel=channel, why=refused)
+        if report.stopped:
+            log.warning("edi.visit.stopped", channel=channel, why=report.stopped)
+
+
+@app.task
+def work_orders(**_: Any) -> None:
+    """Work partners' interchanges: promise, commit, answer."""
+    house = wiring()
+    house.bells.heard("work_orders")
+    done = edi_work.work(house.house, now=now())
+    for each in done:
+        log.info(
+            "edi.interchange.worked",
+            channel=each.partner,
+            control=each.control,
+            applied=each.applied,
+            trouble=each.trouble,
+        )
+    if done:
+        ring_allocate()
+    for channel in sorted({each.partner for each in done}):
+        _ring_channel(exchange, channel)
+
+
+@app.task
 def work_halts(*, channel: str, **_: Any) -> None:
     """Carry out halts that were set or lifted."""
     house = wiring()
@@ -220,43 +261,97 @@ def work_halts(*, channel: str, **_: Any) -> None:
             _ring_channel(push, channel)
 
 
+@contextmanager
+def _heard(task: Task[Any, Any], channel: str, window_at: str = "") -> Iterator[Wiring]:
+    """The house for a task whose bell has been heard, ended quietly when the channel is not set up."""
+    house = wiring()
+    bell = f"{_bell(task, channel)}:{window_at}" if window_at else _bell(task, channel)
+    house.bells.heard(bell)
+    with _set_up(bell):
+        yield house
+
+
+@app.task
+def poll_orders(*, channel: str, window_at: str = "", **_: Any) -> None:
+    """Ask a channel for its orders: for a window, or because a notification named some without telling them."""
+    with _heard(poll_orders, channel, window_at) as house:
+        if chores.poll_orders(house, channel, window_at).fresh:
+            ring_drain()
+
+
+@app.task
+def watch_channel(*, channel: str, window_at: str, **_: Any) -> None:
+    """See whether a channel still calls us, and still has the locations we think it has."""
+    with _heard(watch_channel, channel, window_at) as house:
+        chores.watch(house, channel, window_at)
+
+
+@app.task
+def read_truth(*, channel: str, window_at: str, **_: Any) -> None:
+    """Take a step in reading back everything a channel shows, once a night."""
+    with _heard(read_truth, channel, window_at) as house:
+        _ring_found(channel, chores.read_truth(house, channel, window_at))
+
+
+@app.task
+def mirror(*, channel: str, window_at: str, **_: Any) -> None:
+    """Read what Amazon says of its own stock, for one window, and tell the book."""
+    with _heard(mirror, channel, window_at) as house:
+        report = amazon.mirror_channel(house, channel, window_at)
+        if report.facts:
+            ring_drain()
+        for seller_id, why in sorted(report.mcf_problems.items()):
+            log.warning("mirror.mcf.problem", channel=channel, order=seller_id, why=why)
+        if report.problems:
+            log.warning("mirror.go.problems", channel=channel, problems=report.problems)
+
+
+def _ring_found(channel: str, report: RunReport) -> None:
+    if report.ring_push:
+        _ring_channel(push, channel)
+    if report.ring_halts:
+        _ring_channel(work_halts, channel)
+
+
+_OF_JOB: dict[str, Task[Any, Any]] = {
+    jobs.ORDERS: poll_orders,
+    jobs.WATCH: watch_channel,
+    jobs.TRUTH: read_truth,
+    MIRROR: mirror,
+}
+
+
+def _ring_jobs(waiting: Iterable[tuple[str, str, datetime]]) -> None:
+    for job, channel, window_at in waiting:
+        if job in _OF_JOB:
+            _ring_window(_OF_JOB[job], channel, window_at)
+
+
+def _ring_window(task: Task[Any, Any], channel: str, window_at: datetime) -> None:
+    kwargs = {"channel": channel, "window_at": window_at.isoformat()}
+    bell = f"{_bell(task, channel)}:{kwargs['window_at']}"
+    _ring(bell, partial(task.apply_async, kwargs=kwargs))
+
+
 @app.task
 def open_windows(**_: Any) -> None:
-    """Open the reconciliation window of this moment; a second beat finds it open."""
+    """Open the windows of this moment, the polls of orders first; a second beat finds them open."""
     house = wiring()
+    _ring_jobs(chores.open_jobs(house))
     windows = reconciling.open_windows(house.engine, now=now(), window_s=house.settings.reconcile_s)
     _ring_runs(windows.opened)
 
 
 def _ring_runs(windows: Iterable[tuple[str, datetime]]) -> None:
     for channel, window_at in windows:
-        kwargs = {"channel": channel, "window_at": window_at.isoformat()}
-        _ring(_bell_of_run(**kwargs), partial(reconcile.apply_async, kwargs=kwargs))
-
-
-def _bell_of_run(channel: str, window_at: str) -> str:
-    return f"{_bell(reconcile, channel)}:{window_at}"
+        _ring_window(reconcile, channel, window_at)
 
 
 @app.task
 def reconcile(*, channel: str, window_at: str, **_: Any) -> None:
     """Compare what a channel shows with what it should show, for one window."""
-    house = wiring()
-    bell = _bell_of_run(channel, window_at)
-    house.bells.heard(bell)
-    with _set_up(bell):
-        report = reconciling.reconcile(
-            house.engine,
-            house.client(channel),
-            channel=channel,
-            window_at=datetime.fromisoformat(window_at),
-            now=now,
-            terms=reconciling.Terms.of(house.settings),
-        )
-        if report.ring_push:
-            _ring_channel(push, channel)
-        if report.ring_halts:
-            _ring_channel(work_halts, channel)
+    with _heard(reconcile, channel, window_at) as house:
+        _ring_found(channel, chores.reconcile_channel(house, channel, window_at))
 
 
 @app.task
@@ -264,6 +359,7 @@ def sweep(**_: Any) -> None:
     """Ring again for everything that waits, whoever forgot to."""
     house = wiring()
     # Beat's own message may be lost, or come just before its window begins; a window that is open stays as it is.
+    _ring_jobs(chores.open_jobs(house))
     reconciling.open_windows(house.engine, now=now(), window_s=house.settings.reconcile_s)
     waiting = sweeping.sweep(house.engine, now=now())
     if waiting.inbox:
@@ -277,7 +373,19 @@ def sweep(**_: Any) -> None:
         _ring_channel(ask_receipts, channel)
     for channel in waiting.halts:
         _ring_channel(work_halts, channel)
+    for channel in waiting.asked:
+        _ring_channel(poll_orders, channel)
     _ring_runs(waiting.runs)
+    _ring_wholesale(waiting)
+
+
+def _ring_wholesale(waiting: sweeping.Waiting) -> None:
+    for channel in waiting.partners:
+        _ring_channel(exchange, channel)
+    if waiting.interchanges:
+        _ring("work_orders", work_orders.delay)
+    for document, channel in waiting.overdue:
+        log.warning("edi.document.overdue", channel=channel, document=document)
 
 
 @app.task

@@ -15,13 +15,16 @@ import redis
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine, text
 
-from channels.base import Channel
-from channels.lane import Account
+from channels.base import Channel, ChannelError, ReadsInBulk
+from channels.edi.exchange import Exchange, exchange_of
+from channels.edi.partner import BadPartner, Partner
+from channels.lane import Account, Lane
 from channels.limits import Allowance, Bucket, Limiter, Limits, Patient
 from channels.packs import Packed
 from channels.registry import LANES
 from ledger.context import Catalogue
 from ledger.db import connect, transaction
+from workers.flows import edi_desk
 from workers.flows.bells import Bells
 from workers.flows.ingest import House
 from workers.flows.lane import Lane as PushLane
@@ -121,6 +124,24 @@ class Wiring:
 
         raises    NotSetUp when there is no such channel, or a secret is missing
         """
+        lane, account, limits = self._account(channel)
+        with self._lock:
+            known = self._clients.get(channel)
+            if known is None or known[0] != account:
+                known = (account, Packed(lane.connect(account, limits, now)))
+                self._clients[channel] = known
+            return known[1]
+
+    def bulk(self, channel: str) -> ReadsInBulk | None:
+        """How a channel tells its whole catalogue at once; None where its vendor cannot. Raises NotSetUp."""
+        lane, account, limits = self._account(channel)
+        return None if lane.bulk is None else lane.bulk(account, limits, now)
+
+    def topics(self, channel: str) -> frozenset[str]:
+        """What a channel is to notify us of. Raises NotSetUp."""
+        return self._account(channel)[0].topics
+
+    def _account(self, channel: str) -> tuple[Lane, Account, Limits]:
         with transaction(self.engine) as connection:
             row = connection.execute(_CHANNEL, {"channel": channel}).one_or_none()
         if row is None:
@@ -140,13 +161,21 @@ class Wiring:
             )
         options = {name: str(value) for name, value in row.options.items() if value is not None}
         account = Account(channel, row.kind, row.base_url, named, options, memory=self.engine)
-        with self._lock:
-            known = self._clients.get(channel)
-            if known is None or known[0] != account:
-                limits = self._limits(f"{row.kind}:{row.account or channel}")
-                known = (account, Packed(lane.connect(account, limits, now)))
-                self._clients[channel] = known
-            return known[1]
+        return lane, account, self._limits(f"{row.kind}:{row.account or channel}")
+
+    def mailbox(self, channel: str) -> tuple[Partner, Exchange]:
+        """A wholesale partner and the folder it shares with us; nothing is connected yet.
+
+        raises    NotSetUp when the channel describes no partner, or its address or a secret is missing
+        """
+        try:
+            with transaction(self.engine) as connection:
+                partner = edi_desk.partner(connection, channel)
+                row = connection.execute(_CHANNEL, {"channel": channel}).one()
+            named = self.secrets.get(channel, Secrets()).named
+            return partner, exchange_of(row.base_url, named)
+        except (BadPartner, ChannelError) as error:
+            raise NotSetUp(str(error)) from None
 
     def _limits(self, account: str) -> Limits:
         """The buckets of one vendor account, shared by every process through Redis."""

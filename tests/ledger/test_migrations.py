@@ -27,6 +27,8 @@ WHOLE_TABLES = {
     "audit": "INSERT SELECT",
     "balance": "INSERT SELECT UPDATE",
     "binding": "DELETE INSERT SELECT UPDATE",
+    "bulk_level": "DELETE INSERT SELECT UPDATE",
+    "bulk_read": "DELETE INSERT SELECT UPDATE",
     "bundle": "DELETE INSERT SELECT UPDATE",
     "certificate": "INSERT SELECT",
     "receipt": "INSERT SELECT UPDATE",

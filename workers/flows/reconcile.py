@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Engine
 
-from channels.base import Channel, ChannelError, Refused, Throttled, Unauthorised
+from channels.base import Channel, ChannelError, ReadsInBulk, Refused, Throttled, Unauthorised
 from ledger.db import transaction
 from reconcile import pages, runs
+from workers.flows.catalogue_reads import recent
 from workers.flows.reconcile_attempt import Attempt
 from workers.flows.reconcile_terms import JOB, Clock, RunReport, Terms
 
@@ -50,11 +51,13 @@ def reconcile(
     window_at: datetime,
     now: Clock,
     terms: Terms,
+    bulk: ReadsInBulk | None = None,
     dry_run: bool = False,
 ) -> RunReport:
     """Do the run of one channel and window, if it waits for a worker.
 
     now        the clock, read again between the pages
+    bulk       how a large catalogue tells what changed, where the vendor can
     dry_run    read and judge only: nothing is claimed or written, `window_at` is only reported
     returns    what was found; an error of the channel is a report too (later or failed), never raised
     raises     UnknownChannel
@@ -72,6 +75,16 @@ def reconcile(
     terms = replace(terms, limits=replace(terms.limits, settle=settle))
     attempt = Attempt(engine, client, channel, window_at, now, terms, state, run)
     try:
+        if bulk is not None:
+            attempt.client = recent(
+                engine,
+                client,
+                bulk,
+                channel=channel,
+                now=now(),
+                window_s=terms.window_s,
+                above=terms.sweep_above,
+            )
         return attempt.through()
     except runs.LeaseLost as lost:
         log.warning("reconcile.run.taken_over", channel=channel, window_at=window_at.isoformat())

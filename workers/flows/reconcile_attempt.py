@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from sqlalchemy import Connection, Engine, text
 
-from channels.base import Binding, Channel, Reading
+from channels.base import Binding, Reading, Throttled
 from ledger.db import refuse_inside_transaction, transaction
 from reconcile import halt_store, halts, pages, runs, store
 from reconcile.compare import newest
 from reconcile.judge import Judged, judge
 from reconcile.types import Action, Counts, Finding, Limits
+from workers.flows.catalogue_reads import Snapshots
 from workers.flows.reconcile_terms import Clock, RunReport, Terms
 
 
@@ -23,7 +25,7 @@ class Attempt:
     """One attempt: what it holds, and what it has found so far. `run` is None in a dry run."""
 
     engine: Engine
-    client: Channel
+    client: Snapshots
     channel: str
     window_at: datetime
     now: Clock
@@ -36,8 +38,8 @@ class Attempt:
     shows_nothing: set[str] = field(default_factory=set)
 
     def through(self) -> RunReport:
-        """Every page, then the end."""
-        after = ""
+        """Every page that no attempt before this one has read, then the end."""
+        after = self._begun()
         while True:
             with self._holding() as connection:
                 bindings, last = pages.page_of_bindings(
@@ -46,7 +48,7 @@ class Attempt:
             if last is None:
                 break
             if bindings:
-                self._page(bindings)
+                self._page(bindings, last)
             after = last
         lifted = self._finish()
         return RunReport(
@@ -69,11 +71,41 @@ class Attempt:
                 runs.renew(connection, self.run, self.now(), self.terms.lease_s)
             yield connection
 
-    def _page(self, bindings: Sequence[Binding]) -> None:
+    def _begun(self) -> str:
+        """The SKU up to which all is read; "" at the beginning."""
+        if self.run is None:
+            return ""
+        with self._holding() as connection:
+            read_through, self.counts = runs.begun(connection, self.run)
+        return read_through
+
+    def _page(self, bindings: Sequence[Binding], last: str) -> None:
+        """Read and judge these; where the vendor's limit ends the reading, as far as it came.
+
+        last      the SKU up to which all is read then
+        raises    ChannelError; after Throttled what came before it is kept
+        """
+        readings: list[Reading] = []
+        cut: Throttled | None = None
+        try:
+            for reading in self._read(bindings):
+                readings.append(reading)
+        except Throttled as refusal:
+            cut = refusal
+            bindings = _read_whole(bindings, readings)
+            if not bindings:
+                raise
+            last = bindings[-1].sku
+        self._take(bindings, readings, last)
+        if cut is not None:
+            self._lift_so_far()
+            raise cut
+
+    def _take(self, bindings: Sequence[Binding], readings: Sequence[Reading], last: str) -> None:
         asked = {(binding.sku, binding.location) for binding in bindings}
         read = newest(
             reading
-            for reading in self._read(bindings)
+            for reading in readings
             if (reading.binding.sku, reading.binding.location) in asked
         )
         known = {place: reading for place, reading in read.items() if reading.units is not None}
@@ -81,17 +113,20 @@ class Attempt:
         with self._holding() as connection:
             judged = self._judge(connection, bindings[0], known)
             repushed, halted = self._write(connection, judged, known)
-        self.counts = self.counts.plus(
-            Counts(
-                expected=len(asked),
-                read=len(known),
-                unknown=len(asked) - len(known),
-                in_flight=judged.in_flight,
-                drifted=len(judged.findings),
-                repushed=repushed,
-                halted=len(halted),
+            counts = self.counts.plus(
+                Counts(
+                    expected=len(asked),
+                    read=len(known),
+                    unknown=len(asked) - len(known),
+                    in_flight=judged.in_flight,
+                    drifted=len(judged.findings),
+                    repushed=repushed,
+                    halted=len(halted),
+                )
             )
-        )
+            if self.run is not None:
+                runs.note_progress(connection, self.run, last, counts)
+        self.counts = counts
         self.findings.extend(judged.findings)
         self.halted |= halted
 
@@ -189,6 +224,12 @@ class Attempt:
                 nothing.discard(binding.sku)
         self.shows_nothing |= nothing
 
+    def _lift_so_far(self) -> None:
+        """The next attempt does not read these SKUs again, and so could not lift their stops."""
+        if self.run is not None and not self.state.paused:
+            with self._holding() as connection:
+                self._lift(connection, self.now())
+
     def _finish(self) -> tuple[str, ...]:
         with self._holding() as connection:
             at = self.now()
@@ -207,6 +248,13 @@ class Attempt:
                 halt_store.lift_halt(connection, self.channel, halt.sku, halts.RULE, reason, at)
             lifted.append(halt.sku)
         return tuple(lifted)
+
+
+def _read_whole(bindings: Sequence[Binding], readings: Sequence[Reading]) -> list[Binding]:
+    """The bindings, by SKU, up to the first SKU of which a reading is missing."""
+    there = {(reading.binding.sku, reading.binding.location) for reading in readings}
+    missing = {b.sku for b in bindings if (b.sku, b.location) not in there}
+    return list(takewhile(lambda binding: binding.sku not in missing, bindings))
 
 
 def _repush(finding: Finding, now: datetime, limits: Limits) -> pages.Repush | None:

@@ -23,6 +23,7 @@ class Terms:
     lease_s      a worker that is silent for so long has died
     page_skus    SKUs that are read and judged together
     calm         how long a stop must hold before the rule lifts it
+    sweep_above  listings of a channel above which it is asked what changed, where its vendor can tell
     """
 
     window_s: int = 900
@@ -31,6 +32,7 @@ class Terms:
     limits: Limits = field(default_factory=Limits)
     rule: HaltRule = field(default_factory=HaltRule)
     calm: timedelta = timedelta(seconds=1800)
+    sweep_above: int = 5000
 
     @staticmethod
     def of(settings: Settings) -> Terms:

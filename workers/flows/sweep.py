@@ -8,8 +8,11 @@ from datetime import datetime
 from sqlalchemy import Engine, text
 
 from allocation import backlog, receipts
+from channels.edi import awaited, visits
+from ledger import inbox
 from ledger.db import transaction
 from reconcile import halt_store, runs
+from workers.flows import orders
 from workers.flows.ingest import sweep_inbox
 from workers.flows.reconcile_terms import JOB
 
@@ -31,6 +34,10 @@ class Waiting:
     receipts  channels with a call whose answer is to be asked for
     halts     channels with a halt to carry out
     runs      (channel, window) of runs that nobody works on
+    asked     channels whose orders a notification asks for
+    partners  channels whose folder is to be looked into
+    interchanges    whether a partner's interchange is to be worked
+    overdue   documents (and their channel) whose acknowledgement has not come, found by this sweep
     """
 
     inbox: int
@@ -39,24 +46,35 @@ class Waiting:
     receipts: tuple[str, ...]
     halts: tuple[str, ...]
     runs: tuple[tuple[str, datetime], ...]
+    asked: tuple[str, ...] = ()
+    partners: tuple[str, ...] = ()
+    interchanges: bool = False
+    overdue: tuple[tuple[int, str], ...] = ()
 
 
 def sweep(engine: Engine, *, now: datetime) -> Waiting:
     """Find everything that waits for a bell."""
     pending = sweep_inbox(engine, now=now)
     with transaction(engine) as connection:
+        open_runs = runs.open_runs(connection, now)
         return Waiting(
             inbox=pending,
             due=bool(connection.execute(_ANY_DUE).scalar_one()),
             pushes=tuple(backlog.due_channels(connection, now)),
             receipts=tuple(receipts.to_ask(connection, now)),
             halts=tuple(halt_store.halts_to_work(connection, now)),
-            runs=tuple(
-                (channel, window_at)
-                for job, channel, window_at in runs.open_runs(connection, now)
-                if job == JOB
-            ),
+            runs=tuple((channel, window_at) for job, channel, window_at in open_runs if job == JOB),
+            asked=tuple(orders.asked(connection, now)),
+            partners=tuple(visits.due(connection, now)),
+            interchanges=inbox.interchanges_wait(connection),
+            overdue=tuple(awaited.find_overdue(connection, now=now)),
         )
+
+
+def jobs_to_do(engine: Engine, *, now: datetime) -> list[tuple[str, str, datetime]]:
+    """(job, channel, window) of what the clock asks for beside reconciliation and nobody works on."""
+    with transaction(engine) as connection:
+        return [row for row in runs.open_runs(connection, now) if row[0] != JOB]
 
 
 def beat(engine: Engine, *, queue: str, worker: str, now: datetime) -> None:

@@ -70,14 +70,34 @@ COMMENT ON TABLE certificate IS 'every go-live test of a channel; the newest one
 CREATE INDEX certificate_of ON certificate (channel, id);
 """
 
+BULK = """
+CREATE TABLE bulk_read (
+    channel       text PRIMARY KEY REFERENCES channel (channel),
+    operation_id  text NOT NULL,
+    begun_at      timestamptz NOT NULL
+);
+COMMENT ON TABLE bulk_read IS 'the export of its whole catalogue that a channel is writing for us';
+
+CREATE TABLE bulk_level (
+    channel             text NOT NULL REFERENCES channel (channel),
+    item_id             text NOT NULL,
+    vendor_location_id  text NOT NULL,
+    units               bigint,
+    changed_at          timestamptz NOT NULL,
+    PRIMARY KEY (channel, item_id, vendor_location_id)
+);
+COMMENT ON TABLE bulk_level IS 'what that export said, in the vendor''s units, until it is judged';
+"""
+
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE, DELETE ON bundle TO lockstep_app;
 GRANT SELECT, INSERT, UPDATE ON receipt TO lockstep_app;
 GRANT SELECT, INSERT ON certificate TO lockstep_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON bulk_read, bulk_level TO lockstep_app;
 """
 
 
 def upgrade() -> None:
     """Extend the tables of channels and pushes."""
-    for statements in (CHANNEL, LISTINGS, RECEIPT, CERTIFICATE, GRANTS):
+    for statements in (CHANNEL, LISTINGS, RECEIPT, CERTIFICATE, BULK, GRANTS):
         op.execute(statements)

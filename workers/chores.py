@@ -1,0 +1,81 @@
+"""What the clock asks for, put together from the wiring: a flow each, with the settings of this process."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from workers import amazon
+from workers.flows import jobs, orders, reconcile, subscriptions, truth
+from workers.flows.orders import PollReport
+from workers.flows.reconcile import RunReport, Terms
+from workers.flows.subscriptions import WatchReport
+from workers.flows.sweep import jobs_to_do
+from workers.wiring import Wiring, now
+
+
+def open_jobs(house: Wiring) -> list[tuple[str, str, datetime]]:
+    """Open what is due now beside reconciliation; returns (job, channel, window) of everything nobody works on."""
+    at = now()
+    settings = house.settings
+    jobs.open_windows(
+        house.engine, now=at, window_s=settings.reconcile_s, truth_hour=settings.truth_hour
+    )
+    amazon.open_mirror(house)
+    return jobs_to_do(house.engine, now=at)
+
+
+def poll_orders(house: Wiring, channel: str, window_at: str) -> PollReport:
+    """Ask a channel for its orders; `window_at` is "" when a notification asked."""
+    settings = house.settings
+    return orders.poll_orders(
+        house.engine,
+        house.client(channel),
+        channel=channel,
+        now=now,
+        overlap_s=min(settings.orders_overlap_s, settings.reconcile_s),
+        window_at=datetime.fromisoformat(window_at) if window_at else None,
+        window_s=settings.reconcile_s,
+    )
+
+
+def watch(house: Wiring, channel: str, window_at: str) -> WatchReport:
+    """See whether a channel still calls us, and still has the locations we think it has."""
+    return subscriptions.watch(
+        house.engine,
+        house.client(channel),
+        channel=channel,
+        topics=house.topics(channel),
+        window_at=datetime.fromisoformat(window_at),
+        now=now,
+        bulk=house.bulk(channel),
+    )
+
+
+def reconcile_channel(house: Wiring, channel: str, window_at: str) -> RunReport:
+    """Compare what a channel shows with what it should show."""
+    return reconcile.reconcile(
+        house.engine,
+        house.client(channel),
+        channel=channel,
+        window_at=datetime.fromisoformat(window_at),
+        now=now,
+        terms=Terms.of(house.settings),
+        bulk=house.bulk(channel),
+    )
+
+
+def read_truth(house: Wiring, channel: str, window_at: str) -> RunReport:
+    """Take a step in reading back everything a channel shows; nothing where its vendor cannot tell it at once."""
+    at = datetime.fromisoformat(window_at)
+    bulk = house.bulk(channel)
+    if bulk is None:
+        return RunReport(channel, at, "skipped")
+    return truth.read_truth(
+        house.engine,
+        house.client(channel),
+        bulk,
+        channel=channel,
+        window_at=at,
+        now=now,
+        terms=Terms.of(house.settings),
+    )
