@@ -1,0 +1,321 @@
+"""Amazon: its own stock beside the book, MCF orders, featured offers, planning figures, IPI."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from sqlalchemy import Connection, text
+
+from channels.amazon import health_store
+from channels.base import ChannelError
+from console.cli.common import Failed, as_json, by, emit, house
+from ledger.db import transaction
+from reconcile.runs import window_of
+from reconcile.trail import record
+from workers import amazon as chores
+from workers.flows import mcf, mirror
+from workers.wiring import Wiring, now
+
+KIND = "amazon"
+
+_CHANNELS = text("SELECT channel FROM channel WHERE kind = :kind ORDER BY channel")
+_FBA = text("""
+    SELECT m.channel, m.seller_sku, b.sku, r.as_of, r.fulfillable, r.pending_orders,
+           r.transshipment + r.processing + r.researching AS held, r.transshipment, r.processing, r.researching,
+           r.inbound_working + r.inbound_shipped + r.inbound_receiving AS inbound, r.inbound_working,
+           r.inbound_shipped, r.inbound_receiving, r.unfulfillable, r.source, r.read_at,
+           (SELECT units FROM balance
+            WHERE balance.sku = b.sku AND balance.location = b.location AND state = 'available') AS available,
+           m.off_units AS off, m.off_cycles AS windows, m.off_since
+    FROM fba_mirror AS m
+    JOIN fba_reading AS r ON r.id = m.reading_id
+    LEFT JOIN binding AS b ON b.channel = m.channel AND b.item_id = m.seller_sku AND b.vendor_location_id = 'FBA'
+    WHERE m.channel = :channel AND (CAST(:sku AS text) IS NULL OR :sku IN (m.seller_sku, b.sku))
+      AND (NOT :only_off OR m.off_units <> 0)
+    ORDER BY m.seller_sku
+""")
+_CHANGES = text("""
+    SELECT seller_sku, from_at, to_at, fulfillable AS change, sale, mcf, inbound, returned, removal, adjustment,
+           transfer, rest
+    FROM fba_change
+    WHERE channel = :channel AND (CAST(:sku AS text) IS NULL OR seller_sku = :sku) AND (NOT :only_rest OR rest <> 0)
+    ORDER BY to_at DESC, reading_id DESC LIMIT :limit
+""")
+_MCF = text("""
+    SELECT seller_fulfillment_order_id AS id, status, role, of_channel, of_order, ours, received_at, status_at,
+           (SELECT sum(units) FROM mcf_line AS l WHERE l.channel = o.channel
+               AND l.seller_fulfillment_order_id = o.seller_fulfillment_order_id) AS units,
+           (SELECT sum(units) FROM mcf_shipped AS s WHERE s.channel = o.channel
+               AND s.seller_fulfillment_order_id = o.seller_fulfillment_order_id) AS shipped,
+           problem
+    FROM mcf_order AS o WHERE channel = :channel AND (NOT :only_problems OR problem <> '')
+    ORDER BY coalesce(received_at, seen_at) DESC LIMIT :limit
+""")
+_HEALTH = text("""
+    SELECT DISTINCT ON (seller_sku) seller_sku, snapshot_on, available, days_of_supply, sell_through, units_shipped_30,
+           excess_units, aged_181_units, unfulfillable, inbound, recommended_action, alert, storage_cost_next_month,
+           currency
+    FROM fba_health WHERE channel = :channel ORDER BY seller_sku, snapshot_on DESC
+""")
+
+on = click.option("--channel", "name", default=None, help="Which one, where there are several.")
+
+
+@click.group()
+def amazon() -> None:
+    """Amazon's own stock, MCF orders, featured offers, IPI."""
+
+
+@amazon.command()
+@on
+@click.option("--sku", default=None, help="Ours or Amazon's.")
+@click.option("--off", "only_off", is_flag=True, help="Only what differs from the book.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 when anything differs.")
+@as_json
+def fba(name: str | None, sku: str | None, only_off: bool, exit_code: bool, as_json: bool) -> None:
+    """What Amazon holds of each SKU, as of its own time, and what the book says of it (`available`).
+
+    `off`: units of ours that nothing explains, Amazon's number less the book's, and in how many windows it was seen.
+    """
+    with house() as wiring, transaction(wiring.engine) as connection:
+        values = {"channel": _only(connection, name), "sku": sku, "only_off": only_off}
+        rows = [dict(row) for row in connection.execute(_FBA, values).mappings()]
+    emit(
+        rows,
+        as_json=as_json,
+        table=(
+            *("seller_sku", "sku", "as_of", "fulfillable", "pending_orders", "held", "inbound"),
+            *("unfulfillable", "available", "off", "windows"),
+        ),
+    )
+    if exit_code and any(row["off"] for row in rows):
+        raise SystemExit(3)
+
+
+@amazon.command()
+@on
+@click.option("--sku", default=None, help="Amazon's SKU.")
+@click.option("--rest", "only_rest", is_flag=True, help="Only what is not explained.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@as_json
+def changes(name: str | None, sku: str | None, only_rest: bool, limit: int, as_json: bool) -> None:
+    """Each change of what can be sold, by cause; `rest` is what nothing explains (yet)."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        values = {
+            "channel": _only(connection, name),
+            "sku": sku,
+            "only_rest": only_rest,
+            "limit": limit,
+        }
+        rows = [dict(row) for row in connection.execute(_CHANGES, values).mappings()]
+    emit(rows, as_json=as_json)
+
+
+@amazon.command("mirror")
+@on
+@as_json
+def mirror_(name: str | None, as_json: bool) -> None:
+    """Read what Amazon says now and tell the book, as every window does. Exit code 4 when a step failed."""
+    with house() as wiring:
+        channel, at = _one(wiring, name), now()
+        terms = mirror.Terms.of(wiring.settings)
+        chores.open_mirror(wiring)
+        report = mirror.mirror(
+            wiring.engine,
+            chores.api_of(wiring, channel),
+            channel=channel,
+            window_at=window_of(at, terms.window_s),
+            now=now,
+            terms=terms,
+        )
+    emit(
+        report,
+        as_json=as_json,
+        table=("channel", "state", "followed", "readings", "rows", "facts", "off", "drifts"),
+    )
+    for problem in report.problems:
+        click.echo(problem, err=True)
+    if report.problems:
+        raise SystemExit(4)
+
+
+# -- Multi-Channel Fulfillment ----------------------------------------------------------------------------------------
+
+
+@amazon.group("mcf")
+def mcf_() -> None:
+    """Orders of other shops that Amazon ships: list, create."""
+
+
+@mcf_.command("list")
+@on
+@click.option("--problems", is_flag=True, help="Only those that cannot be booked.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@as_json
+def list_mcf(name: str | None, problems: bool, limit: int, as_json: bool) -> None:
+    """MCF orders, newest first. matched: an order in the book holds the units; foreign: booked by itself."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        values = {"channel": _only(connection, name), "only_problems": problems, "limit": limit}
+        rows = [dict(row) for row in connection.execute(_MCF, values).mappings()]
+    emit(
+        rows,
+        as_json=as_json,
+        table=(
+            *("id", "status", "role", "of_channel", "of_order", "ours", "units", "shipped"),
+            *("received_at", "problem"),
+        ),
+    )
+
+
+@mcf_.command("create")
+@click.argument("of_channel")
+@click.argument("order")
+@click.option(
+    "--address",
+    "address_file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help='JSON in Amazon\'s names ({"name": ..., "addressLine1": ..., "postalCode": ..., "countryCode": "US"}); - reads'
+    " stdin. It is sent to Amazon and kept nowhere.",
+)
+@click.option(
+    "--speed",
+    type=click.Choice(["Standard", "Expedited", "Priority"]),
+    default="Standard",
+    show_default=True,
+)
+@click.option("--hold", is_flag=True, help="Take the units, ship when told to in Seller Central.")
+@on
+@by
+@as_json
+def create_mcf(
+    of_channel: str,
+    order: str,
+    address_file: Path,
+    speed: str,
+    hold: bool,
+    name: str | None,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Let Amazon ship what ORDER of OF_CHANNEL has open at Amazon's location. Asking twice asks once."""
+    said = sys.stdin.read() if str(address_file) == "-" else address_file.read_text()
+    with house() as wiring:
+        channel = _one(wiring, name)
+        try:
+            detail = mcf.create(
+                wiring.engine,
+                chores.api_of(wiring, channel),
+                channel=channel,
+                of=(of_channel, order),
+                address=mcf.parse_address(said),
+                now=now,
+                speed=speed,
+                hold=hold,
+            )
+        except (mcf.CannotShip, ChannelError) as error:
+            raise Failed(str(error)) from None
+        with transaction(wiring.engine) as connection:
+            record(
+                connection,
+                actor=by,
+                action="mcf.create",
+                what=f"order:{of_channel}/{order}",
+                at=now(),
+                reason=detail.order.seller_id,
+            )
+    emit(detail.order, as_json=as_json)
+
+
+# -- health -----------------------------------------------------------------------------------------------------------
+
+
+@amazon.group("ipi")
+def ipi_() -> None:
+    """The Inventory Performance Index, which no API tells: set, list."""
+
+
+@ipi_.command("set")
+@click.argument("score", type=click.IntRange(0, 1000))
+@click.option("--threshold", type=click.IntRange(0, 1000), help="The one in force then.")
+@click.option(
+    "--date",
+    "scored_on",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Of the score, as Seller Central shows it; today when left out.",
+)
+@on
+@by
+def set_ipi(
+    score: int, threshold: int | None, scored_on: datetime | None, name: str | None, by: str
+) -> None:
+    """Write down the score as Seller Central shows it. A second one of the same day replaces the first in lists."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        channel, at = _only(connection, name), now()
+        day = scored_on.replace(tzinfo=UTC).date() if scored_on else at.date()
+        if day > at.date():
+            raise Failed(f"{day} is in the future")
+        health_store.set_ipi(
+            connection, channel, scored_on=day, score=score, threshold=threshold, by=by, now=at
+        )
+    click.echo(f"{channel}: IPI {score} on {day}")
+
+
+@ipi_.command("list")
+@on
+@as_json
+def list_ipi(name: str | None, as_json: bool) -> None:
+    """Scores, newest first; `above` is below 0 where storage may be limited."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        rows = health_store.ipi(connection, _only(connection, name))
+    emit(rows, as_json=as_json)
+
+
+@amazon.command()
+@on
+@click.option("--days", default=7, show_default=True, type=click.IntRange(1, 366))
+@as_json
+def offers(name: str | None, days: int, as_json: bool) -> None:
+    """Our share of the featured offer ("Buy Box") of each ASIN, by time, as ANY_OFFER_CHANGED tells it."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        at = now()
+        found = health_store.shares(
+            connection, _only(connection, name), since=at - timedelta(days=days), now=at
+        )
+    emit(
+        found,
+        as_json=as_json,
+        table=(
+            *("asin", "condition", "share", "ours_now", "featured_price", "our_price"),
+            *("currency", "last_at"),
+        ),
+    )
+
+
+@amazon.command("health")
+@on
+@as_json
+def health_(name: str | None, as_json: bool) -> None:
+    """What drives the IPI, from the newest planning report of each SKU."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        rows = connection.execute(_HEALTH, {"channel": _only(connection, name)}).mappings()
+        emit([dict(row) for row in rows], as_json=as_json)
+
+
+def _one(wiring: Wiring, name: str | None) -> str:
+    with transaction(wiring.engine) as connection:
+        return _only(connection, name)
+
+
+def _only(connection: Connection, name: str | None) -> str:
+    """The channel that is meant: the one named, or the only one there is."""
+    known: list[str] = list(connection.execute(_CHANNELS, {"kind": KIND}).scalars())
+    if name is None and len(known) == 1:
+        return known[0]
+    if name is not None and name in known:
+        return name
+    listed = ", ".join(known) or "none"
+    raise Failed(f"which channel? Of kind {KIND}: {listed}. Say it with --channel")
