@@ -7,7 +7,7 @@ was taken over finds another number in the row and writes nothing more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, text
@@ -199,6 +199,30 @@ def renew(connection: Connection, run: Run, now: datetime, lease_s: float) -> No
     """Hold the run for another `lease_s` seconds; raises LeaseLost when it is held by another attempt."""
     until = now + timedelta(seconds=lease_s)
     _fenced(connection.execute(_RENEW, _key(run) | {"until": until}).rowcount, run)
+
+
+# What an attempt has read stays read, whoever takes the run over: the next one begins where it ended.
+_BEGUN = text("""
+SELECT read_through, expected, read, unknown, in_flight, drifted, repushed, halted FROM run
+WHERE job = :job AND channel = :channel AND window_at = :window_at
+""")
+_PROGRESS = text("""
+UPDATE run SET read_through = :read_through, expected = :expected, read = :read, unknown = :unknown,
+    in_flight = :in_flight, drifted = :drifted, repushed = :repushed, halted = :halted
+WHERE job = :job AND channel = :channel AND window_at = :window_at AND attempts = :attempt AND state = 'running'
+""")
+
+
+def begun(connection: Connection, run: Run) -> tuple[str, Counts]:
+    """How far the attempts before this one came: the SKU up to which all is read, and what they saw."""
+    row = connection.execute(_BEGUN, _key(run)).one()
+    return row.read_through, Counts(*row[1:])
+
+
+def note_progress(connection: Connection, run: Run, read_through: str, counts: Counts) -> None:
+    """All SKUs up to this one are read and judged; raises LeaseLost."""
+    values = _key(run) | asdict(counts) | {"read_through": read_through}
+    _fenced(connection.execute(_PROGRESS, values).rowcount, run)
 
 
 def finish_run(connection: Connection, run: Run, counts: Counts, now: datetime) -> None:

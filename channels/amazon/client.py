@@ -27,6 +27,8 @@ from channels.base import (
 
 #: Up to so many rows go one by one and are known at once; more go in one feed (a minute of patches, at five a second).
 DIRECT_ROWS: Final = 300
+#: Bindings that a full bucket lets us read, of either kind: five calls of twenty, two of fifty.
+_A_BURST: Final = 100
 #: An accepted write is applied within seconds; it cannot be read back before.
 SETTLE_S: Final = 10.0
 
@@ -94,19 +96,27 @@ class Amazon:
         return feeds.answers(self.api, receipt, levels)
 
     def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
-        """Read back: twenty of the seller's offers a call, fifty of Amazon's own stock."""
-        ours = [binding for binding in bindings if not listings.is_fba(binding)]
-        theirs = [binding for binding in bindings if listings.is_fba(binding)]
-        for start in range(0, len(ours), listings.AT_ONCE):
-            chunk = ours[start : start + listings.AT_ONCE]
+        """Read back: twenty of the seller's offers a call, fifty of Amazon's own stock.
+
+        raises    Throttled in the middle of more than a hundred; what came before is whole up to its last binding but
+                  a hundred
+        """
+        for start in range(0, len(bindings), _A_BURST):
+            window = bindings[start : start + _A_BURST]
+            yield from self._offers([b for b in window if not listings.is_fba(b)])
+            theirs = [binding for binding in window if listings.is_fba(binding)]
+            if theirs:
+                yield from inventory.snapshot(self.api, theirs, self._now)
+
+    def _offers(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
+        for start in range(0, len(bindings), listings.AT_ONCE):
+            chunk = bindings[start : start + listings.AT_ONCE]
             skus = [binding.item_id for binding in chunk]
             items = {item.sku: item for item in listings.read(self.api, skus)}
             for binding in chunk:
                 item = items.get(binding.item_id)
                 units = None if item is None else item.units(binding.vendor_location_id)
                 yield Reading(binding, units, None, None, self._now())
-        if theirs:
-            yield from inventory.snapshot(self.api, theirs, self._now)
 
     # ---- stop and go ----
 
@@ -114,6 +124,8 @@ class Amazon:
         """The units on offer: all that `stop_sale` changes."""
         _refuse_fba(binding)
         item = listings.one(self.api, binding.item_id)
+        if item is not None and item.by_amazon:
+            raise listings.converted(binding)
         units = None if item is None else item.units(binding.vendor_location_id)
         if item is None or units is None:
             raise Refused(

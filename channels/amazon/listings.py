@@ -53,6 +53,15 @@ def read_only(level: Level) -> Rejected:
     )
 
 
+def converted(binding: Binding) -> Refused:
+    """The error for an offer that the seller shipped once and Amazon ships now."""
+    return Refused(
+        f"{binding.item_id}: bound as shipped by the seller, but Amazon ships it now; a push would convert the offer. "
+        "Bind the channel again (`lockstep channel map`)",
+        code=READ_ONLY,
+    )
+
+
 def patches(code: str, units: int) -> list[Json]:
     """The one change that sets units and leaves everything else of the offer as it is."""
     entry: Json = {"fulfillment_channel_code": code, "quantity": max(0, units)}
@@ -127,12 +136,7 @@ def _write(api: SellingPartner, level: Level, item: Item | None) -> Outcome:
     if item is None:
         return Rejected(level, "NOT_FOUND", f"Amazon has no listing {binding.item_id!r}")
     if item.by_amazon:
-        return Rejected(
-            level,
-            READ_ONLY,
-            f"{binding.item_id}: bound as shipped by the seller, but Amazon ships it now; a push would convert the "
-            "offer. Bind the channel again (`lockstep channel map`)",
-        )
+        raise converted(binding)
     submission = submit(api, binding, level.units)
     if submission.status == "INVALID":
         issue = next((one for one in submission.issues if one.severity == "ERROR"), None)

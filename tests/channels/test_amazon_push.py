@@ -409,6 +409,7 @@ def answers_to(rig: AmazonRig, report: Any) -> list[Outcome]:
     simulator = rig.running.simulator
     receipt, _ = receipt_of(a_feed(rig))
     rig.advance(60)
+    assert rig.do("state", sku="-")["feeds"][receipt] == "DONE"
     job = simulator.account.feeds[receipt]
     job.result_id = simulator.service.files.add(
         "application/json; charset=UTF-8", orjson.dumps(report)

@@ -253,6 +253,12 @@ CREATE TABLE ipi_score (
 COMMENT ON TABLE ipi_score IS 'the Inventory Performance Index as a person read it in Seller Central; no API tells it';
 """
 
+RUN = """
+ALTER TABLE run ADD COLUMN read_through text NOT NULL DEFAULT '';
+COMMENT ON COLUMN run.read_through IS
+    'SKUs up to this one are read and judged: a vendor that gives a hundred SKUs at a time is read in many attempts';
+"""
+
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE ON amazon_mark, amazon_report, fba_mirror, fba_change, mcf_order, mcf_line, mcf_fact,
     fba_health TO lockstep_app;
@@ -264,5 +270,5 @@ GRANT UPDATE (state, settled_at) ON fba_row TO lockstep_app;
 
 def upgrade() -> None:
     """Create the tables of Amazon's network."""
-    for statements in (MARK, READING, MOVEMENT, MCF, HEALTH, GRANTS):
+    for statements in (MARK, READING, MOVEMENT, MCF, HEALTH, RUN, GRANTS):
         op.execute(statements)
