@@ -30,6 +30,7 @@ from starlette.routing import Route
 from channels.base import Unreadable
 from channels.lane import Lane
 from channels.registry import LANES
+from console import partners
 from ledger import inbox
 from ledger.db import transaction
 from ledger.events import FACT
@@ -181,6 +182,7 @@ def application(
         routes=[
             Route("/hooks/{kind}", _hook, methods=["POST"]),
             Route("/events", _events, methods=["POST"]),
+            Route("/partners/{partner}/availability", partners.availability, methods=["GET"]),
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/readyz", _readyz, methods=["GET"]),
         ],

@@ -13,13 +13,14 @@ import click
 #: command -> (module in console.cli, one line for the list)
 COMMANDS: dict[str, tuple[str, str]] = {
     "alloc": ("alloc", "Rules: check, apply, show, history, rollback."),
+    "amazon": ("amazon", "Amazon's own stock, MCF orders, featured offers, IPI."),
     "beat": ("serve", "Run the clock (any number of copies)."),
     "bench": ("bench", "Measure against floors, in one run."),
     "catalogue": ("stock", "SKUs and locations."),
     "channel": ("channel", "Channels: list, test, map, subscribe, pause, resume."),
     "db": ("db", "The schema: upgrade, status."),
     "demo": ("local", "Run a whole house through a day and check it."),
-    "edi": ("edi", "Wholesale documents (X12): parse, validate."),
+    "edi": ("edi", "Wholesale partners (X12): status, documents, ship, resend, parse."),
     "flower": ("serve", "Run Celery's monitor behind a password."),
     "halt": ("halt", "Stop and resume one SKU on one channel."),
     "history": ("history", "Bring past events in and tie them out."),

@@ -15,6 +15,7 @@ from channels.edi.envelope import Group, Interchange, Parsed, Transaction
 from channels.edi.findings import Finding
 from channels.edi.segments import NotX12, Segment, Unreadable
 from channels.edi.validate import validate as judge
+from console.cli import edi_trade
 from console.cli.common import Failed, as_json
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -22,7 +23,18 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def edi() -> None:
-    """Wholesale documents (X12): parse, validate."""
+    """Wholesale documents (X12): on disk, and with partners."""
+
+
+for _command in (
+    edi_trade.status,
+    edi_trade.documents,
+    edi_trade.exchange,
+    edi_trade.ship,
+    edi_trade.resend,
+    edi_trade.retry,
+):
+    edi.add_command(_command)
 
 
 @edi.command()

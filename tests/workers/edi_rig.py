@@ -118,11 +118,12 @@ class Grocer:
     def acknowledge(self, *, status: str = "A") -> None:
         """Answer every group in the folder that was not looked at before with a 997."""
         for file in self.files():
-            parsed = envelope.parse(file.read_bytes())
-            for interchange in parsed.interchanges:
+            if file.name in self.seen:
+                continue
+            self.seen.add(file.name)
+            for interchange in envelope.parse(file.read_bytes()).interchanges:
                 for group in interchange.groups:
-                    if group.kind != "FA" and file.name not in self.seen:
-                        self.seen.add(file.name)
+                    if group.kind != "FA":
                         self.send(("997", acknowledgement(group.kind, group.control, status)))
 
     def stock(self, **units: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def grocer(database: Database, clock: Clock, tmp_path: Path) -> Grocer:
     return a_grocer(database.engine, clock, tmp_path)
 
 
-def answers(found: list[object]) -> list[tuple[str, list[list[tuple[str, int]]]]]:
+def answers(found: Sequence[object]) -> list[tuple[str, list[list[tuple[str, int]]]]]:
     """(BAK02, [[(ACK01, ACK02)] of each line]) of every 855 and 865."""
     return [
         (
