@@ -78,7 +78,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A call let in: `delay_s` real seconds to wait (the latency fault), then `finish` it."""
+    """A call let in: `delay_s` real seconds to wait (the latency fault), then `finish` it.
+
+    life   of the account that let it in; a call does not outlive a reset
+    """
 
     route: Route
     path: Mapping[str, str]
@@ -87,6 +90,7 @@ class Ticket:
     version: str
     skus: tuple[str, ...]
     delay_s: float
+    life: int
 
 
 class Engine:
@@ -104,9 +108,11 @@ class Engine:
         self._token = token
         self._default_version = default_version
         self._routes = _routes()
+        self._life = 0
         self.reset()
 
     def reset(self) -> None:
+        self._life += 1
         self.token_is = "valid"
         self._answers: dict[tuple[str, str], tuple[bytes, bytes]] = {}
         self._allowance = 0.0
@@ -145,7 +151,7 @@ class Engine:
                 return self._logged(strange, operation, version)
             late = self._draw("latency", operation, skus)
             delay_s = late.seconds if late else 0.0
-            return Ticket(route, variables, query, body, version, skus, delay_s)
+            return Ticket(route, variables, query, body, version, skus, delay_s, self._life)
         except ApiError as refused:
             return self._logged(self._refusal(refused, operation), operation, version)
 
@@ -153,6 +159,8 @@ class Engine:
         """Second half of a call: do it and answer."""
         operation = ticket.route.operation
         try:
+            if ticket.life != self._life:
+                raise unavailable(503)
             reply = self._perform(ticket)
         except ApiError as refused:
             reply = self._refusal(refused, operation)

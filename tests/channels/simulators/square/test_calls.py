@@ -165,6 +165,20 @@ def test_an_html_page_comes_with_status_200(till: Till) -> None:
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html")
 
 
+def test_a_call_that_is_still_waiting_does_not_outlive_a_reset(till: Till) -> None:
+    till.do("fault", kind="latency", seconds=3, count=1)
+    change = till.counted("SKU-1", "7")
+    body = {"idempotency_key": "late", "changes": [change]}
+
+    def begin_again(_: float) -> None:
+        till.do("reset")
+
+    reply = till.simulator.call("POST", CREATE, body, wait=begin_again)
+
+    assert reply.status == 503
+    assert till.merchant.levels == {}
+
+
 def test_latency_is_waited_for_before_the_write(till: Till) -> None:
     till.do("fault", kind="latency", seconds=3, count=1)
     waited: list[float] = []
