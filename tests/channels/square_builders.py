@@ -75,5 +75,7 @@ def a_document(order: Document, *adjustments: Document, **catalogue: Document) -
     lines = [*order.get("line_items", ())]
     for back in order.get("returns", ()):
         lines += back["return_line_items"]
-    named = {line["catalog_object_id"]: {} for line in lines if "catalog_object_id" in line}
+    named: Document = {
+        line["catalog_object_id"]: {} for line in lines if "catalog_object_id" in line
+    }
     return {"order": order, "catalogue": {**named, **catalogue}, "restocked": list(adjustments)}

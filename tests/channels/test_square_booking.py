@@ -206,13 +206,13 @@ class TestPickups:
         assert held(facts(a_document(early))) == 0
 
     def test_each_fulfillment_carries_its_own_entries_and_the_till_the_rest(self) -> None:
-        entries = {"entries": [an_entry("a", "2"), an_entry("a", "1"), an_entry("b", "1")]}
+        entries = [an_entry("a", "2"), an_entry("a", "1"), an_entry("b", "1")]
         order = an_order(
             a_line("a", item="V1", units="5"),
             a_line("b", item="V2", units="1"),
             state="COMPLETED",
             fulfillments=[
-                a_fulfillment("COMPLETED", uid="F1", **entries),
+                a_fulfillment("COMPLETED", uid="F1", entries=entries),
                 a_fulfillment("CANCELED", uid="F2", entries=[an_entry("a", "1")]),
             ],
         )

@@ -23,7 +23,7 @@ from channels.square import history
 from channels.square.client import VERSION, Square
 from tests.channels.square_rig import OLDER, SquareRig
 from tests.channels.square_stub import a_binding, a_client, refused
-from tests.channels.stub import Stub
+from tests.channels.stub import Answer, Stub
 
 
 @pytest.fixture
@@ -159,10 +159,11 @@ class TestStopAndGo:
         self, vendor: Stub, till: Square
     ) -> None:
         binding = a_binding(1)
-        seen = {"object": {"id": "V1", "version": 1, "type": "ITEM_VARIATION"}}
+        seen: dict[str, object] = {"object": {"id": "V1", "version": 1, "type": "ITEM_VARIATION"}}
         conflict = refused(409, ("CONFLICT", "object.version"))
+        thrice: list[Answer | dict[str, object]] = [seen, conflict] * 3
         # Once for its state, its count twice, then reading and writing thrice.
-        vendor.says(seen, {"objects": []}, {}, {"objects": []}, {}, *([seen, conflict] * 3))
+        vendor.says(seen, {"objects": []}, {}, {"objects": []}, {}, *thrice)
 
         with pytest.raises(Unavailable, match="changes faster"):
             till.stop_sale(binding)
