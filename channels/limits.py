@@ -5,6 +5,10 @@ estimated cost before it is sent. After the call the vendor tells what is really
 not know of calls still on their way, so each take leaves a ticket; a correction gives its own ticket back
 and counts the other tickets as already spent.
 
+A vendor that tells nothing counts a call when it comes in, not when it is sent. If its bucket is full until then, it
+regains nothing meanwhile, and neither may ours: with calls on their way it holds at most the rest. So ours never has
+more than the vendor's, however long the way is.
+
 A script that runs twice (the answer of the first run got lost) finds its ticket and takes nothing more; a
 correction is an absolute number, so that running it twice changes nothing. The clock is the server's TIME:
 workers need not agree.
@@ -39,6 +43,15 @@ _SHORTEST_WAIT_S = 0.05
 _NOW = """
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+local function on_their_way()
+  local away = 0
+  local tickets = redis.call('HGETALL', KEYS[2])
+  for i = 1, #tickets, 2 do
+    local cost, deadline = string.match(tickets[i + 1], '([^:]+):([^:]+)')
+    if tonumber(deadline) < now then redis.call('HDEL', KEYS[2], tickets[i]) else away = away + tonumber(cost) end
+  end
+  return away
+end
 """
 
 _READ = (
@@ -50,7 +63,7 @@ local rate = tonumber(held[4]) or tonumber(ARGV[2])
 local tokens = tonumber(held[1]) or maximum
 local at = tonumber(held[2]) or now
 local closed_until = tonumber(held[5]) or 0
-tokens = math.min(maximum, tokens + math.max(0, now - at) * rate)
+tokens = math.min(maximum - on_their_way(), tokens + math.max(0, now - at) * rate)
 """
 )
 
@@ -82,29 +95,18 @@ _CORRECT = (
     _READ
     + """
 redis.call('HDEL', KEYS[2], ARGV[7])
-local away = 0
-local tickets = redis.call('HGETALL', KEYS[2])
-for i = 1, #tickets, 2 do
-  local cost, deadline = string.match(tickets[i + 1], '([^:]+):([^:]+)')
-  if tonumber(deadline) < now then redis.call('HDEL', KEYS[2], tickets[i]) else away = away + tonumber(cost) end
-end
 maximum, rate = tonumber(ARGV[5]), tonumber(ARGV[6])
-tokens = math.min(maximum, tonumber(ARGV[4]) - away)
+tokens = math.min(maximum, tonumber(ARGV[4]) - on_their_way())
 """
     + _WRITE
     + "return '0'"
 )
 
-# The vendor told no number of tokens: the ticket goes back, forgotten ones with it, and what was taken stays taken.
+# The vendor told no number of tokens: the ticket goes back, and what was taken stays taken.
 _SETTLE = (
     _READ
     + """
 redis.call('HDEL', KEYS[2], ARGV[4])
-local tickets = redis.call('HGETALL', KEYS[2])
-for i = 1, #tickets, 2 do
-  local deadline = string.match(tickets[i + 1], '[^:]+:([^:]+)')
-  if tonumber(deadline) < now then redis.call('HDEL', KEYS[2], tickets[i]) end
-end
 if tonumber(ARGV[5]) > 0 then rate = tonumber(ARGV[5]) end
 """
     + _WRITE

@@ -36,12 +36,32 @@ def test_a_full_bucket_gives_its_tokens_and_then_says_how_long_to_wait(valkey: s
 
 def test_tokens_come_back_at_the_restore_rate(valkey: str) -> None:
     bucket = a_bucket(valkey, rate=200)
-    bucket.take(100)
+    bucket.settle(bucket.take(100))
 
     time.sleep(0.25)
 
     bucket.take(40)
     assert bucket.state().available < 60
+
+
+def test_a_full_bucket_regains_nothing_while_its_first_call_is_on_its_way(valkey: str) -> None:
+    bucket = a_bucket(valkey, maximum=5, rate=20)
+    slow = bucket.take(1)
+    time.sleep(0.1)
+    # The vendor has counted no call yet, so its bucket is full: after this one it holds four, and so does ours.
+    bucket.settle(slow)
+
+    assert bucket.state().available == pytest.approx(4, abs=0.5)
+
+
+def test_a_slow_call_from_a_bucket_that_is_not_full_costs_no_time(valkey: str) -> None:
+    bucket = a_bucket(valkey, maximum=100, rate=100)
+    bucket.settle(bucket.take(90))
+    slow = bucket.take(1)
+    time.sleep(0.2)
+    bucket.settle(slow)
+
+    assert bucket.state().available >= 25
 
 
 def test_two_accounts_do_not_share_a_bucket(valkey: str) -> None:
@@ -132,7 +152,7 @@ def test_eight_threads_never_exceed_the_rate_together(valkey: str) -> None:
         bucket = a_bucket(valkey, maximum=maximum, rate=rate)
         while time.monotonic() - started_at < seconds:
             try:
-                bucket.take(cost)
+                bucket.settle(bucket.take(cost))
             except Throttled as refusal:
                 time.sleep(min(refusal.retry_after_s, 0.05))
             else:
