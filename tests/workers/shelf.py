@@ -25,6 +25,7 @@ from channels.base import (
     Rejected,
     Stale,
     Subscription,
+    Throttled,
 )
 from tests.builders import may_write
 from tests.servers import Clock
@@ -61,7 +62,7 @@ class Shelf:
     during      called inside `push`, before anything takes effect
     takes_in    calls of more rows than `direct_rows` are accepted and answered later, by `says`
     says        receipt -> what became of its rows, by SKU; a receipt that is not there is not known yet
-    dry_after   rows of a call after which the limit runs out
+    dry_after   rows of a call after which the limit runs out;  tells  readings of a call after which it does
     """
 
     clock: Clock
@@ -88,6 +89,7 @@ class Shelf:
         default_factory=dict
     )
     dry_after: int | None = None
+    tells: int | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -146,7 +148,9 @@ class Shelf:
             self.reads.append([binding.sku for binding in bindings])
             if self.failures:
                 raise self.failures.pop(0)
-            for binding in bindings:
+            for place, binding in enumerate(bindings):
+                if place == self.tells:
+                    raise Throttled("429", retry_after_s=2.0)
                 units = self.numbers.get(binding.sku)
                 yield Reading(binding, units, None, None, self.clock.now)
 

@@ -12,7 +12,15 @@ from sqlalchemy import Engine
 from allocation import backlog, pushes
 from allocation.pushes import Chance, DuePush
 from allocation.readings import Read
-from channels.base import Binding, Channel, ChannelError, Refused, Throttled, Unauthorised
+from channels.base import (
+    Binding,
+    Channel,
+    ChannelError,
+    Reading,
+    Refused,
+    Throttled,
+    Unauthorised,
+)
 from ledger.db import transaction
 from reconcile.compare import newest
 
@@ -97,13 +105,20 @@ def binding_of(row: Named) -> Binding:
     )
 
 
-def snapshot(lane: Lane, rows: Sequence[Named]) -> list[Read]:
-    """What the channel shows at these places now; the newest reading of each."""
-    latest = newest(lane.client.snapshot([binding_of(row) for row in rows]))
-    return [
+def snapshot(lane: Lane, rows: Sequence[Named]) -> tuple[list[Read], ChannelError | None]:
+    """What the channel shows at these places now, the newest reading of each; and why it did not tell them all."""
+    readings: list[Reading] = []
+    error: ChannelError | None = None
+    try:
+        for reading in lane.client.snapshot([binding_of(row) for row in rows]):
+            readings.append(reading)
+    except ChannelError as stopped:
+        error = stopped
+    found = [
         Read(sku, location, reading.units, reading.observed_at)
-        for (sku, location), reading in latest.items()
+        for (sku, location), reading in newest(readings).items()
     ]
+    return found, error
 
 
 def book_failure(lane: Lane, rows: Sequence[DuePush], error: ChannelError) -> Stopped:

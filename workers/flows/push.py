@@ -234,16 +234,24 @@ def _read_back(
     lane: Lane, report: PushReport, rows: Sequence[DuePush], *, stale: bool = False
 ) -> None:
     """End the doubt about rows: what does the channel show?"""
-    try:
-        found = snapshot(lane, rows)
-    except (Throttled, Unauthorised, Refused) as error:
+    found, error = snapshot(lane, rows)
+    if error is not None:
+        # A vendor may tell some and then stop: those are out of doubt.
+        told = {(read.sku, read.location) for read in found}
+        untold = [row for row in rows if (row.sku, row.location) not in told]
+        rows = [row for row in rows if (row.sku, row.location) in told]
+    if rows:
         with transaction(lane.engine) as connection:
-            readings.still_in_doubt(connection, rows)
-        raise book_failure(lane, [], error) from error
-    except ChannelError as error:
-        raise book_failure(lane, rows, error) from error
-    with transaction(lane.engine) as connection:
-        report.arrived += readings.settle_doubt(
-            connection, rows, found, lane.now(), lane.rise_run_at(), lane.chance, stale=stale
-        )
-    report.skus |= {row.sku for row in rows}
+            report.arrived += readings.settle_doubt(
+                connection, rows, found, lane.now(), lane.rise_run_at(), lane.chance, stale=stale
+            )
+        report.skus |= {row.sku for row in rows}
+    match error:
+        case None:
+            return
+        case Throttled() | Unauthorised() | Refused():
+            with transaction(lane.engine) as connection:
+                readings.still_in_doubt(connection, untold)
+            raise book_failure(lane, [], error) from error
+        case _:
+            raise book_failure(lane, untold, error) from error

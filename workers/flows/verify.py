@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from allocation import readings
 from allocation.readings import Verified
-from channels.base import ChannelError
 from ledger.db import transaction
 from reconcile.store import open_drifts, resolve_drifts
 from reconcile.types import Action, Cause, Drift
@@ -40,16 +39,11 @@ def verify(lane: Lane) -> VerifyReport:
     for _ in range(lane.rounds):
         with transaction(lane.engine) as connection:
             asked = readings.claim_verify(
-                connection, lane.client.name, lane.client.push_rows, lane.now(), lane.lease_s
+                connection, lane.client.name, lane.client.direct_rows, lane.now(), lane.lease_s
             )
         if not asked:
             break
-        try:
-            found = snapshot(lane, asked)
-        except ChannelError as error:
-            # The claim's lease brings these numbers back; nothing else was touched.
-            stopped = str(book_failure(lane, [], error))
-            break
+        found, error = snapshot(lane, asked)
         with transaction(lane.engine) as connection:
             verified = readings.settle_verify(
                 connection,
@@ -64,6 +58,10 @@ def verify(lane: Lane) -> VerifyReport:
         read += len(verified)
         wrong += sum(v.read is not None and v.read != v.confirmed for v in verified)
         empty |= {v.sku for v in verified if v.read == v.target == 0}
+        if error is not None:
+            # What was read is kept; the claim's lease brings the others back.
+            stopped = str(book_failure(lane, [], error))
+            break
     if not stopped:
         # A push that was stopped, or died, after a zero was confirmed left this to do.
         try:
