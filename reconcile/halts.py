@@ -21,7 +21,7 @@ def halt_reason(case: Case, comparison: Comparison, rule: HaltRule) -> str | Non
 
     All must hold: a drift (so not in flight), showing too much, at least the rule's units, above the rule's percent
     of what was expected. A mirror of stock that others hold (Amazon FBA) moves in steps of its own and never halts
-    on one reading: the drift must have been seen in a window before.
+    on one reading: the drift must have been seen in a window before, and in an older reading than this one.
     """
     too_many = comparison.delta_units
     if comparison.verdict is not Verdict.DRIFT or too_many < rule.units_at_least:
@@ -32,12 +32,23 @@ def halt_reason(case: Case, comparison: Comparison, rule: HaltRule) -> str | Non
     # A float such as 10.1 is not 10.1; its decimal text is.
     if share <= Fraction(str(rule.percent_over)):
         return None
-    if case.mirror and case.open_drift is None:
+    if case.mirror and not _seen_in_an_older_reading(case):
         return None
     return (
         f"{case.location} shows {comparison.actual}, expected {comparison.expected}:"
         f" {too_many} units ({float(share):.1f} %) too many"
     )
+
+
+def _seen_in_an_older_reading(case: Case) -> bool:
+    """Whether the drift was open before this reading was made by whoever holds the stock.
+
+    The window before read something that was so by then; a reading of a later moment is another one.
+    """
+    before, made_at = case.open_drift, case.reading.updated_at
+    if before is None:
+        return False
+    return made_at is None or before.window_at is None or made_at > before.window_at
 
 
 @dataclass(frozen=True, slots=True)

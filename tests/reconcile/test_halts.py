@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from reconcile.compare import compare
 from reconcile.halts import RULE, StandingHalt, halt_reason, lift_reason
-from reconcile.types import Case, HaltRule, Limits
+from reconcile.types import Case, HaltRule, Limits, Observation, OpenDrift
 from tests.reconcile.cases import READ_AT, a_case, a_wait
 
 RULE_10_3 = HaltRule(percent_over=10.0, units_at_least=3)
@@ -65,6 +66,20 @@ def test_what_is_unknown_does_not_halt() -> None:
 def test_a_mirror_halts_on_the_second_window_never_on_the_first() -> None:
     assert not _halts(a_case(50, mirror=True))
     assert _halts(a_case(50, mirror=True, times=1))
+
+
+def test_a_mirror_does_not_halt_twice_seen_in_one_and_the_same_reading() -> None:
+    window_at = READ_AT - timedelta(minutes=15)
+    case = replace(
+        a_case(50, mirror=True, times=1, set_s_ago=86_400, confirmed_s_ago=86_400),
+        open_drift=OpenDrift(1, 30, 50, 1, window_at),
+    )
+
+    def made(at: datetime) -> Case:
+        return replace(case, reading=Observation(50, at, READ_AT))
+
+    assert not _halts(made(window_at - timedelta(minutes=1)))
+    assert _halts(made(window_at + timedelta(minutes=1)))
 
 
 def test_the_reason_says_place_numbers_and_percent() -> None:
