@@ -18,14 +18,17 @@ from channels.base import Binding, Reading
 AT_ONCE: Final = 50
 
 
-def everything(api: SellingPartner) -> Iterator[Page]:
-    """Every SKU that Amazon tells of, page by page. The next page must be asked for within 30 seconds."""
-    return _pages(api, {})
+def walk(api: SellingPartner, since: datetime | None, token: str = "") -> Iterator[Page]:
+    """SKUs whose stock changed after `since` as far as Amazon noticed, or every SKU that it tells of.
 
-
-def changed_since(api: SellingPartner, since: datetime) -> Iterator[Page]:
-    """SKUs whose stock changed after `since`, as far as Amazon noticed; the time is at most 18 months back."""
-    return _pages(api, {"startDateTime": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")})
+    since     at most 18 months back
+    token     of the page before, to go on from there with the same `since`
+    raises    Refused when the token is older than 30 seconds
+    """
+    wanted: dict[str, str] = {}
+    if since is not None:
+        wanted["startDateTime"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _pages(api, wanted, token)
 
 
 def of_skus(api: SellingPartner, seller_skus: Sequence[str]) -> Iterator[Page]:
@@ -56,7 +59,7 @@ def snapshot(
             yield Reading(binding, parts.fulfillable, parts.pending_orders, reading.as_of, now())
 
 
-def _pages(api: SellingPartner, wanted: dict[str, str]) -> Iterator[Page]:
+def _pages(api: SellingPartner, wanted: dict[str, str], token: str = "") -> Iterator[Page]:
     # With a next token every other parameter must be there again, letter for letter.
     query = {
         "details": "true",
@@ -65,7 +68,6 @@ def _pages(api: SellingPartner, wanted: dict[str, str]) -> Iterator[Page]:
         "marketplaceIds": api.marketplace_id,
         **wanted,
     }
-    token = ""
     while True:
         answer = api.ask(
             "getInventorySummaries",

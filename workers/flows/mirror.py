@@ -100,11 +100,17 @@ class _Go:
             )
             if (error := self._tried(step)) is not None
         ]
-        book = Book(self.run.channel, self.run.window_at, self.now(), self.terms, self.report)
-        for write in (book.book_rows, book.follow, book.explain):
-            with self._holding() as connection:
-                write(connection)
+        if self._anything_new():
+            book = Book(self.run.channel, self.run.window_at, self.now(), self.terms, self.report)
+            for write in (book.book_rows, book.follow, book.explain):
+                with self._holding() as connection:
+                    write(connection)
         self._end(errors)
+
+    def _anything_new(self) -> bool:
+        """A window compares once whatever comes; a go that only carries a long walk on has nothing to compare."""
+        report = self.report
+        return self.run.attempt == 1 or bool(report.readings or report.rows or report.facts)
 
     def _follow_mcf(self) -> None:
         """Orders of other shops that Amazon ships; before the changes are explained, for they explain some."""

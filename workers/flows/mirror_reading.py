@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter, ValidationError
@@ -28,7 +28,7 @@ from channels.amazon.api import SellingPartner
 from channels.amazon.fba import FbaReading, Page
 from channels.amazon.fba_store import Mark
 from channels.amazon.health import OfferSeen
-from channels.base import Unreadable
+from channels.base import Refused, Unreadable
 from workers.flows.mirror_terms import MirrorReport, Terms
 
 STOCK_TOPIC = "FBA_INVENTORY_AVAILABILITY_CHANGES"
@@ -113,25 +113,38 @@ class Reader:
     # -- summaries ----------------------------------------------------------------------------------------------------
 
     def read_changes(self) -> None:
-        """What changed since the last go, as far as Amazon's filter notices; everything at the very first."""
-        begun = self.now()
+        """What changed since the last go, as far as Amazon's filter notices; everything at the very first.
+
+        Amazon's limit is two pages at once: a longer walk goes on with its next token in the go that follows a second
+        later, and begins anew when that token has grown too old.
+        """
         with self.holding() as connection:
             mark = fba_store.mark(connection, self.channel, "changes")
-        if mark.at is None:
-            pages = inventory.everything(self.api)
-        else:
-            pages = inventory.changed_since(self.api, mark.at - self.terms.look_back)
-        for page in pages:
-            self._keep_page(page)
+            walk = fba_store.mark(connection, self.channel, "walk")
+        if walk.at is None:
+            walk = Mark(at=self.now())
+        since = mark.at - self.terms.look_back if mark.at else None
+        try:
+            for page in inventory.walk(self.api, since, walk.place):
+                walk = replace(walk, place=page.next_token)
+                self._keep_page(page, walk)
+        except Refused:
+            with self.holding() as connection:
+                fba_store.set_mark(connection, self.channel, "walk", Mark())
+            raise
         with self.holding() as connection:
-            fba_store.set_mark(connection, self.channel, "changes", Mark(at=begun))
+            fba_store.set_mark(connection, self.channel, "changes", Mark(at=walk.at))
+            fba_store.set_mark(connection, self.channel, "walk", Mark())
+            if mark.at is None:
+                fba_store.set_mark(connection, self.channel, "everything", Mark(at=walk.at))
 
     def read_everything(self) -> None:
         """Once a day every bound SKU by name. It goes on where it was stopped, so that no next token is waited for."""
         with self.holding() as connection:
             mark = fba_store.mark(connection, self.channel, "everything")
             skus = sorted(fba_store.places(connection, self.channel))
-        if mark.at is not None and self.now() < mark.at + self.terms.full_every:
+        # The very first walk reads everything as well.
+        if mark.at is None or self.now() < mark.at + self.terms.full_every:
             return
         left = [sku for sku in skus if sku > mark.place]
         for start in range(0, len(left), inventory.AT_ONCE):
@@ -144,9 +157,11 @@ class Reader:
         with self.holding() as connection:
             fba_store.set_mark(connection, self.channel, "everything", Mark(at=self.now()))
 
-    def _keep_page(self, page: Page) -> None:
+    def _keep_page(self, page: Page, walk: Mark | None = None) -> None:
         self.report.unreadable += page.unreadable
         with self.holding() as connection:
+            if walk is not None:
+                fba_store.set_mark(connection, self.channel, "walk", walk)
             self.report.readings += fba_store.keep_readings(
                 connection, self.channel, page.readings, read_at=self.now()
             )
