@@ -44,3 +44,26 @@ def ingest(events: int, rounds: int, tasks: int, durable: bool, as_json: bool) -
         click.echo("goals reached" if result["passed"] else "goals missed")
     if not result["passed"]:
         raise SystemExit(3)
+
+
+@bench.command()
+@click.option(
+    "--rows",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(1000, 5_000_000),
+    help="SKUs of the catalogue.",
+)
+@as_json
+def readback(rows: int, as_json: bool) -> None:
+    """Read a Shopify export of a whole catalogue: speed and memory. Exit code 3: goals missed."""
+    from console.bench import readback as measuring
+
+    result = measuring.measure(rows=rows)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+    else:
+        measuring.table(result, click.echo)
+        click.echo("goals reached" if result["passed"] else "goals missed")
+    if not result["passed"]:
+        raise SystemExit(3)

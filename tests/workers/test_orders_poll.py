@@ -123,7 +123,7 @@ def test_an_order_that_changed_within_the_same_second_is_another_delivery(
     assert poll(database, told).fresh == 1
     assert poll(database, told).fresh == 0
 
-    bodies = [bytes(row[0]) for row in rows(database.engine, "SELECT body FROM inbox ORDER BY id")]  # type: ignore[call-overload]  # bytea
+    bodies = [bytes(row[0]) for row in rows(database.engine, "SELECT body FROM inbox ORDER BY id")]  # type: ignore[call-overload]  # a bytea column
     assert bodies == [b'{"units": 1}', b'{"units": 2}']
 
 
