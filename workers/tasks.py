@@ -22,7 +22,7 @@ from ledger import seals
 from workers import amazon, chores
 from workers.app import app
 from workers.flows import allocate as allocating
-from workers.flows import edi_exchange, edi_work, halts, ingest, jobs, receipts
+from workers.flows import edi_exchange, edi_fill, edi_work, halts, ingest, jobs, receipts
 from workers.flows import push as pushing
 from workers.flows import reconcile as reconciling
 from workers.flows import sweep as sweeping
@@ -221,8 +221,7 @@ def exchange(*, channel: str, **_: Any) -> None:
         partner, box = house.mailbox(channel)
         with closing(box):
             report = edi_exchange.visit(house.engine, partner, box, now=now)
-        if report.kept:
-            _ring("work_orders", work_orders.delay)
+        _ring("work_orders", work_orders.delay)
         for refused in report.refused:
             log.warning("edi.file.refused", channel=channel, why=refused)
         if report.stopped:
@@ -231,7 +230,7 @@ def exchange(*, channel: str, **_: Any) -> None:
 
 @app.task
 def work_orders(**_: Any) -> None:
-    """Work partners' interchanges: promise, commit, answer."""
+    """Work partners' interchanges: promise, commit, answer; then what was promised for later."""
     house = wiring()
     house.bells.heard("work_orders")
     done = edi_work.work(house.house, now=now())
@@ -243,9 +242,13 @@ def work_orders(**_: Any) -> None:
             applied=each.applied,
             trouble=each.trouble,
         )
-    if done:
+    filled = edi_fill.fill(house.house, now=now())
+    for order in filled:
+        log.info("edi.order.filled", channel=order.partner, order=order.number, units=order.units)
+    if done or filled:
         ring_allocate()
-    for channel in sorted({each.partner for each in done}):
+    partners = {each.partner for each in done} | {order.partner for order in filled}
+    for channel in sorted(partners):
         _ring_channel(exchange, channel)
 
 

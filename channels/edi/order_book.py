@@ -69,13 +69,13 @@ _NOTICE = text("""
 """)
 
 _BACKORDERS = text("""
-    SELECT DISTINCT o.number, o.release, o.ordered_at
+    SELECT DISTINCT o.partner, o.number, o.release, o.ordered_at
     FROM edi_line AS l
     JOIN edi_order AS o ON o.partner = l.partner AND o.number = l.number AND o.release = l.release
     CROSS JOIN LATERAL jsonb_to_recordset(l.parts) AS part (sku text, units bigint)
     JOIN balance AS b ON b.sku = part.sku AND b.location = o.location AND b.state = 'available'
-    WHERE l.partner = :partner AND l.backordered > 0 AND o.state = 'open' AND b.units >= part.units
-    ORDER BY o.ordered_at, o.number, o.release
+    WHERE l.backordered > 0 AND o.state = 'open' AND b.units >= part.units
+    ORDER BY o.ordered_at, o.partner, o.number, o.release
     LIMIT :most
 """)
 
@@ -140,10 +140,10 @@ def notice(
     connection.execute(_NOTICE, {**key, "rows": orjson.dumps(rows).decode()})
 
 
-def fillable(connection: Connection, partner: str, *, most: int) -> list[tuple[str, str]]:
-    """(number, release) of orders with a backordered line of which stock is there now, oldest first."""
-    rows = connection.execute(_BACKORDERS, {"partner": partner, "most": most})
-    return [(row.number, row.release) for row in rows]
+def fillable(connection: Connection, *, most: int) -> list[tuple[str, str, str]]:
+    """(partner, number, release) of orders with a backordered line of which stock is there now, oldest first."""
+    rows = connection.execute(_BACKORDERS, {"most": most})
+    return [(row.partner, row.number, row.release) for row in rows]
 
 
 def _line(row: Any, shipped_units: dict[str, int]) -> StandingLine:

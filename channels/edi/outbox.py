@@ -31,6 +31,18 @@ _GIVE = text("""
 """)
 
 
+_DISMISS = text("""
+    UPDATE edi_document
+    SET state = CASE direction WHEN 'in' THEN 'dismissed' ELSE 'replaced' END, ack_state = 'none', error = :note
+    WHERE id = :id AND (state IN ('held', 'parked', 'rejected') OR ack_state IN ('overdue', 'rejected'))
+    RETURNING partner
+""")
+
+
+class NotToDismiss(Exception):
+    """A document that nobody needs to look at; the message says so."""
+
+
 class NotToResend(Exception):
     """A document that is not sent again; the message says why and what to do."""
 
@@ -75,6 +87,19 @@ def resend(connection: Connection, partner: Partner, document: int, *, now: date
     note = f"sent again as document {posted.documents[0]}"
     connection.execute(_REPLACE, {"id": document, "note": note})
     return posted.documents[0]
+
+
+def dismiss(connection: Connection, document: int, note: str) -> str:
+    """Take a document off the list of those that need somebody, who has seen to it; returns the partner.
+
+    raises    NotToDismiss
+    """
+    partner = connection.execute(_DISMISS, {"id": document, "note": note}).scalar_one_or_none()
+    if partner is None:
+        raise NotToDismiss(
+            f"document {document} needs nobody: see lockstep edi documents --trouble"
+        )
+    return str(partner)
 
 
 def number_cartons(

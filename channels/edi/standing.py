@@ -53,14 +53,14 @@ class StandingLine:
         return Wanted(self.line, self.store, quantity, self.parts, self.accepted, self.shipped)
 
     def after(self, promise: Promise, promised_for: date) -> StandingLine:
-        """The line once a promise was made for it."""
+        """The line once a promise was made for it; a day that was told for the rest stays."""
         return replace(
             self,
             ordered=promise.ordered,
             accepted=promise.accepted,
             backordered=promise.backordered,
             rejected=promise.rejected,
-            promised_for=promised_for if promise.backordered else None,
+            promised_for=(self.promised_for or promised_for) if promise.backordered else None,
         )
 
     def with_shipped(self, units: Mapping[str, int]) -> StandingLine:

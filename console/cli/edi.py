@@ -33,6 +33,7 @@ for _command in (
     edi_trade.ship,
     edi_trade.resend,
     edi_trade.retry,
+    edi_trade.dismiss,
 ):
     edi.add_command(_command)
 

@@ -10,18 +10,18 @@ from pathlib import Path
 import click
 
 from channels.edi import report, shipping
-from channels.edi.outbox import NotToResend
+from channels.edi.outbox import NotToDismiss, NotToResend
 from channels.edi.partner import BadPartner
 from channels.edi.segments import Unwritable
 from channels.edi.shipping import Consignment, LineKey, NotToNotice
-from console.cli.common import Failed, as_json, emit, house
+from console.cli.common import Failed, as_json, by, emit, house, reason
 from ledger.db import transaction
-from workers.flows import edi_exchange, edi_ship, edi_work
+from workers.flows import edi_exchange, edi_fill, edi_ship, edi_work
 from workers.flows.edi_work import NotToRetry
 from workers.wiring import now
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_REFUSALS = (NotToNotice, NotToResend, NotToRetry, BadPartner, Unwritable)
+_REFUSALS = (NotToNotice, NotToResend, NotToDismiss, NotToRetry, BadPartner, Unwritable)
 
 
 @contextmanager
@@ -83,6 +83,7 @@ def exchange(partner: str, as_json: bool) -> None:
         with closing(box):
             first = edi_exchange.visit(wiring.engine, who, box, now=now)
             worked = edi_work.work(wiring.house, now=now())
+            filled = edi_fill.fill(wiring.house, now=now())
             second = edi_exchange.visit(wiring.engine, who, box, now=now)
     refused = [*first.refused, *second.refused]
     stopped = first.stopped or second.stopped
@@ -90,6 +91,7 @@ def exchange(partner: str, as_json: bool) -> None:
         "kept": first.kept + second.kept,
         "repeated": first.repeated + second.repeated,
         "worked": len(worked),
+        "filled": len(filled),
         "sent": first.sent + second.sent,
         "refused": refused,
         "stopped": stopped,
@@ -157,6 +159,17 @@ def retry(document: int) -> None:
     """Work a partner's document again that waits for a person. 5: it does not wait."""
     with house() as wiring, _guarded():
         click.echo(edi_work.retry(wiring.house, document, now=now()))
+
+
+@click.command()
+@click.argument("document", type=int)
+@reason
+@by
+def dismiss(document: int, reason: str, by: str) -> None:
+    """Take a document off the list of those that need somebody. 5: it needs nobody."""
+    with house() as wiring, _guarded():
+        edi_ship.dismiss(wiring.engine, document, by=by, reason=reason, now=now())
+    click.echo(f"document {document} is off the list")
 
 
 def _lines(said: str) -> dict[LineKey, int]:

@@ -37,6 +37,14 @@ WHOLE_TABLES = {
     "count_mark": "INSERT SELECT",
     "drift": "INSERT SELECT UPDATE",
     "due": "DELETE INSERT SELECT UPDATE",
+    "edi_availability": "INSERT SELECT UPDATE",
+    "edi_counter": "INSERT SELECT UPDATE",
+    "edi_document": "INSERT SELECT",
+    "edi_interchange": "INSERT SELECT",
+    "edi_line": "INSERT SELECT UPDATE",
+    "edi_mailbox": "INSERT SELECT UPDATE",
+    "edi_order": "INSERT SELECT UPDATE",
+    "edi_sscc": "INSERT SELECT",
     "event": "SELECT",
     "halt": "INSERT SELECT UPDATE",
     "heartbeat": "INSERT SELECT UPDATE",
@@ -57,6 +65,11 @@ WHOLE_TABLES = {
     "target": "DELETE INSERT SELECT UPDATE",
 }
 SINGLE_COLUMNS = {
+    (
+        "edi_document",
+        "UPDATE",
+    ): "state ack_state acked_at due_at error order_number release sequence",
+    ("edi_interchange", "UPDATE"): "state sent_at file error",
     # All but `seq`: the order of writing is the database's own to say.
     (
         "event",

@@ -13,6 +13,7 @@ from channels.edi.segments import Segment, segment
 from tests.builders import balance
 from tests.servers import Clock, Database
 from tests.workers.edi_rig import Grocer, a_grocer, change, changed, line, po
+from workers.flows.edi_fill import fill
 from workers.flows.edi_work import NotToRetry, retry
 from workers.flows.ingest import drain
 
@@ -361,3 +362,23 @@ def test_a_blanket_order_commits_nothing(grocer: Grocer) -> None:
     assert answers(grocer.run()) == [("AD", [[("IA", 2)]])]
     assert [state for _, state, _ in grocer.documents()] == ["parked", "applied"]
     assert grocer.rows("SELECT order_id FROM order_line") == [("PO1/R1",)]
+
+
+def test_a_backorder_is_filled_when_stock_comes_oldest_order_first_and_told(grocer: Grocer) -> None:
+    grocer.send(po(line(1, 4), number="PO1"))
+    grocer.run()
+    grocer.clock.advance(60)
+    grocer.send(po(line(1, 4), number="PO2"))
+    grocer.run()
+    assert fill(grocer.house, now=grocer.clock.now) == []
+
+    grocer.clock.advance(60)
+    grocer.stock(MUG=6)
+    filled = fill(grocer.house, now=grocer.clock.now)
+
+    assert [(each.number, each.units) for each in filled] == [("PO1", 4), ("PO2", 2)]
+    assert held(grocer) == {"committed": 6}
+    found = grocer.run()
+    assert answers(found) == [("AD", [[("IA", 4)]]), ("AC", [[("IA", 2), ("IB", 2)]])]
+    assert all(isinstance(each, ChangeAnswer) for each in found)
+    assert fill(grocer.house, now=grocer.clock.now) == []

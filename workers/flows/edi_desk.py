@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -32,13 +32,13 @@ class NotBooked(Exception):
 class Desk:
     """One document's work: everything in one transaction.
 
-    inbox_id    the delivery it came in; the events it makes name it
+    inbox_id    the delivery it came in, which its events name; None where nothing came in
     """
 
     connection: Connection
     house: House
     partner: Partner
-    inbox_id: int
+    inbox_id: int | None
     now: datetime
 
 
@@ -80,12 +80,13 @@ def book(desk: Desk, facts: Sequence[AnyFact]) -> int:
     """
     connection, house = desk.connection, desk.house
     known = context.known(connection, facts, house.catalogue)
-    result = digest([(desk.inbox_id, facts)], known)
+    result = digest([(desk.inbox_id or 0, facts)], known)
     settled = result.settlements[0]
     if settled.state != "applied":
         raise NotBooked(settled.error or f"it waits for {settled.wait_for}")
     store.write_lines(connection, result.lines)
-    store.append(connection, result.entries, now=desk.now, entropy=house.entropy)
+    entries = [replace(entry, inbox_id=desk.inbox_id) for entry in result.entries]
+    store.append(connection, entries, now=desk.now, entropy=house.entropy)
     inbox.wake(connection, result.arrived)
     return len(result.entries)
 

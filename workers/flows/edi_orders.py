@@ -242,7 +242,9 @@ def _hold_unknown(desk: Desk, drafts: Sequence[Draft]) -> None:
     if desk.partner.unknown_items == "hold":
         unknown = [draft.problem for draft in drafts if not draft.standing.item]
         if unknown:
-            raise Puzzling(f"{'; '.join(unknown)}: map it (lockstep channel map --file), then retry it")
+            raise Puzzling(
+                f"{'; '.join(unknown)}: map it (lockstep channel map --file), then retry it"
+            )
 
 
 def _cancel_order(

@@ -12,6 +12,7 @@ from channels.edi import mail, order_book, outbox, shipping
 from channels.edi.mail import Outgoing
 from channels.edi.shipping import Consignment, LineKey, NotToNotice, Packed
 from ledger.db import transaction
+from reconcile import trail
 from workers.flows.edi_desk import partner
 
 
@@ -76,6 +77,17 @@ def ship(
         counted = tuple((line.line, line.store, count) for line, count in told)
         order_book.notice(connection, channel, order, counted)
     return Noticed(posted.documents[0], shipment, posted.control, counted, cartons)
+
+
+def dismiss(engine: Engine, document: int, *, by: str, reason: str, now: datetime) -> None:
+    """Somebody has seen to a document that needed it, outside of this house; kept in the trail.
+
+    raises    outbox.NotToDismiss
+    """
+    with transaction(engine) as connection:
+        who = outbox.dismiss(connection, document, f"dismissed by {by}: {reason}")
+        what = f"edi_document:{who}/{document}"
+        trail.record(connection, actor=by, action="edi.dismiss", what=what, at=now, reason=reason)
 
 
 def resend(engine: Engine, document: int, *, now: datetime) -> int:

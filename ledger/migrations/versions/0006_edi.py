@@ -1,4 +1,4 @@
-"""Wholesale documents: interchanges, sets, orders and their lines, control numbers, cartons, what partners were told."""
+"""Wholesale documents: interchanges, sets, orders, control numbers, cartons, and what partners were told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CREATE TABLE edi_counter (
     scope  text PRIMARY KEY CHECK (scope <> ''),
     last   bigint NOT NULL CHECK (last >= 1)
 );
-COMMENT ON TABLE edi_counter IS 'numbers that are never used twice: control numbers by partner, cartons by company prefix';
+COMMENT ON TABLE edi_counter IS 'numbers never used twice: control numbers by partner, cartons by company prefix';
 
 CREATE TABLE edi_mailbox (
     partner       text PRIMARY KEY REFERENCES channel (channel),
@@ -48,7 +48,7 @@ CREATE TABLE edi_interchange (
     CHECK (state <> 'refused' OR error <> ''),
     CHECK (state = 'worked' OR body IS NOT NULL)
 );
-COMMENT ON COLUMN edi_interchange.serial IS 'counts for ever; ISA13 and GS06 are what is left of it after the wrap at 999,999,999';
+COMMENT ON COLUMN edi_interchange.serial IS 'counts for ever; ISA13 and GS06 wrap at 999,999,999';
 COMMENT ON COLUMN edi_interchange.body IS 'what goes out, or was refused; what came in and was taken is in the inbox';
 CREATE INDEX edi_interchange_unsent ON edi_interchange (partner, serial) WHERE state = 'posted';
 CREATE INDEX edi_interchange_refused ON edi_interchange (partner, made_at) WHERE state = 'refused';
@@ -70,7 +70,7 @@ CREATE TABLE edi_document (
     reference       text NOT NULL DEFAULT '',
     content_hash    text NOT NULL,
     state           text NOT NULL CHECK (state IN (
-                        'applied', 'duplicate', 'held', 'parked', 'rejected', 'posted', 'replaced')),
+                        'applied', 'duplicate', 'held', 'parked', 'rejected', 'dismissed', 'posted', 'replaced')),
     ack_state       text NOT NULL DEFAULT 'none' CHECK (ack_state IN (
                         'none', 'waiting', 'accepted', 'accepted_with_errors', 'rejected', 'overdue')),
     due_at          timestamptz,
@@ -88,7 +88,8 @@ CREATE TABLE edi_document (
 );
 COMMENT ON COLUMN edi_document.reference IS 'BSN02 of a ship notice, BIA03 of an availability';
 COMMENT ON COLUMN edi_document.answers IS 'the document of the partner that this one answers';
-COMMENT ON COLUMN edi_document.due_at IS 'when the partner should have acknowledged what went out, or we should have answered what came in';
+COMMENT ON COLUMN edi_document.due_at IS
+    'when the partner should have acknowledged what went out, or we should have answered what came in';
 CREATE INDEX edi_document_order ON edi_document (partner, order_number, release, set_id);
 CREATE INDEX edi_document_group ON edi_document (partner, group_control) WHERE direction = 'out';
 CREATE INDEX edi_document_waiting ON edi_document (due_at) WHERE ack_state = 'waiting';
@@ -115,7 +116,8 @@ CREATE TABLE edi_order (
     revision       timestamptz NOT NULL,
     PRIMARY KEY (partner, number, release)
 );
-COMMENT ON COLUMN edi_order.changes_seen IS 'BCH05 of the newest change that was applied; a later one waits for those before it';
+COMMENT ON COLUMN edi_order.changes_seen IS
+    'BCH05 of the newest change that was applied; a later one waits for those before it';
 COMMENT ON COLUMN edi_order.revision IS 'time of the newest promise; rises with each, so that the ledger takes each';
 
 CREATE TABLE edi_line (
@@ -165,7 +167,8 @@ CREATE TABLE edi_availability (
     known_at            timestamptz,
     PRIMARY KEY (partner, item_id, vendor_location_id)
 );
-COMMENT ON TABLE edi_availability IS 'what the newest 846 says of each item and place, and what the newest acknowledged one said';
+COMMENT ON TABLE edi_availability IS
+    'what the newest 846 says of each item and place, and what the newest acknowledged one said';
 CREATE INDEX edi_availability_said_in ON edi_availability (said_in);
 """
 
@@ -173,7 +176,8 @@ GRANTS = """
 GRANT SELECT, INSERT, UPDATE ON edi_counter, edi_mailbox, edi_order, edi_line, edi_availability TO lockstep_app;
 GRANT SELECT, INSERT ON edi_interchange, edi_document, edi_sscc TO lockstep_app;
 GRANT UPDATE (state, sent_at, file, error) ON edi_interchange TO lockstep_app;
-GRANT UPDATE (state, ack_state, acked_at, due_at, error, order_number, release, sequence) ON edi_document TO lockstep_app;
+GRANT UPDATE (state, ack_state, acked_at, due_at, error, order_number, release, sequence) ON edi_document
+    TO lockstep_app;
 """
 
 
