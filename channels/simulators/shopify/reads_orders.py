@@ -79,7 +79,13 @@ def _shipped(made: Any) -> list[Any]:
 
 
 FIELDS: Final[dict[str, dict[str, Resolver]]] = {
-    "QueryRoot": {"order": by_id("Order"), "orders": rows_of("orders", SEARCH)},
+    "QueryRoot": {
+        "order": by_id("Order"),
+        "orders": rows_of("orders", SEARCH),
+        "fulfillment": by_id("Fulfillment"),
+        "fulfillmentOrder": by_id("FulfillmentOrder"),
+        "refund": by_id("Refund"),
+    },
     "Order": {
         **IDENTITY,
         **LEGACY,
