@@ -108,6 +108,16 @@ def _set_up(bell: str) -> Iterator[None]:
         log.error("workers.channel.not_set_up", bell=bell, why=str(missing))
 
 
+@contextmanager
+def _heard(task: Task[Any, Any], channel: str, window_at: str = "") -> Iterator[Wiring]:
+    """The house for a task whose bell has been heard, ended quietly when the channel is not set up."""
+    house = wiring()
+    bell = f"{_bell(task, channel)}:{window_at}" if window_at else _bell(task, channel)
+    house.bells.heard(bell)
+    with _set_up(bell):
+        yield house
+
+
 @app.task(bind=True, max_retries=None, acks_on_timeout=False)
 def receive(
     self: Task[Any, Any],
@@ -161,10 +171,7 @@ def allocate(**_: Any) -> None:
 @app.task
 def push(*, channel: str, **_: Any) -> None:
     """Show a channel what it should show."""
-    house = wiring()
-    bell = _bell(push, channel)
-    house.bells.heard(bell)
-    with _set_up(bell):
+    with _heard(push, channel) as house:
         report = pushing.push(house.push_lane(channel))
         _report_push(channel, report)
         if report.retry_after_s is not None and report.retry_after_s < _SOON_S:
@@ -187,10 +194,7 @@ def _report_push(channel: str, report: pushing.PushReport) -> None:
 @app.task
 def verify(*, channel: str, **_: Any) -> None:
     """Read back what was confirmed a moment ago."""
-    house = wiring()
-    bell = _bell(verify, channel)
-    house.bells.heard(bell)
-    with _set_up(bell):
+    with _heard(verify, channel) as house:
         report = verifying.verify(house.push_lane(channel))
         if report.wrong:
             log.warning(
@@ -202,10 +206,7 @@ def verify(*, channel: str, **_: Any) -> None:
 @app.task
 def ask_receipts(*, channel: str, **_: Any) -> None:
     """Ask for what became of calls that the channel took in and answers later."""
-    house = wiring()
-    bell = _bell(ask_receipts, channel)
-    house.bells.heard(bell)
-    with _set_up(bell):
+    with _heard(ask_receipts, channel) as house:
         report = receipts.work_receipts(house.push_lane(channel))
         if report.ring_push:
             _ring_channel(push, channel)
@@ -255,23 +256,10 @@ def work_orders(**_: Any) -> None:
 @app.task
 def work_halts(*, channel: str, **_: Any) -> None:
     """Carry out halts that were set or lifted."""
-    house = wiring()
-    bell = _bell(work_halts, channel)
-    house.bells.heard(bell)
-    with _set_up(bell):
+    with _heard(work_halts, channel) as house:
         report = halts.work_halts(house.engine, house.client(channel), channel=channel, now=now)
         if report.ring_push:
             _ring_channel(push, channel)
-
-
-@contextmanager
-def _heard(task: Task[Any, Any], channel: str, window_at: str = "") -> Iterator[Wiring]:
-    """The house for a task whose bell has been heard, ended quietly when the channel is not set up."""
-    house = wiring()
-    bell = f"{_bell(task, channel)}:{window_at}" if window_at else _bell(task, channel)
-    house.bells.heard(bell)
-    with _set_up(bell):
-        yield house
 
 
 @app.task
