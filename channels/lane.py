@@ -62,7 +62,7 @@ class Message:
     vendor_ids    variants and locations to look up for `Names`
     silent        why it moves no stock, "" when it may
     sightings     what it says the channel shows; never booked
-    asks_orders   it names orders without telling them: the order API is to be asked at once
+    asks_orders   it names orders without telling them: the order API is to be asked, so many seconds from now
     """
 
     topic: str
@@ -71,6 +71,7 @@ class Message:
     facts: Booker
     sightings: tuple[Sighting, ...] = ()
     asks_orders: bool = False
+    asks_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Lane:
     read      (topic, body) -> Message; raises Unreadable
     topics    what to subscribe to
     bulk      (account, limits, now) -> how to read its whole catalogue at once; None where the vendor cannot
+    orders_lag_s   how far the vendor's order API is behind at most, in seconds, its clock's error included
     lists     whether the vendor can be asked for what it lists; else a mapping file says it
     """
 
@@ -97,6 +99,7 @@ class Lane:
     read: Callable[[str, bytes], Message]
     topics: frozenset[str]
     bulk: Callable[[Account, Limits, Callable[[], datetime]], ReadsInBulk] | None = None
+    orders_lag_s: float = 5.0
     lists: bool = True
 
 

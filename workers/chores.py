@@ -35,6 +35,7 @@ def poll_orders(house: Wiring, channel: str, window_at: str) -> PollReport:
         overlap_s=min(settings.orders_overlap_s, settings.reconcile_s),
         window_at=datetime.fromisoformat(window_at) if window_at else None,
         window_s=settings.reconcile_s,
+        lag_s=house.orders_lag_s(channel),
     )
 
 

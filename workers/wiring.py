@@ -137,6 +137,10 @@ class Wiring:
         lane, account, limits = self._account(channel)
         return None if lane.bulk is None else lane.bulk(account, limits, now)
 
+    def orders_lag_s(self, channel: str) -> float:
+        """How far a channel's order API is behind, in seconds. Raises NotSetUp."""
+        return self._account(channel)[0].orders_lag_s
+
     def topics(self, channel: str) -> frozenset[str]:
         """What a channel is to notify us of. Raises NotSetUp."""
         return self._account(channel)[0].topics

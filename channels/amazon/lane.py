@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from channels.amazon import notifications
+from channels.amazon import notifications, orders
 from channels.amazon.api import SellingPartner
 from channels.amazon.client import SETTLE_S, Amazon
 from channels.amazon.subscriptions import Pipes
@@ -77,4 +77,5 @@ LANE: Final = Lane(
     routing=notifications.routing,
     read=notifications.read,
     topics=frozenset(notifications.VERSIONS),
+    orders_lag_s=orders.LAG_S + 5,
 )

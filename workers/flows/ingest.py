@@ -179,8 +179,12 @@ def _heed(connection: Connection, messages: Mapping[str, list[Message]], now: da
         ),
         now,
     )
-    asking = [name for name, told in messages.items() if any(m.asks_orders for m in told)]
-    sightings.ask_for_orders(connection, asking, now)
+    for name, told in messages.items():
+        waits_s = [message.asks_after_s for message in told if message.asks_orders]
+        if waits_s:
+            # Asked too early an order API does not know them yet, and the call was for nothing.
+            at = now + timedelta(seconds=max(waits_s))
+            sightings.ask_for_orders(connection, [name], at)
 
 
 def _sold(move: Move) -> int:

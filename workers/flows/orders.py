@@ -26,7 +26,7 @@ from workers.flows import jobs
 from workers.flows.lane import said
 from workers.flows.reconcile_terms import Clock
 
-#: The vendor's clock may be behind ours and its search behind its orders: so much is never claimed to be complete.
+#: The vendor's clock may be behind ours and its search behind its orders; a lane may say that it is more.
 LAG_S: Final = 5.0
 #: Who asked less than so long ago is not taken to be answered by this poll.
 _HEARD_S: Final = 2.0
@@ -85,10 +85,12 @@ def poll_orders(
     window_at: datetime | None = None,
     window_s: int = 900,
     look_back_s: float = LOOK_BACK_S,
+    lag_s: float = LAG_S,
 ) -> PollReport:
     """Read the channel's orders since its mark into the inbox.
 
     overlap_s    seconds before the mark that are read again: what a vendor's search learns late
+    lag_s        how far the vendor's order API is behind: so much is never claimed to be complete
     window_at    the run that this poll is; None when somebody asked for it in between
     returns      what came of it; an error of the channel is a report too (later or failed), never raised
     """
@@ -101,7 +103,7 @@ def poll_orders(
         mark: datetime | None = connection.execute(_MARK, {"channel": channel}).scalar_one()
     begun = now()
     since = (mark or begun - timedelta(seconds=look_back_s)) - timedelta(seconds=overlap_s)
-    poll = _Poll(engine, channel, now, begun, run)
+    poll = _Poll(engine, channel, now, begun, run, lag_s)
     try:
         for batch in _batches(client.orders_since(since)):
             poll.keep(batch)
@@ -139,14 +141,20 @@ class _Poll:
     """One poll on its way; `begun` is when."""
 
     def __init__(
-        self, engine: Engine, channel: str, now: Clock, begun: datetime, run: runs.Run | None
+        self,
+        engine: Engine,
+        channel: str,
+        now: Clock,
+        begun: datetime,
+        run: runs.Run | None,
+        lag_s: float,
     ) -> None:
         self._engine = engine
         self._channel = channel
         self._now = now
         self._begun = begun
         #: The latest mark it may set, whatever it reads.
-        self._safe = begun - timedelta(seconds=LAG_S)
+        self._safe = begun - timedelta(seconds=lag_s)
         self._run = run
         self._last: datetime | None = None
         self._in_order = True
