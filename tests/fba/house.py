@@ -48,13 +48,13 @@ class FbaHouse:
 
     # -- furnishing ---------------------------------------------------------------------------------------------------
 
-    def furnish(self, options: str = "{}") -> None:
+    def furnish(self, options: str = "{}", base_url: str = "http://127.0.0.1:1") -> None:
         """Two channels, the merchant's own house and Amazon's network."""
         with transaction(self.engine) as connection:
             catalogue.add_locations(connection, [OSLO], kind="warehouse")
             catalogue.add_locations(connection, [FBA], kind="mirror")
             for channel, kind in ((CHANNEL, "amazon"), (SHOP, "shopify")):
-                row = {"c": channel, "k": kind, "u": "http://127.0.0.1:1", "o": options}
+                row = {"c": channel, "k": kind, "u": base_url, "o": options}
                 connection.execute(_CHANNEL, row)
             for vendor, ours in (("DEFAULT", OSLO), ("FBA", FBA)):
                 connection.execute(_PLACE, {"c": CHANNEL, "v": vendor, "l": ours})
