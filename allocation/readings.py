@@ -85,6 +85,21 @@ _CLAIM = text("""
               b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id, b.pack
 """)
 
+# Not asked after all: due at once again, unless a newer push or another reader has taken over meanwhile.
+_UNASKED = text("""
+    WITH untold AS MATERIALIZED (
+        SELECT s.channel, s.sku, s.location
+        FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:numbers AS bigint[]))
+             AS given (sku, location, number)
+        JOIN shown s ON s.channel = :channel AND s.sku = given.sku AND s.location = given.location
+        WHERE s.number = given.number AND s.verify_at IS NOT NULL
+        ORDER BY s.sku, s.location
+        FOR UPDATE OF s SKIP LOCKED
+    )
+    UPDATE shown s SET verify_at = :now FROM untold
+    WHERE s.channel = untold.channel AND s.sku = untold.sku AND s.location = untold.location
+""")
+
 # Taken first: who changes a target locks it first too, so nobody else adds to the queue meanwhile.
 _LOCK_TARGETS = text("""
     SELECT t.sku FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[])) AS given (sku, location)
@@ -251,6 +266,22 @@ def claim_verify(
         _CLAIM, {"channel": channel, "limit": limit, "now": now, "until": until}
     )
     return [Verify(channel=channel, **row._asdict()) for row in rows]
+
+
+def give_back_verify(
+    connection: Connection, channel: str, untold: Sequence[Verify], now: datetime
+) -> None:
+    """The limit ran out before these were told: they are read back as soon as the channel may be called again."""
+    connection.execute(
+        _UNASKED,
+        {
+            "channel": channel,
+            "skus": [verify.sku for verify in untold],
+            "locations": [verify.location for verify in untold],
+            "numbers": [verify.number for verify in untold],
+            "now": now,
+        },
+    )
 
 
 def settle_verify(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allocation import readings
 from channels.base import Unavailable
 from tests.servers import Clock, Database
 from tests.workers.shelf import a_house, settled
@@ -20,12 +21,33 @@ def test_numbers_are_read_back_in_as_many_goes_as_the_limit_takes(
     clock.advance(3)
 
     first = verify(house.lane)
-    clock.advance(house.lane.lease_s + 1)
+    clock.advance(2)
     second = verify(house.lane)
 
     assert (first.read, second.read, second.wrong) == (2, 1, 1)
     assert "429" in first.stopped
     assert set(house.queue()) == {"C"}
+
+
+def test_a_number_pushed_anew_while_others_were_read_back_keeps_its_own_time(
+    database: Database, clock: Clock
+) -> None:
+    house = settled(a_house(database.engine, clock, "A", "B", "C"))
+    house.set(A=4, B=5, C=6)
+    push(house.lane)
+    clock.advance(3)
+    with house.engine.begin() as connection:
+        asked = readings.claim_verify(connection, "shop", 10, clock.now, house.lane.lease_s)
+    house.set(C=2)
+    push(house.lane)
+    clock.advance(1)
+
+    with house.engine.begin() as connection:
+        readings.give_back_verify(connection, "shop", asked, clock.now)
+
+    assert verify(house.lane).read == 2
+    clock.advance(1)
+    assert verify(house.lane).read == 1
 
 
 def test_rows_in_doubt_of_which_some_were_told_are_out_of_doubt(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from allocation import backlog
-from channels.base import Throttled
+from channels.base import Throttled, Unavailable
 from tests.servers import Clock, Database
 from tests.workers.shelf import HIDING, House, a_house
 from workers.flows.push import push
@@ -134,7 +134,9 @@ def test_a_reading_that_a_newer_push_overtook_does_not_count(house: House) -> No
     assert house.rows(SHOWN)[0][:2] == (4, None)
 
 
-def test_a_read_back_that_is_throttled_comes_again_after_its_lease(house: House) -> None:
+def test_a_read_back_that_is_throttled_comes_again_when_the_channel_may_be_called(
+    house: House,
+) -> None:
     house.set(A=7)
     push(house.lane)
     house.clock.advance(2)
@@ -143,9 +145,23 @@ def test_a_read_back_that_is_throttled_comes_again_after_its_lease(house: House)
     assert verify(house.lane) == VerifyReport(stopped="throttled: slow down")
     assert verify(house.lane) == VerifyReport()
 
-    house.clock.advance(120)
+    house.clock.advance(5)
     with house.engine.connect() as connection:
         assert backlog.due_channels(connection, house.clock.now) == ["shop"]
+    assert verify(house.lane) == VerifyReport(read=1)
+
+
+def test_a_read_back_without_an_answer_comes_again_after_its_lease(house: House) -> None:
+    house.set(A=7)
+    push(house.lane)
+    house.clock.advance(2)
+    house.shelf.failures = [Unavailable("timeout")]
+
+    assert verify(house.lane).read == 0
+    house.clock.advance(60)
+    assert verify(house.lane) == VerifyReport()
+
+    house.clock.advance(60)
     assert verify(house.lane) == VerifyReport(read=1)
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from allocation import readings
-from allocation.readings import Verified
+from allocation.readings import Read, Verified, Verify
+from channels.base import Throttled
 from ledger.db import transaction
 from reconcile.store import open_drifts, resolve_drifts
 from reconcile.types import Action, Cause, Drift
@@ -59,7 +60,9 @@ def verify(lane: Lane) -> VerifyReport:
         wrong += sum(v.read is not None and v.read != v.confirmed for v in verified)
         empty |= {v.sku for v in verified if v.read == v.target == 0}
         if error is not None:
-            # What was read is kept; the claim's lease brings the others back.
+            # What was read is kept. The others come back when the limit is full again, else with the claim's lease.
+            if isinstance(error, Throttled):
+                _give_back(lane, asked, found)
             stopped = str(book_failure(lane, [], error))
             break
     if not stopped:
@@ -70,6 +73,13 @@ def verify(lane: Lane) -> VerifyReport:
         except Stopped as error:
             stopped = str(error)
     return VerifyReport(read, wrong, too_much, stopped)
+
+
+def _give_back(lane: Lane, asked: Sequence[Verify], found: Sequence[Read]) -> None:
+    told = {(read.sku, read.location) for read in found}
+    untold = [one for one in asked if (one.sku, one.location) not in told]
+    with transaction(lane.engine) as connection:
+        readings.give_back_verify(connection, lane.client.name, untold, lane.now())
 
 
 def _book_drift(connection: Connection, lane: Lane, verified: Sequence[Verified]) -> int:
