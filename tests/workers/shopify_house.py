@@ -70,6 +70,8 @@ class ShopHouse:
 
     def show(self) -> PushReport:
         """Compute the targets and push them."""
+        # A key names a moment here, so each push has one of its own.
+        self.rig.advance(1)
         allocate(self.database.engine, now=self.rig.now, rise_wait_s=0)
         names = iter(f"key-{self.rig.now().isoformat()}-{n}" for n in range(10_000))
         lane = Lane(
