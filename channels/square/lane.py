@@ -70,4 +70,6 @@ LANE: Final = Lane(
     routing=webhook.routing,
     read=read,
     topics=webhook.TOPICS,
+    # A pickup stays IN_STOCK until it is fetched; a till sale is ordered and gone at once.
+    sells_when="left",
 )

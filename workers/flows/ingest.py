@@ -34,8 +34,8 @@ from ledger.types import Move, Settlement, State
 HISTORY = "history:"
 _AHEAD = timedelta(minutes=15)
 _OLDEST = timedelta(days=400)
-#: Kinds by which a channel changes its own number.
-_SALES = ("order", "order_cancel")
+#: When a vendor changes its own number -> the kinds of event that tell of it.
+_SALES = {"ordered": ("order", "order_cancel"), "left": ("ship", "return")}
 #: Longest time a delivery waits for its cause before a person is asked.
 _PATIENCE = timedelta(days=7)
 
@@ -143,7 +143,7 @@ def _apply(house: House, connection: Connection, rows: Sequence[Row], *, now: da
     result = digest(read, known)
     store.write_lines(connection, result.lines)
     store.append(connection, result.entries, now=now, entropy=house.entropy)
-    _follow_own_sales(connection, result)
+    _follow_own_sales(house, connection, result)
     _heed(connection, messages, now)
     settlements = [*result.settlements, *unreadable]
     inbox.settle(connection, settlements, now=now)
@@ -151,16 +151,21 @@ def _apply(house: House, connection: Connection, rows: Sequence[Row], *, now: da
     return _drained(result, settlements)
 
 
-def _follow_own_sales(connection: Connection, result: Digest) -> None:
+def _follow_own_sales(house: House, connection: Connection, result: Digest) -> None:
     """Channels that sold have lowered their own numbers already."""
-    selling = {entry.channel for entry in result.entries if entry.channel and entry.kind in _SALES}
-    channels = bindings.kinds(connection, selling) if selling else {}
+    of_channels = [entry for entry in result.entries if entry.channel]
+    selling = {entry.channel for entry in of_channels if entry.channel}
+    kinds = bindings.kinds(connection, selling) if selling else {}
+    when = {
+        name: house.lanes[kind].sells_when if kind in house.lanes else "ordered"
+        for name, kind in kinds.items()
+    }
     own_sales.follow(
         connection,
         (
-            OwnSale(entry.channel, move.sku, move.from_location, _sold(move), entry.occurred_at)
-            for entry in result.entries
-            if entry.channel in channels and entry.kind in _SALES
+            OwnSale(entry.channel, move.sku, *_taken(when[entry.channel], move), entry.occurred_at)
+            for entry in of_channels
+            if entry.channel in when and entry.kind in _SALES[when[entry.channel]]
             for move in entry.moves
         ),
     )
@@ -187,14 +192,21 @@ def _heed(connection: Connection, messages: Mapping[str, list[Message]], now: da
             sightings.ask_for_orders(connection, [name], at)
 
 
-def _sold(move: Move) -> int:
-    match move.from_state, move.to_state:
-        case State.AVAILABLE, State.COMMITTED:
-            return move.units
-        case State.COMMITTED, State.AVAILABLE:
-            return -move.units
+def _taken(when: str, move: Move) -> tuple[str, int]:
+    """Where and how many units the vendor took off by itself; below 0 it put them back."""
+    match when, move.from_state, move.to_state:
+        case ("ordered", State.AVAILABLE, State.COMMITTED) | (
+            "left",
+            State.AVAILABLE | State.COMMITTED,
+            State.CUSTOMER,
+        ):
+            return move.from_location, move.units
+        case "ordered", State.COMMITTED, State.AVAILABLE:
+            return move.from_location, -move.units
+        case "left", State.CUSTOMER, State.AVAILABLE:
+            return move.to_location, -move.units
         case _:
-            return 0
+            return move.from_location, 0
 
 
 def _drained(result: Digest, settlements: Sequence[Settlement]) -> Drained:

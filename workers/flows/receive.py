@@ -18,7 +18,7 @@ from ledger.inbox import Delivery, Kept
 
 #: Headers worth keeping: what routes and dates a delivery.
 _KEPT_HEADERS = ("content-type", "user-agent")
-_KEPT_PREFIXES = ("x-shopify-", "shopify-", "x-amz", "square-", "webhook-")
+_KEPT_PREFIXES = ("x-shopify-", "shopify-", "x-amz", "x-square-", "square-", "webhook-")
 #: Never these, whatever the prefix: who has them can act for the shop.
 _NEVER_KEPT = ("token", "cookie", "authorization", "secret", "password", "credential")
 _BASE64 = "base64:"
