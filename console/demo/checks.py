@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from console.demo import checks_book, checks_shops
+from console.demo import checks_book, checks_lanes, checks_shops
 from console.demo.evidence import Check, Evidence
 
 CHECKS: Final[tuple[Callable[[Evidence], Check], ...]] = (
@@ -25,6 +25,13 @@ CHECKS: Final[tuple[Callable[[Evidence], Check], ...]] = (
     checks_shops.refused_row_parked,
     checks_shops.windows_once,
     checks_shops.rates_kept,
+    checks_lanes.lanes_shown,
+    checks_lanes.lane_orders_booked,
+    checks_lanes.amazon_mirrored,
+    checks_lanes.mcf_counted_once,
+    checks_lanes.forgotten_update_found,
+    checks_lanes.wholesale_answered,
+    checks_lanes.amazon_rates_kept,
     checks_shops.flower_guarded,
 )
 

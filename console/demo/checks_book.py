@@ -22,7 +22,7 @@ def webhooks_once(seen: Evidence) -> Check:
     """Every delivery a shop counts as accepted is in the inbox once, and applied."""
     wrong: list[str] = []
     accepted = doubled = 0
-    for shop, view in seen.views.items():
+    for shop, view in (seen.views | seen.lanes).items():
         ours = [row for row in seen.tables["inbox"] if row["source"] == shop]
         kept = Counter(row["delivery_id"] for row in ours)
         states = {row["delivery_id"]: row["state"] for row in ours}
@@ -69,6 +69,8 @@ def committed_units(seen: Evidence) -> Check:
     for view in seen.views.values():
         for level in view.levels.values():
             shops[level["sku"]] += level["committed"]
+    for lane in seen.lanes.values():
+        shops.update(lane.committed)
     wrong = _differences(book, shops, "committed in the ledger", "in the shops")
     total = sum(shops.values())
     said = f"{total} units committed in the shops and in the ledger, SKU by SKU"
@@ -91,7 +93,7 @@ def nothing_waits(seen: Evidence) -> Check:
         "deliveries in the inbox": _count(seen.tables["inbox"], state=("pending", "waiting")),
         "SKUs to be computed": len(seen.tables["due"]),
         "numbers to be pushed": _count(seen.tables["push_due"], parked=(False,)),
-        "webhooks to be sent": sum(view.waiting for view in seen.views.values()),
+        "webhooks to be sent": sum(view.waiting for view in (seen.views | seen.lanes).values()),
         "halts open": len(seen.tables["halt"]) - _count(seen.tables["halt"], state=("lifted",)),
     }
     wrong = [f"{count} {what}" for what, count in waiting.items() if count]

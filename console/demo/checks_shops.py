@@ -22,6 +22,8 @@ def shown_as_should(seen: Evidence) -> Check:
     wrong, gone = [], []
     listings = 0
     for row in seen.tables["target"]:
+        if row["channel"] not in seen.views:
+            continue
         place = (row["sku"], row["vendor_location_id"])
         level = seen.views[row["channel"]].levels.get(place)
         name = f"{row['channel']} {row['sku']} at {row['location']}"

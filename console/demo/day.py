@@ -13,7 +13,18 @@ import requests
 from pydantic import SecretStr
 
 from allocation.types import Rules
-from console.demo import goods, opening, report, rubbish, scenes, stretch, trouble
+from console.demo import (
+    certifying,
+    goods,
+    lanes_day,
+    lanes_opening,
+    opening,
+    report,
+    rubbish,
+    scenes,
+    stretch,
+    trouble,
+)
 from console.demo.checks import judge
 from console.demo.evidence import Notes
 from console.demo.gather import gather
@@ -84,7 +95,7 @@ def _settings(given: Settings) -> Settings:
             "database_admin_url": "",
             "redis_url": "",
             "env": "demo",
-            "channels": goods.SHOPS,
+            "channels": tuple(goods.PLAYED),
             "channel_secrets": SecretStr("{}"),
             "channel_secrets_file": None,
             "relay_token": SecretStr(secrets.token_urlsafe(16)),
@@ -104,7 +115,7 @@ def _day(screen: Screen, stack: Stack, wishes: Wishes) -> bool:
         _busy(screen, house, notes, wishes)
         _ordinary(screen, house, notes)
         with screen.step("settle") as seen:
-            seen.append(_rest(house))
+            seen += [_rest(house), lanes_day.lanes_show(house), _rest(house)]
         seen_all = gather(house, notes)
     finally:
         house.close()
@@ -117,8 +128,8 @@ def _day(screen: Screen, stack: Stack, wishes: Wishes) -> bool:
 
 
 def _start(screen: Screen, stack: Stack) -> None:
-    with screen.step("PostgreSQL, Valkey, two played shops"):
-        stack.start_servers(goods.SHOPS)
+    with screen.step("PostgreSQL, Valkey, five played accounts"):
+        stack.start_servers(goods.PLAYED)
     with screen.step("schema"):
         stack.migrate()
     with screen.step("relay, two workers, beat, Flower") as seen:
@@ -129,9 +140,14 @@ def _start(screen: Screen, stack: Stack) -> None:
 def _open(screen: Screen, house: House) -> Rules:
     with screen.step("catalogue") as seen:
         seen += [opening.list_goods(house), opening.open_book(house)]
-    with screen.step("first numbers") as seen:
+    with screen.step("channels") as seen:
         said, rules = opening.apply_rules(house)
         seen += [said, opening.bind(house), opening.subscribe(house)]
+        seen.append(lanes_opening.baseline(house))
+    with screen.step("certificates") as seen:
+        seen.append(certifying.certify_all(house))
+    with screen.step("first numbers") as seen:
+        seen.append(opening.show(house))
     return rules
 
 
@@ -164,6 +180,13 @@ def _ordinary(screen: Screen, house: House, notes: Notes) -> None:
     with screen.step("drift") as seen:
         seen.append(trouble.halted_and_lifted(house, notes, begun))
         seen += [trouble.drifts_over(house, notes), trouble.ring_again(house, notes)]
+    with screen.step("Amazon") as seen:
+        seen += [lanes_day.amazon_orders(house, notes), lanes_day.amazon_trouble(house, notes)]
+        seen.append(lanes_day.shipped_by_amazon(house, notes))
+    with screen.step("tills") as seen:
+        seen.append(lanes_day.till_day(house, notes))
+    with screen.step("wholesale") as seen:
+        seen.append(lanes_day.wholesale(house, notes))
     with screen.step("Flower") as seen:
         notes.flower = _ask_flower(house)
         seen.append(f"{notes.flower[0]} without its password, {notes.flower[1]} with it")
@@ -193,9 +216,8 @@ def _rest(house: House) -> str:
     """Wait until nobody has anything left to do."""
 
     def at_rest() -> bool:
-        waiting = sum(
-            shop.ask("state", sku=goods.LAST)["deliveries_waiting"] for shop in house.shops.values()
-        )
+        desks = (*house.shops.values(), house.amazon, house.till)
+        waiting = sum(desk.ask("state", sku=goods.LAST)["deliveries_waiting"] for desk in desks)
         return waiting == 0 and not any(house.rows(_RESTLESS)[0].values())
 
     try:

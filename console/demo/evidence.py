@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from console.demo.shop import Placed, View
+from console.demo.vendors import LaneView
 
 #: A row of the database: column -> value.
 Row = dict[str, Any]
@@ -45,6 +46,40 @@ class Halted:
     after: Row
 
 
+@dataclass(frozen=True, slots=True)
+class McfOrder:
+    """An order of a shop that Amazon shipped from its stock.
+
+    fba, own    units available by ledger at Amazon's location and at our own, before the order and after it shipped
+    """
+
+    shop: str
+    order: str
+    sku: str
+    units: int
+    fba: tuple[int, int]
+    own: tuple[int, int]
+    shipped: int
+
+
+@dataclass(slots=True)
+class LaneNotes:
+    """What the demo saw on Amazon, at the tills and at the grocer's.
+
+    booked      (channel, order, SKU, units) that must be in the book
+    storm       when Amazon refused every call
+    """
+
+    booked: list[tuple[str, str, str, int]] = field(default_factory=list)
+    amazon_orders: list[str] = field(default_factory=list)
+    pickups: list[str] = field(default_factory=list)
+    purchases: dict[str, str] = field(default_factory=dict)
+    mcf: McfOrder | None = None
+    swallowed_at: datetime | None = None
+    repaired_at: datetime | None = None
+    storm: tuple[datetime, datetime] | None = None
+
+
 @dataclass(slots=True)
 class Notes:
     """What the demo saw during the day, scene by scene; what a scene did not get to see stays None."""
@@ -68,6 +103,7 @@ class Notes:
     hidden: Halted | None = None
     repeated_windows: list[tuple[str, datetime, datetime]] = field(default_factory=list)
     flower: tuple[int, int] | None = None
+    lanes: LaneNotes = field(default_factory=LaneNotes)
 
 
 @dataclass(slots=True)
@@ -75,6 +111,7 @@ class Evidence:
     """Everything the checks may look at.
 
     views        shop -> its testimony
+    lanes        Amazon, till and grocer -> theirs
     vendor_ids   shop -> vendor's location id -> ours
     diary        SKU -> units that should be in the house
     tables       the rows of each question in `gather`
@@ -88,6 +125,7 @@ class Evidence:
     diary: dict[str, int]
     tables: dict[str, list[Row]]
     findings: list[str]
+    lanes: dict[str, LaneView] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
 
 

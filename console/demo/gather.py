@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from console.demo import goods
 from console.demo.evidence import Evidence, Notes
 from console.demo.house import House
 from ledger.verify import verify
@@ -30,7 +31,10 @@ TABLES: Final = {
         ORDER BY 1, 2, 3
     """,
     "order_line": """
-        SELECT channel, order_id, line_id, sku, ordered_units FROM order_line
+        SELECT channel, order_id, line_id, sku, location, ordered_units, cancelled_units, shipped_units FROM order_line
+    """,
+    "held": """
+        SELECT sku, location, units FROM balance WHERE state = 'available' AND location = 'FBA-US'
     """,
     "due": "SELECT sku FROM due",
     "push_due": """
@@ -81,7 +85,7 @@ def gather(house: House, notes: Notes) -> Evidence:
         now = statuses[notes.crash.worker]
         notes.crash = replace(notes.crash, lives=now.pid, restarts=now.restarts)
     bound = house.rows("SELECT channel, vendor_location_id, location FROM channel_location")
-    vendor_ids: dict[str, dict[str, str]] = {name: {} for name in house.shops}
+    vendor_ids: dict[str, dict[str, str]] = {name: {} for name in goods.PLAYED}
     for row in bound:
         vendor_ids[row["channel"]][row["vendor_location_id"]] = row["location"]
     return Evidence(
@@ -90,6 +94,11 @@ def gather(house: House, notes: Notes) -> Evidence:
         vendor_ids=vendor_ids,
         diary=dict(house.diary),
         tables={name: house.rows(sql) for name, sql in TABLES.items()},
+        lanes={
+            goods.AMAZON: house.amazon.view(notes.lanes.amazon_orders),
+            goods.TILL_LANE: house.till.view(notes.lanes.pickups),
+            goods.GROCER: house.grocer.view(),
+        },
         findings=[f"{of.check}: {of.row} {of.says}" for of in proof.findings],
         restarts={name: status.restarts for name, status in statuses.items()},
     )

@@ -12,7 +12,9 @@ import requests
 from celery import Celery
 from sqlalchemy import text
 
+from console.demo import goods
 from console.demo.shop import Shop
+from console.demo.vendors import Amazon, Grocer, Till
 from console.local.errors import NotReady
 from console.local.stack import Stack
 from ledger.db import transaction
@@ -33,7 +35,11 @@ class House:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.wiring = Wiring(stack.settings, pause=time.sleep)
-        self.shops = {name: Shop(played) for name, played in stack.simulators.items()}
+        played = stack.simulators
+        self.shops = {name: Shop(played[name]) for name in goods.SHOPS}
+        self.amazon = Amazon(played[goods.AMAZON])
+        self.till = Till(played[goods.TILL_LANE])
+        self.grocer = Grocer(played[goods.GROCER])
         self.diary: Counter[str] = Counter()
         self._session = requests.Session()
         self._session.trust_env = False
@@ -49,8 +55,8 @@ class House:
         """Give all connections back."""
         self._session.close()
         self.celery.close()
-        for shop in self.shops.values():
-            shop.close()
+        for desk in (*self.shops.values(), self.amazon, self.till, self.grocer):
+            desk.close()
         self.wiring.engine.dispose()
         self.wiring.redis.close()
 
@@ -136,6 +142,7 @@ class House:
             self.shows(shop, sku, location) == units
             for sku in skus
             for shop, units in self.targets(sku).items()
+            if shop in self.shops
         )
 
 

@@ -5,9 +5,9 @@ The stock is in the book before a listing is bound: the first number a shop show
 
 from __future__ import annotations
 
-from allocation import backlog, document, store
+from allocation import document, store
 from allocation.types import Rules
-from console.demo import goods
+from console.demo import goods, lanes_opening
 from console.demo.house import House, now
 from ledger import catalogue
 from ledger.db import transaction
@@ -20,8 +20,9 @@ _FIRST_NUMBERS_LIMIT_S = 60.0
 _UNSHOWN = """
     SELECT (SELECT count(*) FROM due) + (SELECT count(*) FROM push_due)
          + (SELECT count(*) FROM binding AS b LEFT JOIN shown AS s USING (channel, sku, location)
-            WHERE s.confirmed_at IS NULL)
+            WHERE coalesce(s.number, 0) = 0 AND NOT b.read_only)
 """
+_DUE = "SELECT count(*) FROM due"
 
 
 def list_goods(house: House) -> str:
@@ -33,19 +34,21 @@ def list_goods(house: House) -> str:
     with transaction(house.wiring.engine) as connection:
         catalogue.add_skus(connection, dict.fromkeys(goods.SKUS, ""))
         catalogue.add_locations(connection, list(goods.LOCATIONS), kind="warehouse")
-    return f"{len(goods.SKUS)} SKUs in {len(house.shops)} shops, {len(goods.LOCATIONS)} locations"
+        catalogue.add_locations(connection, [goods.FBA], kind="mirror")
+    said = lanes_opening.list_goods(house)
+    return f"{len(goods.SKUS)} SKUs in {len(house.shops)} shops, {len(goods.LOCATIONS)} locations; {said}"
 
 
 def open_book(house: House) -> str:
     """Post the opening stock and wait until it is in the book."""
     facts = [
         house.fact("opening", sku, location, units=units)
-        for sku in goods.SKUS
+        for sku in goods.OWN
         for location, units in goods.opening(sku).items()
     ]
     for start in range(0, len(facts), _POST_ROWS):
         house.tell(*facts[start : start + _POST_ROWS])
-    for sku in goods.SKUS:
+    for sku in goods.OWN:
         house.diary[sku] += sum(goods.opening(sku).values())
     house.until(
         "the opening stock is in the book",
@@ -61,15 +64,14 @@ def apply_rules(house: House) -> tuple[str, Rules]:
         name: {place["name"]: place["id"] for place in shop.ask("state")["locations"]}
         for name, shop in house.shops.items()
     }
-    source = goods.rules(house.stack.simulators, ids)
+    ids |= lanes_opening.vendor_ids(house)
+    source = goods.rules(house.stack.simulators, ids, lanes_opening.options(house))
     read = document.read(source, "the demo's rules")
     with transaction(house.wiring.engine) as connection:
         version = store.apply_rules(
             connection, source, read, "demo", "the demo begins its day", now()
         )
-        for name in house.shops:
-            backlog.allow_writes(connection, name)
-    return f"rules version {version} for {', '.join(house.shops)}", read.rules()
+    return f"rules version {version} for {', '.join(goods.PLAYED)}", read.rules()
 
 
 def bind(house: House) -> str:
@@ -85,12 +87,22 @@ def bind(house: House) -> str:
             add_skus=False,
         )
         bound += mapped.bound
+    bound += lanes_opening.bind(house)
+    house.until(
+        "every listing has a number", lambda: house.one(_DUE) == 0, limit_s=_APPLIED_LIMIT_S
+    )
+    return f"{bound} listings bound"
+
+
+def show(house: House) -> str:
+    """Wait until every listing shows its first number."""
     house.until(
         "every listing shows its first number",
         lambda: house.one(_UNSHOWN) == 0,
         limit_s=_FIRST_NUMBERS_LIMIT_S,
     )
-    return f"{bound} listings bound, each shows its first number"
+    shown = house.one("SELECT count(*) FROM shown WHERE number > 0")
+    return f"{shown} numbers shown"
 
 
 def subscribe(house: House) -> str:
@@ -100,4 +112,5 @@ def subscribe(house: House) -> str:
         uri = f"{house.stack.relay_url}/hooks/shopify"
         client = house.wiring.client(name)
         made += len(mapping.subscribe(house.wiring.engine, client, channel=name, uri=uri))
+    made += lanes_opening.subscribe(house)
     return f"{made} subscriptions"

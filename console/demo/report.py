@@ -113,6 +113,8 @@ def _times(seen: Evidence, rules: Rules) -> tuple[sync.Spread, sync.Spread]:
     """Of the busy stretch, with everything running, and of the rough one."""
     places: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for row in seen.tables["target"]:
+        if row["channel"] not in seen.views:
+            continue
         places[row["sku"]].add((row["channel"], row["location"]))
     writes = {
         name: [
@@ -137,6 +139,7 @@ def _listings(seen: Evidence) -> list[tuple[str, str, str, int, int | None]]:
     return [
         (row["channel"], row["sku"], row["location"], row["units"], _shows(seen, row))
         for row in seen.tables["target"]
+        if row["channel"] in seen.views
     ]
 
 

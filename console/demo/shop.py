@@ -37,8 +37,8 @@ class Placed:
     lines: tuple[tuple[str, str, int], ...]
 
 
-class Shop:
-    """A played shop; not to be shared between threads."""
+class ControlPlane:
+    """A played account behind its control plane; not to be shared between threads."""
 
     def __init__(self, played: Played) -> None:
         self.played = played
@@ -60,9 +60,23 @@ class Shop:
         told: dict[str, Any] = answer.json()
         return told
 
-    def order(self, lines: Sequence[tuple[str, int]]) -> Placed:
+    def events(self) -> dict[str, list[dict[str, Any]]]:
+        """Everything the account has written down, by kind; `at` is a time."""
+        kinds: dict[str, list[dict[str, Any]]] = {}
+        for entry in self.ask("events")["events"]:
+            kinds.setdefault(entry["kind"], []).append(
+                entry | {"at": datetime.fromisoformat(entry["at"])}
+            )
+        return kinds
+
+
+class Shop(ControlPlane):
+    """A played shop."""
+
+    def order(self, lines: Sequence[tuple[str, int]], **more: object) -> Placed:
         """Buy. Raises ShopSays with 409 when something is sold out."""
-        told = self.ask("order", lines=[{"sku": sku, "units": units} for sku, units in lines])
+        wanted = [{"sku": sku, "units": units} for sku, units in lines]
+        told = self.ask("order", lines=wanted, **more)
         booked = tuple((_number(of["id"]), of["sku"], of["units"]) for of in told["lines"])
         return Placed(self.name, told["id"], _number(told["id"]), booked)
 
@@ -89,12 +103,7 @@ class Shop:
     def view(self) -> View:
         """Everything the shop shows now and everything it has written down."""
         state = self.ask("state")
-        entries = self.ask("events")["events"]
-        kinds: dict[str, list[dict[str, Any]]] = {}
-        for entry in entries:
-            kinds.setdefault(entry["kind"], []).append(
-                entry | {"at": datetime.fromisoformat(entry["at"])}
-            )
+        kinds = self.events()
         levels = {(of["sku"], of["location_id"]): of for of in state["levels"]}
         return View(
             levels=levels,
