@@ -29,11 +29,17 @@ _SHIPS = "068"
 
 
 def order_answer(
-    order: PurchaseOrder, lines: Sequence[StandingLine], *, today: date, deleted: bool = False
+    order: PurchaseOrder,
+    lines: Sequence[StandingLine],
+    *,
+    today: date,
+    purpose: str = "00",
+    deleted: bool = False,
 ) -> OrderAnswer:
     """The 855 to an order.
 
     lines      of the order, as promised
+    purpose    BAK01: 00 the first answer, 05 one that replaces it, 01 to a cancellation
     deleted    the order cancels: what is not kept is deleted, not rejected
     """
     by_number = {line.number: line for line in order.lines}
@@ -46,6 +52,7 @@ def order_answer(
         day=order.day,
         kind=_kind([answer for line in answered for answer in line.answers]),
         lines=tuple(answered),
+        purpose=purpose,
         release=order.release,
         answered=today,
     )
@@ -70,12 +77,12 @@ def change_answer(
     )
 
 
-def whole_change_answer(
-    change: OrderChange, lines: Sequence[StandingLine], code: str, *, today: date
+def cancellation_answer(
+    change: OrderChange, lines: Sequence[StandingLine], *, today: date
 ) -> ChangeAnswer:
-    """The 865 about every line of an order: one that was cancelled (DI), or filled by us (CA)."""
+    """The 865 to a change that cancels the order: every line of it is deleted, but for what has gone."""
     answered = [
-        ChangeLine(_line(shares, {}), code, answers=_answers(shares, {}, deleted=code == "DI"))
+        ChangeLine(_line(shares, {}), "DI", answers=_answers(shares, {}, deleted=True))
         for shares in _by_line(lines)
     ]
     return ChangeAnswer(
@@ -124,7 +131,7 @@ def _answers(
     backordered = sum(share.backordered for share in shares)
     rejected = Decimal(sum(share.rejected for share in shares))
     own = said.get(first.line)
-    if own is not None and own.quantity is not None and not deleted:
+    if own is not None and own.quantity is not None:
         # A fraction cannot be promised; it is rejected as it was asked for.
         rejected = max(Decimal(0), own.quantity - accepted - backordered)
     made = []
@@ -136,7 +143,7 @@ def _answers(
     if rejected and not deleted:
         made.append(LineAnswer("IR", rejected, first.measure))
     if deleted or not made:
-        made.append(LineAnswer("ID", Decimal(0), first.measure))
+        made.append(LineAnswer("ID", rejected if deleted else Decimal(0), first.measure))
     return tuple(made)
 
 

@@ -226,6 +226,25 @@ def test_a_997_is_booked_and_never_answered(grocer: Grocer) -> None:
     assert grocer.rows("SELECT count(*) FROM edi_document WHERE group_kind = 'FA'") == [(2,)]
 
 
+def test_an_acceptance_with_errors_is_told_apart_and_one_that_comes_twice_changes_nothing(
+    grocer: Grocer,
+) -> None:
+    grocer.send(po(line(1, 4)))
+    grocer.run()
+    grocer.seen.clear()
+    grocer.acknowledge(status="E")
+    grocer.run()
+    grocer.send(("997", acknowledgement("PR", "1", "R")))
+
+    grocer.run()
+
+    assert ("855", "posted", "accepted_with_errors") in grocer.documents("out")
+    assert [state for set_id, state, _ in grocer.documents() if set_id == "997"] == [
+        "applied",
+        "duplicate",
+    ]
+
+
 def test_a_997_that_names_what_was_never_sent_waits_for_a_person(grocer: Grocer) -> None:
     grocer.send(("997", acknowledgement("PR", "55")))
 

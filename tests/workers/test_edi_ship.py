@@ -160,7 +160,7 @@ def test_each_store_gets_an_order_level_of_its_own(grocer: Grocer) -> None:
     ship(grocer.engine, "grocer", "PO2", now=grocer.clock.now)
     notice = the_notice(grocer)
 
-    assert [order.parties[0].code for order in notice.contents] == ["S1", "S2"]  # type: ignore[union-attr]  # orders
+    assert [order.parties[0].code for order in notice.contents] == ["S1", "S2"]  # type: ignore[union-attr]  # its levels are orders
     assert [item.quantity for _, item in notice.items()] == [3, 2]
 
 

@@ -1,4 +1,4 @@
-"""Backorders: what was promised for later is committed once it is there, oldest order first, and told by an 865."""
+"""Backorders: what was promised for later is committed once it is there, oldest order first, and told by a new 855."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from channels.edi import answers, order_book
-from channels.edi.documents import OrderChange
+from channels.edi.documents import PurchaseOrder
 from channels.edi.drafting import Draft
 from channels.edi.partner import BadPartner
 from channels.edi.standing import Standing
@@ -21,8 +21,8 @@ from workers.flows.ingest import House, take_turn
 
 #: Orders of one go; the next one goes on.
 _MOST = 50
-#: POC02 of what we changed ourselves.
-_CHANGED = "CA"
+#: BAK01: this answer takes the place of the one before.
+_REPLACES = "05"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,8 @@ def _promise(
         if more == 0:
             point.rollback()
             return 0
-        said = OrderChange(number=order.number, day=order.day, lines=(), release=order.release)
-        whole = [line for line in after.lines if line.line in {each.line for each in lines}]
-        reply = answers.whole_change_answer(said, whole, _CHANGED, today=now.date())
+        said = PurchaseOrder(order.number, order.day, (), release=order.release)
+        reply = answers.order_answer(said, after.lines, today=now.date(), purpose=_REPLACES)
         answer(desk, reply, answers=None, number=order.number, release=order.release)
         point.commit()
         return more

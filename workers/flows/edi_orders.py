@@ -91,7 +91,8 @@ def order(desk: Desk, document: int, content_hash: str, said: PurchaseOrder) -> 
     after = promise_lines(desk, standing, drafts)
     named = {draft.standing.key for draft in drafts if draft.wanted or draft.problem}
     shown = [line for line in after.lines if line.key in named]
-    reply = answers.order_answer(said, shown, today=desk.now.date())
+    again = "00" if before is None else "05"
+    reply = answers.order_answer(said, shown, today=desk.now.date(), purpose=again)
     answer(desk, reply, answers=document, number=said.number, release=said.release)
     problems = [f"line {d.standing.line}: {d.problem}" for d in drafts if d.problem]
     return Outcome("applied", note="; ".join(problems[:10]))
@@ -256,7 +257,9 @@ def _cancel_order(
         return Outcome("duplicate", note="cancelled before")
     drafts = changes.cancelled(before)
     after = promise_lines(desk, replace(before, is_cancelled=True), drafts)
-    reply = answers.order_answer(said, after.lines, today=desk.now.date(), deleted=True)
+    reply = answers.order_answer(
+        said, after.lines, today=desk.now.date(), purpose="01", deleted=True
+    )
     answer(desk, reply, answers=document, number=said.number, release=said.release)
     return Outcome("applied", note="cancelled")
 
@@ -267,7 +270,7 @@ def _apply_change(desk: Desk, document: int, said: OrderChange, standing: Standi
     if said.purpose == _CANCEL:
         gone = replace(standing, is_cancelled=True)
         after = promise_lines(desk, gone, changes.cancelled(standing))
-        reply = answers.whole_change_answer(said, after.lines, "DI", today=today)
+        reply = answers.cancellation_answer(said, after.lines, today=today)
         answer(
             desk,
             reply,
