@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from channels.edi import findings, isa
-from channels.edi.findings import NOWHERE, Finding, Position
+from channels.edi.findings import NOWHERE, Finding, Position, Tally
 from channels.edi.isa import Isa
 from channels.edi.segments import Segment, Separators, Unwritable
 from channels.edi.x12 import Opening, Token, Tokenizer, encode
@@ -137,7 +137,7 @@ class Assembler:
     def __init__(self) -> None:
         self._interchanges: list[Interchange] = []
         self._loose: list[Segment] = []
-        self._findings: list[Finding] = []
+        self._tally = Tally()
         self._open: Opening | None = None
         self._technical: list[Segment] = []
         self._groups: list[Group] = []
@@ -151,6 +151,7 @@ class Assembler:
         for token in tokens:
             if isinstance(token, Opening):
                 self._end_interchange(None)
+                self._tally.elsewhere()
                 self._open = token
             else:
                 self._segment(token)
@@ -158,7 +159,7 @@ class Assembler:
     def finish(self, others: Sequence[Finding] = ()) -> Parsed:
         """What was taken, with findings of the tokenizer before those found here."""
         self._end_interchange(None)
-        found = sorted((*others, *self._findings), key=lambda finding: finding.at.number)
+        found = sorted((*others, *self._tally.found), key=lambda finding: finding.at.number)
         return Parsed(tuple(self._interchanges), tuple(found), tuple(self._loose))
 
     def _segment(self, segment: Segment) -> None:
@@ -182,7 +183,7 @@ class Assembler:
             case _:
                 self._loose.append(segment)
                 message = f"{segment.id} stands outside of what it belongs in"
-                self._findings.append(Finding(findings.LOOSE_SEGMENT, segment.at, message))
+                self._tally.add(Finding(findings.LOOSE_SEGMENT, segment.at, message))
 
     def _end_set(self, trailer: Segment | None) -> None:
         if self._set:

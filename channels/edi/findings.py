@@ -6,6 +6,7 @@ whether a partner's document is accepted in spite of it is decided by whoever as
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -138,6 +139,14 @@ NOT_ASCII = _kind(
     "characters outside the basic and extended sets; read as Latin-1",
 )
 
+MORE = _kind(
+    "MORE",
+    _WARNING,
+    _ISA,
+    "",
+    "one kind of finding more than a thousand times; the rest is not listed",
+)
+
 # Interchange
 BROKEN_ISA = _kind(
     "BROKEN-ISA", _ERROR, _ISA, "022", "an ISA whose sixteen elements cannot be told apart; skipped"
@@ -236,3 +245,36 @@ HL_PARENT_MISSING = _kind(
 HL_CHAIN = _kind("HL-CHAIN", _WARNING, _EL, "7", "a level under one that it cannot be part of")
 HL_CHILD = _kind("HL-CHILD", _WARNING, _EL, "7", "HL04 says otherwise about levels below")
 HL_NO_SHIPMENT = _kind("HL-NO-SHIPMENT", _ERROR, _SEG, "3", "the first level is no shipment")
+
+#: How many findings of one kind are kept in one place, which is a set, or an interchange outside of its sets.
+MOST: Final = 1_000
+
+
+class Tally:
+    """Findings in their order, at most a thousand of each kind in one place: dirt is smaller than what is said of it.
+
+    found    those that are kept; MORE stands where the first was left out
+    """
+
+    def __init__(self) -> None:
+        self.found: list[Finding] = []
+        self._counts: dict[str, int] = {}
+
+    def add(self, finding: Finding) -> None:
+        """Keep one, unless there are too many of its kind."""
+        code = finding.kind.code
+        count = self._counts[code] = self._counts.get(code, 0) + 1
+        if count <= MOST:
+            self.found.append(finding)
+        elif count == MOST + 1:
+            message = f"{code} stands here more than {MOST} times; the rest is not listed"
+            self.found.append(Finding(MORE, finding.at, message))
+
+    def take(self, found: Iterable[Finding]) -> None:
+        """Keep several."""
+        for finding in found:
+            self.add(finding)
+
+    def elsewhere(self) -> None:
+        """A new place begins: count anew, so that no set is spared for the faults of another."""
+        self._counts.clear()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from channels.edi import findings
 from channels.edi.envelope import Transaction
-from channels.edi.findings import Finding, Kind
+from channels.edi.findings import Finding, Kind, Tally
 from channels.edi.segments import Segment
 from channels.edi.sets import LAYOUTS
 from channels.edi.sets.grammar import Layout, Slot
@@ -85,15 +85,18 @@ def arrange(transaction: Transaction) -> tuple[Loop, list[Finding]]:
     arranging = _Arranging(transaction, layout)
     for segment in transaction.body:
         arranging.put(segment)
-    return arranging.done(), arranging.findings
+    return arranging.done(), arranging.findings()
 
 
 class _Arranging:
     def __init__(self, transaction: Transaction, layout: Layout) -> None:
-        self.findings: list[Finding] = []
+        self._tally = Tally()
         self._set_id = transaction.set_id
         self._known = layout.known
         self._stack = [_Open(transaction.header, layout)]
+
+    def findings(self) -> list[Finding]:
+        return self._tally.found
 
     def put(self, segment: Segment) -> None:
         if segment.id not in self._known:
@@ -164,4 +167,4 @@ class _Arranging:
         return self._close()
 
     def _say(self, kind: Kind, segment: Segment, message: str, bad: str = "") -> None:
-        self.findings.append(Finding(kind, segment.at, message, bad))
+        self._tally.add(Finding(kind, segment.at, message, bad))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from channels.edi import judge, meaning, values
 from channels.edi.envelope import Group, Parsed, Transaction
-from channels.edi.findings import Finding
+from channels.edi.findings import Finding, Tally
 from channels.edi.loops import arrange
 from channels.edi.sets import LAYOUTS, tables_of
 
@@ -19,13 +17,14 @@ def validate(parsed: Parsed) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: (finding.at.number, finding.at.element)))
 
 
-def inside(group: Group, transaction: Transaction) -> Iterator[Finding]:
+def inside(group: Group, transaction: Transaction) -> list[Finding]:
     """Findings on what stands between ST and SE; none when there is no table for the set."""
     if transaction.set_id not in LAYOUTS:
-        return
+        return []
     root, found = arrange(transaction)
-    yield from found
-    tables = tables_of(group.version)
+    tally, tables = Tally(), tables_of(group.version)
+    tally.take(found)
     for segment in transaction.segments:
-        yield from values.judge(segment, tables)
-    yield from meaning.judge(transaction.set_id, root)
+        tally.take(values.judge(segment, tables))
+    tally.take(meaning.judge(transaction.set_id, root))
+    return tally.found

@@ -58,25 +58,26 @@ def judge(segment: Segment, tables: Tables) -> Iterator[Finding]:
             yield Finding(findings.TOO_MANY, segment.at.of(extra), message, segment.get(extra))
     for number, use in enumerate(rule.uses, 1):
         element = segment.elements[number - 1] if number <= len(segment.elements) else ""
-        yield from _element(element, use, segment.at.of(number), tables)
+        # Most places of most segments are empty, and may be.
+        if element or use.is_mandatory:
+            yield from _element(element, use, segment.at.of(number), tables)
     yield from _conditions(segment, rule)
 
 
 def _element(element: Element, use: Use, at: Position, tables: Tables) -> Iterator[Finding]:
-    at_name = at.name
     if not str(element).strip():
         if use.is_mandatory:
-            yield Finding(findings.ELEMENT_MISSING, at, f"{at_name} is mandatory")
+            yield Finding(findings.ELEMENT_MISSING, at, f"{at.name} is mandatory")
         return
     if use.element.kind == "C":
         return
     if isinstance(element, Composite | Repeated):
-        message = f"{at_name} is one value, {str(element)!r} holds a separator"
+        message = f"{at.name} is one value, {str(element)!r} holds a separator"
         yield Finding(findings.COMPOSITE, at, message, str(element))
         return
     text = element.strip()
     if text != element:
-        yield Finding(findings.PADDED, at, f"{at_name} {element!r} is padded with blanks", element)
+        yield Finding(findings.PADDED, at, f"{at.name} {element!r} is padded with blanks", element)
     yield from _value(text, use.element, at, tables)
 
 

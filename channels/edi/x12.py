@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from channels.edi import findings, isa
-from channels.edi.findings import Finding, Position
+from channels.edi.findings import Finding, Kind, Position, Tally
 from channels.edi.segments import (
     Composite,
     Element,
@@ -36,6 +36,8 @@ _BLANKS: Final = b" \t\r\n\x00\x1a\x0b\x0c"
 _BOM: Final = b"\xef\xbb\xbf"
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9]{1,2}\Z")
 _CONTROLS: Final = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
+#: Beginnings of GS, ST, SE, GE and IEA: from there on findings are about something else.
+_PLACES: Final = frozenset((b"GS", b"ST", b"SE", b"GE", b"IE"))
 _NEVER: Final = re.compile(rb"(?!)")
 _HIGH: Final = re.compile(r"[\x80-\xff]")
 
@@ -54,13 +56,12 @@ Token: TypeAlias = Opening | Segment
 class Tokenizer:
     """Bytes in, segments with their place out; see the head of this file.
 
-    findings      what was wrong with the bytes so far, in their order
     separators    of the interchange being read; None outside of one
     steps         bytes looked at so far, each look counted
     """
 
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
+        self._tally = Tally()
         self.separators: Separators | None = None
         self.steps = 0
         self._buffer = bytearray()
@@ -73,6 +74,11 @@ class Tokenizer:
         self._dirt_from: int | None = None
         self._recover = _NEVER
         self._control = re.compile("[" + re.escape(_CONTROLS) + "]")
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was wrong with the bytes so far, in their order."""
+        return self._tally.found
 
     def feed(self, data: bytes) -> list[Token]:
         """The segments that these bytes complete."""
@@ -207,6 +213,11 @@ class Tokenizer:
             self._seen = len(self._buffer)
             if not final or self._at == len(self._buffer):
                 return None
+        if found == self._at:
+            self._at = self._seen = found + 1
+            at = Position(self._offset + found, self._number + 1)
+            self._say(findings.EMPTY_SEGMENT, at, "nothing between two terminators")
+            return []
         end = found if found >= 0 else len(self._buffer)
         raw, start = bytes(self._buffer[self._at : end]), self._offset + self._at
         self.steps += 3 * len(raw)  # the copy, the search for line breaks, the split
@@ -239,6 +250,8 @@ class Tokenizer:
 
     def _one(self, raw: bytes, start: int, separators: Separators) -> Segment:
         self._number += 1
+        if raw[:2] in _PLACES:
+            self._tally.elsewhere()
         text = raw.decode("latin-1")
         name, *values = text.split(separators.element)
         at = Position(start, self._number, name.strip()[:3])
@@ -257,8 +270,8 @@ class Tokenizer:
                 self._say(kind, at.of(number), f"{kind.meaning}: {bad!r}", bad)
                 return
 
-    def _say(self, kind: findings.Kind, at: Position, message: str, bad: str = "") -> None:
-        self.findings.append(Finding(kind, at, message, bad))
+    def _say(self, kind: Kind, at: Position, message: str, bad: str = "") -> None:
+        self._tally.add(Finding(kind, at, message, bad))
 
 
 def _recovery(separators: Separators) -> re.Pattern[bytes]:
