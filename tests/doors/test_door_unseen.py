@@ -19,7 +19,7 @@ from tests.servers import Database
 KINDS = sorted(LANES.keys() & CHANNELS.keys())
 EXAMPLES = {kind: [e for e in ours() if e.kind == kind] for kind in CHANNELS}
 SEARCH = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
