@@ -255,10 +255,6 @@ _KEEP_CHANGES = text("""
         sale = excluded.sale, mcf = excluded.mcf, inbound = excluded.inbound, returned = excluded.returned,
         removal = excluded.removal, adjustment = excluded.adjustment, transfer = excluded.transfer,
         rest = excluded.rest, explained_at = excluded.explained_at
-    WHERE (fba_change.sale, fba_change.mcf, fba_change.inbound, fba_change.returned, fba_change.removal,
-           fba_change.adjustment, fba_change.transfer, fba_change.rest)
-          IS DISTINCT FROM (excluded.sale, excluded.mcf, excluded.inbound, excluded.returned, excluded.removal,
-                            excluded.adjustment, excluded.transfer, excluded.rest)
 """)
 
 
@@ -277,7 +273,7 @@ class Explained:
 def keep_changes(
     connection: Connection, channel: str, explained: Iterable[Explained], *, now: datetime
 ) -> int:
-    """Keep explanations; one that was kept before is replaced when it differs. Returns the rows written."""
+    """Keep explanations; one that was kept before is replaced. Returns the rows written."""
     rows = [
         {
             "reading_id": one.reading_id,

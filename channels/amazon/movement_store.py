@@ -111,7 +111,12 @@ def keep_rows(
 _NEW = text("""
     SELECT row_id, at, seller_sku, event, reference, units, disposition, reason, center, seen_at,
            EXISTS (SELECT FROM order_line AS o WHERE o.channel = f.channel AND o.order_id = f.reference) AS has_order
-    FROM fba_row AS f WHERE channel = :channel AND state = 'new' ORDER BY at, row_id LIMIT :at_most
+    FROM fba_row AS f
+    WHERE channel = :channel AND state = 'new'
+      AND EXISTS (SELECT FROM fba_mirror AS m JOIN binding AS b
+                  ON b.channel = m.channel AND b.item_id = m.seller_sku AND b.vendor_location_id = :network
+                  WHERE m.channel = f.channel AND m.seller_sku = f.seller_sku AND m.opened_at IS NOT NULL)
+    ORDER BY at, row_id LIMIT :at_most
 """)
 _SETTLE = text("""
     UPDATE fba_row SET state = :state, settled_at = :now
@@ -139,8 +144,9 @@ class NewRow:
 
 
 def new_rows(connection: Connection, channel: str, *, at_most: int) -> list[NewRow]:
-    """Rows to decide about, oldest first."""
-    rows = connection.execute(_NEW, {"channel": channel, "at_most": at_most})
+    """Rows to decide about, oldest first; those of SKUs that are not followed wait and hold up no other."""
+    values = {"channel": channel, "network": FBA, "at_most": at_most}
+    rows = connection.execute(_NEW, values)
     return [NewRow(LedgerRow(*row[:9]), row.seen_at, row.has_order) for row in rows]
 
 
@@ -178,7 +184,7 @@ class Pair:
     moves: Moves
 
 
-# Explained again: what is young (rows and orders come late) and, for a month, what has something unexplained.
+# Explained again: for a month what has something unexplained, and what is young when rows or MCF orders came in late.
 _PAIRS = text(f"""
     SELECT after.id, before.id AS before_id, after.seller_sku, before.as_of AS from_at, after.as_of AS to_at,
            {", ".join(f"before.{part} AS before_{part}" for part in PARTS)},
@@ -226,7 +232,15 @@ _PAIRS = text(f"""
           AND (o.received_at > before.as_of OR o.status_at > before.as_of)
     ) AS mcf ON true
     WHERE after.channel = :channel
-      AND (known.reading_id IS NULL OR after.as_of > :young OR (known.rest <> 0 AND after.as_of > :old))
+      AND (known.reading_id IS NULL
+           OR (known.rest <> 0 AND after.as_of > :old)
+           OR (after.as_of > :young AND (
+               EXISTS (SELECT FROM fba_row AS f
+                       WHERE f.channel = after.channel AND f.seller_sku = after.seller_sku
+                         AND f.at > known.from_at AND f.at <= known.to_at AND f.seen_at >= known.explained_at)
+               OR EXISTS (SELECT FROM mcf_line AS l JOIN mcf_order AS o USING (channel, seller_fulfillment_order_id)
+                          WHERE l.channel = after.channel AND l.seller_sku = after.seller_sku
+                            AND o.updated_at >= known.explained_at))))
     ORDER BY after.id
 """)  # noqa: S608 -- names of columns, from the dataclass
 
@@ -234,7 +248,8 @@ _PAIRS = text(f"""
 def pairs(connection: Connection, channel: str, *, young: datetime, old: datetime) -> list[Pair]:
     """Changes that are not explained yet, or may be explained better.
 
-    young    changes after it are explained again;  old  and those with a rest after this one
+    young    changes after it are explained again when something of theirs came in late
+    old      those with a rest are explained again after this one
     """
     values = {"channel": channel, "network": FBA, "young": young, "old": old}
     return [
