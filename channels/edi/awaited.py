@@ -23,7 +23,7 @@ _EVER_SENT = text("""
 _SENT_AS = text("""
     SELECT d.group_kind, d.group_control, d.set_control
     FROM edi_interchange AS i JOIN edi_document AS d ON d.interchange_id = i.id
-    WHERE i.partner = :partner AND i.direction = 'out' AND ltrim(i.control, '0') = :control
+    WHERE i.partner = :partner AND i.direction = 'out' AND i.control = :control
       AND d.ack_state IN ('waiting', 'overdue')
     ORDER BY d.id
 """)
@@ -72,7 +72,9 @@ def reject_interchange(
     connection: Connection, partner: str, control: str, why: str, *, now: datetime
 ) -> list[int]:
     """Book that a TA1 rejects an interchange of ours whole."""
-    found = connection.execute(_SENT_AS, {"partner": partner, "control": control.lstrip("0")}).all()
+    found = connection.execute(
+        _SENT_AS, {"partner": partner, "control": control.lstrip("0").zfill(9)}
+    ).all()
     concerned: list[int] = []
     for row in found:
         group = (row.group_kind, row.group_control)

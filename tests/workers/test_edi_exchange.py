@@ -363,3 +363,17 @@ def test_a_mailbox_that_does_not_let_us_in_stops_the_channel_until_somebody_resu
     assert grocer.rows("SELECT paused FROM channel") == [(True,)]
     grocer.clock.advance(3600)
     assert sweep(grocer.engine, now=grocer.clock.now).partners == ()
+
+
+def test_an_interchange_that_a_ta1_rejects_takes_its_documents_with_it(grocer: Grocer) -> None:
+    grocer.send(po(line(1, 4)))
+    grocer.run()
+    refusal = segment("TA1", "000000001", "260302", "0900", "R", "024")
+    made = compose.interchange(ROUTE, 90, grocer.clock.now, technical=[refusal])
+    grocer.drop(envelope.write(made))
+
+    grocer.run()
+
+    assert grocer.rows("SELECT ack_state, error FROM edi_document WHERE set_id = '855'") == [
+        ("rejected", "TA1 024: the partner refused the whole interchange")
+    ]

@@ -172,6 +172,11 @@ COMMENT ON TABLE edi_availability IS
 CREATE INDEX edi_availability_said_in ON edi_availability (said_in);
 """
 
+INBOX = """
+-- Beside thousands of pending webhooks an interchange is found at once.
+CREATE INDEX inbox_interchange ON inbox (id) WHERE state = 'pending' AND topic = 'x12';
+"""
+
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE ON edi_counter, edi_mailbox, edi_order, edi_line, edi_availability TO lockstep_app;
 GRANT SELECT, INSERT ON edi_interchange, edi_document, edi_sscc TO lockstep_app;
@@ -183,5 +188,5 @@ GRANT UPDATE (state, ack_state, acked_at, due_at, error, order_number, release, 
 
 def upgrade() -> None:
     """Create the tables of wholesale documents."""
-    for statements in (MAIL, ORDERS, GRANTS):
+    for statements in (MAIL, ORDERS, INBOX, GRANTS):
         op.execute(statements)
