@@ -114,17 +114,25 @@ _VERIFIED = text("""
     FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:numbers AS bigint[]), CAST(:units AS bigint[]),
                 CAST(:read_at AS timestamptz[])) AS given (sku, location, number, units, read_at)
     JOIN target t ON t.channel = :channel AND t.sku = given.sku AND t.location = given.location
+    JOIN shown old ON old.channel = :channel AND old.sku = given.sku AND old.location = given.location
     LEFT JOIN LATERAL (
         SELECT p.id, p.expected FROM push p
         WHERE p.channel = t.channel AND p.sku = t.sku AND p.location = t.location
           AND p.number = given.number AND p.outcome = 'confirmed'
         ORDER BY p.id DESC LIMIT 1
     ) AS last ON true
+    LEFT JOIN LATERAL (
+        SELECT p.id FROM push p
+        WHERE p.channel = t.channel AND p.sku = t.sku AND p.location = t.location
+          AND p.number < given.number AND p.units = given.units AND p.outcome IN ('confirmed', 'sent', 'unknown')
+        ORDER BY p.id DESC LIMIT 1
+    ) AS older ON given.units <> t.units
     WHERE s.channel = :channel AND s.sku = given.sku AND s.location = given.location AND s.number = given.number
       AND NOT EXISTS (SELECT FROM push_due d WHERE d.channel = s.channel AND d.sku = s.sku
                       AND d.location = s.location AND d.push_key IS NOT NULL)
     RETURNING s.sku, s.location, s.units, given.units AS read_units, t.units AS target, last.id AS push_id,
-              last.expected AS before
+              last.expected AS before, old.read_units IS NOT DISTINCT FROM old.units
+              AND old.read_at >= old.confirmed_at AS proven, older.id AS older_id
 """)
 
 # Each repair of the same number counts; one that is confirmed again and again and never shown goes to a person.
@@ -197,6 +205,8 @@ class Verified:
     read         what it shows; None is unknown
     target       what it should show now
     push_id      the push it confirmed last, and `before`, what it was expected to show until then
+    proven       it was read as confirmed since that push: what it shows now came later
+    older_id     an older push of ours of the number it shows now, None when there is none
     """
 
     sku: str
@@ -206,6 +216,8 @@ class Verified:
     target: int
     push_id: int | None
     before: int | None
+    proven: bool = False
+    older_id: int | None = None
 
 
 def settle_doubt(
@@ -319,7 +331,17 @@ def settle_verify(
     )
     verified = sorted(
         (
-            Verified(r.sku, r.location, r.units, r.read_units, r.target, r.push_id, r.before)
+            Verified(
+                r.sku,
+                r.location,
+                r.units,
+                r.read_units,
+                r.target,
+                r.push_id,
+                r.before,
+                bool(r.proven),
+                r.older_id,
+            )
             for r in rows
         ),
         key=lambda v: (v.sku, v.location),

@@ -18,6 +18,7 @@ from console.demo.house import House, now
 from workers.flows import edi_ship, mcf
 
 STORM_S: Final = 2.0
+_STORM_LIMIT_S: Final = 30.0
 _BOOKED_LIMIT_S: Final = 40.0
 _SHOWN_LIMIT_S: Final = 60.0
 _WHOLE, _MORE = 24, 6
@@ -57,18 +58,19 @@ def amazon_orders(house: House, notes: Notes) -> str:
 def amazon_trouble(house: House, notes: Notes) -> str:
     """Amazon accepts an update and forgets it, then refuses every call for a while."""
     amazon = house.amazon
+    wanted = amazon.units(goods.AMZ_SWALLOWED) - 3
     amazon.ask("fault", kind="swallow", sku=goods.AMZ_SWALLOWED, count=1)
     house.tell(house.fact("write_off", goods.AMZ_SWALLOWED, goods.HERE, units=3, reason="moths"))
     house.diary[goods.AMZ_SWALLOWED] -= 3
     notes.lanes.swallowed_at = now()
     house.until(
         "the update that Amazon forgot is repaired",
-        lambda: amazon.units(goods.AMZ_SWALLOWED) == _target(house, goods.AMZ_SWALLOWED),
+        lambda: amazon.units(goods.AMZ_SWALLOWED) == wanted,
         limit_s=_SHOWN_LIMIT_S,
     )
     notes.lanes.repaired_at = now()
     begun = now()
-    amazon.ask("fault", kind="throttle", seconds=STORM_S)
+    amazon.ask("fault", kind="throttle", seconds=_STORM_LIMIT_S)
     house.tell(
         *(
             house.fact("write_off", sku, goods.HERE, units=1, reason="samples")
@@ -76,6 +78,7 @@ def amazon_trouble(house: House, notes: Notes) -> str:
         )
     )
     house.diary.subtract(dict.fromkeys(goods.AMZ_STORM, 1))
+    house.until("Amazon refuses a call", partial(_refuses, house), limit_s=_STORM_LIMIT_S)
     time.sleep(STORM_S)
     amazon.ask("clear_faults")
     notes.lanes.storm = (begun, now())
@@ -232,6 +235,10 @@ def _until_booked(house: House, booked: Sequence[tuple[str, str, str, int]]) -> 
             partial(_is_booked, house, channel, order, sku, units),
             limit_s=_BOOKED_LIMIT_S,
         )
+
+
+def _refuses(house: House) -> bool:
+    return any(call.get("status") == 429 for call in house.amazon.events().get("api", ()))
 
 
 def _is_booked(house: House, channel: str, order: str, sku: str, units: int) -> bool:

@@ -178,3 +178,35 @@ def test_a_listing_whose_hiding_was_cut_short_goes_off_sale_with_the_read_back(
     verify(house.lane)
 
     assert set(house.shelf.off_sale) == {"A"}
+
+
+def looked_at_again(house: House) -> list[tuple[object, ...]]:
+    """Somebody told that the channel shows something else: it is read back once more."""
+    house.clock.advance(60)
+    house.run("UPDATE shown SET verify_at = :now WHERE sku = 'A'", now=house.clock.now)
+    verify(house.lane)
+    return house.rows("SELECT cause FROM drift ORDER BY id")
+
+
+def proven(house: House, *numbers: int) -> None:
+    """These numbers were shown one after the other, and read back each time."""
+    for units in numbers:
+        house.set(A=units)
+        house.clock.advance(2)
+        push(house.lane)
+        house.clock.advance(2)
+        verify(house.lane)
+
+
+def test_an_older_number_over_one_that_was_proven_is_a_stale_overwrite(house: House) -> None:
+    proven(house, 9, 4)
+    house.shelf.numbers["A"] = 9
+
+    assert looked_at_again(house) == [("stale_overwrite",)]
+
+
+def test_a_strange_number_over_one_that_was_proven_is_not_called_swallowed(house: House) -> None:
+    proven(house, 9, 4)
+    house.shelf.numbers["A"] = 7
+
+    assert looked_at_again(house) == [("unknown",)]

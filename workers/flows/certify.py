@@ -113,9 +113,10 @@ def write(bench: Bench, certificate: Certificate, *, by: str) -> Certificate:
         certificate.tried.append(Tried("there is something to write", False, "no listing is bound"))
     else:
         certificate.tried += _numbers(bench, certificate, chosen)
-        certificate.tried.append(
-            _tried("a bad row does not block", lambda: _bad_row(bench, chosen))
-        )
+        if certificate.kind not in _DOCUMENTS:
+            certificate.tried.append(
+                _tried("a bad row does not block", lambda: _bad_row(bench, chosen))
+            )
         certificate.tried.append(_tried("a halt is undone exactly", lambda: _halt(bench, chosen)))
     certificate.finished_at = bench.now()
     return certificate

@@ -100,18 +100,26 @@ def _book_drift(connection: Connection, lane: Lane, verified: Sequence[Verified]
     return len(drifts)
 
 
+def _cause(found: Verified, actual: int) -> Cause:
+    """A number that was proven can only have been written over; one that never showed was swallowed."""
+    if not found.proven:
+        return Cause.SWALLOWED if actual == found.before else Cause.UNKNOWN
+    return Cause.STALE_OVERWRITE if found.older_id is not None else Cause.UNKNOWN
+
+
 def _drift(found: Verified, actual: int) -> Drift:
-    swallowed = actual == found.before
     return Drift(
         sku=found.sku,
         location=found.location,
         expected=found.target,
         actual=actual,
-        cause=(Cause.SWALLOWED if swallowed else Cause.UNKNOWN).value,
+        cause=_cause(found, actual).value,
         evidence={
             "push_id": found.push_id,
             "confirmed": found.confirmed,
             "before": found.before,
+            "proven": found.proven,
+            "older_push_id": found.older_id,
         },
         action=Action.REPUSH.value,
     )
