@@ -78,9 +78,9 @@ def _mirror(rig: AmazonRig) -> None:
     rig.advance(9000)
     list(rig.channel.snapshot([_bound(f"FBA-{number}", "FBA") for number in range(60)]))
     rig.advance(60)
-    list(inventory.everything(rig.channel.api))
+    list(inventory.walk(rig.channel.api, None))
     rig.advance(60)
-    list(inventory.changed_since(rig.channel.api, rig.now() - timedelta(days=1)))
+    list(inventory.walk(rig.channel.api, rig.now() - timedelta(days=1)))
     rig.advance(60)
     list(inventory.of_skus(rig.channel.api, ["FBA-1", "FBA-2,B"]))
 
