@@ -46,33 +46,42 @@ _STAGE = text("""
         SET units = excluded.units, changed_at = excluded.changed_at
 """)
 
-# Expected is what `reconcile.pages` expects; a place with an open drift is read again, so that it ends or goes on.
-_EXPECTED = """
-    SELECT given.n, CASE WHEN halt.id IS NULL THEN target.units ELSE 0 END AS expected
-    FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[])) WITH ORDINALITY AS given (sku, location, n)
-    JOIN target ON target.channel = :channel AND target.sku = given.sku AND target.location = given.location
-    LEFT JOIN halt ON halt.channel = :channel AND halt.sku = given.sku AND halt.state <> 'lifted'
-    WHERE NOT EXISTS (SELECT FROM drift WHERE drift.channel = :channel AND drift.sku = given.sku
-                      AND drift.location = given.location AND drift.resolved_at IS NULL)
+# Expected is what `reconcile.pages` expects; a place with an open drift is read again, so that it ends or goes on. Each
+# place is looked up by its keys (LIMIT keeps the planner from reading tables whole for a page of them).
+_ASKED = """
+    FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:items AS text[]), CAST(:places AS text[]),
+                CAST(:packs AS integer[])) WITH ORDINALITY AS asked (sku, location, item, place, pack, n)
+    CROSS JOIN LATERAL (
+        SELECT units FROM target
+        WHERE target.channel = :channel AND target.sku = asked.sku AND target.location = asked.location LIMIT 1
+    ) AS wanted
+    LEFT JOIN halt ON halt.channel = :channel AND halt.sku = asked.sku AND halt.state <> 'lifted'
 """
+_NO_DRIFT = """
+    WHERE NOT EXISTS (SELECT FROM drift WHERE drift.channel = :channel AND drift.sku = asked.sku
+                      AND drift.location = asked.location AND drift.resolved_at IS NULL)
+"""
+_EXPECTED = "SELECT asked.n, CASE WHEN halt.id IS NULL THEN wanted.units ELSE 0 END AS expected,"
 
-_TOLD = text(f"""
-    WITH expected AS ({_EXPECTED})
-    SELECT expected.n, expected.expected, level.units * asked.pack AS units, level.changed_at
-    FROM expected
-    JOIN unnest(CAST(:items AS text[]), CAST(:places AS text[]), CAST(:packs AS integer[]))
-         WITH ORDINALITY AS asked (item, place, pack, n) ON asked.n = expected.n
-    JOIN bulk_level AS level ON level.channel = :channel AND level.item_id = asked.item
-                            AND level.vendor_location_id = asked.place
+TOLD = text(f"""
+    {_EXPECTED} level.units * asked.pack AS units, level.changed_at
+    {_ASKED}
+    CROSS JOIN LATERAL (
+        SELECT units, changed_at FROM bulk_level
+        WHERE bulk_level.channel = :channel AND bulk_level.item_id = asked.item
+          AND bulk_level.vendor_location_id = asked.place LIMIT 1
+    ) AS level
+    {_NO_DRIFT}
 """)  # noqa: S608  # our own text
 
-_LAST_READ = text(f"""
-    WITH expected AS ({_EXPECTED})
-    SELECT expected.n, expected.expected, shown.read_units, shown.read_at
-    FROM expected
-    JOIN unnest(CAST(:skus AS text[]), CAST(:locations AS text[])) WITH ORDINALITY AS given (sku, location, n)
-      ON given.n = expected.n
-    LEFT JOIN shown ON shown.channel = :channel AND shown.sku = given.sku AND shown.location = given.location
+LAST_READ = text(f"""
+    {_EXPECTED} last.read_units, last.read_at
+    {_ASKED}
+    LEFT JOIN LATERAL (
+        SELECT read_units, read_at FROM shown
+        WHERE shown.channel = :channel AND shown.sku = asked.sku AND shown.location = asked.location LIMIT 1
+    ) AS last ON true
+    {_NO_DRIFT}
 """)  # noqa: S608  # our own text
 
 _LISTED = text("""
@@ -119,13 +128,8 @@ class Staged:
 
     def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
         """See `Snapshots`."""
-        keys = _keys(self.channel, bindings) | {
-            "items": [b.item_id for b in bindings],
-            "places": [b.vendor_location_id for b in bindings],
-            "packs": [b.pack for b in bindings],
-        }
         with transaction(self.engine) as connection:
-            rows = connection.execute(_TOLD, keys).all()
+            rows = connection.execute(TOLD, _keys(self.channel, bindings)).all()
         fine = {
             row.n - 1: Reading(bindings[row.n - 1], row.units, None, row.changed_at, self.told_at)
             for row in rows
@@ -153,7 +157,7 @@ class Recent:
     def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
         """See `Snapshots`."""
         with transaction(self.engine) as connection:
-            rows = connection.execute(_LAST_READ, _keys(self.channel, bindings)).all()
+            rows = connection.execute(LAST_READ, _keys(self.channel, bindings)).all()
         fine: dict[int, Reading] = {}
         for row in rows:
             binding = bindings[row.n - 1]
@@ -213,6 +217,9 @@ def _keys(channel: str, bindings: Sequence[Binding]) -> dict[str, object]:
         "channel": channel,
         "skus": [b.sku for b in bindings],
         "locations": [b.location for b in bindings],
+        "items": [b.item_id for b in bindings],
+        "places": [b.vendor_location_id for b in bindings],
+        "packs": [b.pack for b in bindings],
     }
 
 
