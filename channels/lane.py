@@ -88,7 +88,7 @@ class Lane:
     bulk      (account, limits, now) -> how to read its whole catalogue at once; None where the vendor cannot
     orders_lag_s   how far the vendor's order API is behind at most, in seconds, its clock's error included
     lists     whether the vendor can be asked for what it lists; else a mapping file says it
-    sells_when     when the vendor takes units off its own number: with the order, or only when they leave
+    sells_when     when the vendor takes units off its own number: with the order, only when they leave, or never
     """
 
     kind: str
@@ -102,7 +102,7 @@ class Lane:
     bulk: Callable[[Account, Limits, Callable[[], datetime]], ReadsInBulk] | None = None
     orders_lag_s: float = 5.0
     lists: bool = True
-    sells_when: Literal["ordered", "left"] = "ordered"
+    sells_when: Literal["ordered", "left", "never"] = "ordered"
 
 
 def nothing(*, source: str, channel: str, names: Names) -> list[AnyFact]:

@@ -57,4 +57,5 @@ LANE: Final = Lane(
     read=read,
     topics=frozenset(),
     lists=False,
+    sells_when="never",
 )

@@ -35,7 +35,7 @@ HISTORY = "history:"
 _AHEAD = timedelta(minutes=15)
 _OLDEST = timedelta(days=400)
 #: When a vendor changes its own number -> the kinds of event that tell of it.
-_SALES = {"ordered": ("order", "order_cancel"), "left": ("ship", "return")}
+_SALES = {"ordered": ("order", "order_cancel"), "left": ("ship", "return"), "never": ()}
 #: Longest time a delivery waits for its cause before a person is asked.
 _PATIENCE = timedelta(days=7)
 
