@@ -40,6 +40,7 @@ class Square:
     limiter        the account's bucket of calls
     now            the clock, for the time of a reading
     version        `Square-Version` of every call; either era of moves is spoken
+    application_token   the application's own, where `token` is a seller's: subscriptions belong to the application
     only           the vendor's ids of the locations whose orders are read; all of them when empty
     """
 
@@ -57,6 +58,7 @@ class Square:
         now: Callable[[], datetime],
         version: str = VERSION,
         only: Collection[str] = (),
+        application_token: str = "",
         order_page: int = orders.PAGE,
         connect_s: float = CONNECT_S,
         read_s: float = READ_S,
@@ -65,13 +67,17 @@ class Square:
         self._now = now
         self._only = tuple(only)
         self._order_page = order_page
-        self._api = Api(
-            base_url, token, version=version, limiter=limiter, connect_s=connect_s, read_s=read_s
+        self._api, self._application = (
+            Api(
+                base_url, each, version=version, limiter=limiter, connect_s=connect_s, read_s=read_s
+            )
+            for each in (token, application_token or token)
         )
 
     def close(self) -> None:
         """Give the connections back."""
         self._api.close()
+        self._application.close()
 
     @property
     def vendor_time(self) -> datetime | None:
@@ -200,11 +206,11 @@ class Square:
 
     def subscriptions(self) -> list[Subscription]:
         """Every type of every enabled webhook subscription of the application."""
-        return subscriptions.listed(self._api)
+        return subscriptions.listed(self._application)
 
     def subscribe(self, topics: Iterable[str], uri: str) -> list[Subscription]:
         """Add what is missing; see `subscriptions.ensure`. The key of a new subscription stands in Square's console."""
-        return subscriptions.ensure(self._api, topics, uri, self._now())
+        return subscriptions.ensure(self._application, topics, uri, self._now())
 
 
 def _units(counted: counts.Counted) -> int | None:

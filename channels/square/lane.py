@@ -19,6 +19,7 @@ ASSUMED: Final = Allowance(maximum=20, restore_per_s=10)
 def connect(account: Account, limits: Limits, now: Callable[[], datetime]) -> client.Square:
     """A client of one seller's account.
 
+    secrets   `token`; `application_token` where that one is a seller's
     options   `square_version`; `location_ids`, separated by commas, to read the orders of these locations only
     """
     listed = account.options.get("location_ids", "").split(",")
@@ -28,6 +29,7 @@ def connect(account: Account, limits: Limits, now: Callable[[], datetime]) -> cl
         account.token,
         limiter=limits("", ASSUMED),
         now=now,
+        application_token=account.secrets.get("application_token", ""),
         version=account.options.get("square_version", client.VERSION),
         only=[each.strip() for each in listed if each.strip()],
     )

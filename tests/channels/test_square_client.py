@@ -362,6 +362,19 @@ class TestSubscriptions:
         assert again == [made]
         assert square.channel.subscriptions() == [made]
 
+    def test_they_belong_to_the_application_and_not_to_the_seller(
+        self, square: SquareRig, simulated_account: SquareRunning
+    ) -> None:
+        ours = simulated_account.facts.token
+        client = square.client("EAAA_a_sellers", application_token=ours)
+
+        (made,) = client.subscribe(["order.created"], self.URI)
+
+        assert client.subscriptions() == [made]
+        with pytest.raises(Unauthorised):
+            list(client.bindings(square.locations))
+        client.close()
+
     def test_one_that_somebody_deleted_can_be_made_again(self, square: SquareRig) -> None:
         (first,) = square.channel.subscribe(["order.created"], self.URI)
         square.unsubscribe(first.subscription_id)
