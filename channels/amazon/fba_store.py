@@ -164,7 +164,8 @@ _FOLLOWED = text("""
         SELECT coalesce(sum(units) FILTER (WHERE state = 'new' AND disposition = 'SELLABLE'
                    AND event <> 'WhseTransfers' AND at <= as_of.at), 0)::bigint AS waiting,
                coalesce(sum(-units) FILTER (WHERE state = 'kept' AND event = 'Shipments'), 0)::bigint AS unbooked
-        FROM fba_row WHERE channel = m.channel AND seller_sku = m.seller_sku
+        FROM fba_row
+        WHERE channel = m.channel AND seller_sku = m.seller_sku AND at > as_of.at - interval '30 days'
     ) AS rows
     WHERE m.channel = :channel
     ORDER BY m.seller_sku

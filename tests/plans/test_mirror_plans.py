@@ -37,7 +37,8 @@ SEED = (
     " CAST(:now AS timestamptz) - make_interval(days => d), :now FROM sku CROSS JOIN generate_series(1, 20) AS d",
     "INSERT INTO fba_row (channel, row_id, at, seller_sku, event, units, disposition, seen_at, state)"
     " SELECT 'amazon', sku || d, CAST(:now AS timestamptz) - make_interval(days => d), sku, 'Shipments', -1,"
-    " 'SELLABLE', CAST(:now AS timestamptz) - interval '1 hour', 'kept' FROM sku CROSS JOIN generate_series(1, 10) AS d",
+    " 'SELLABLE', CAST(:now AS timestamptz) - interval '1 hour', 'kept'"
+    " FROM sku CROSS JOIN generate_series(1, 10) AS d",
 )
 
 
