@@ -177,9 +177,9 @@ class AmazonRig:
 
 
 @contextmanager
-def an_account() -> Iterator[AmazonRunning]:
-    """The simulator on a free port, its clock held."""
-    running = start_amazon(clock=Clock.held())
+def an_account(start: datetime | None = None) -> Iterator[AmazonRunning]:
+    """The simulator on a free port, its clock held, from now on or from `start`."""
+    running = start_amazon(clock=Clock.held(start))
     try:
         yield running
     finally:
