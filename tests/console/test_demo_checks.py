@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from allocation.document import read
-from console.demo import checks, checks_book, checks_shops, goods, playing, sync
+from console.demo import checks, checks_book, checks_lanes, checks_shops, goods, playing, sync
 from console.demo.evidence import Check, Crash, Evidence, Notes
 from console.demo.shop import View
 from console.local.layout import Played, played
@@ -31,13 +32,25 @@ def row(seen: Evidence, table: str, number: int = 0) -> dict[str, Any]:
     return seen.tables[table][number]
 
 
+def fell(seen: Evidence, fba: tuple[int, int] = (30, 27), own: tuple[int, int] = (0, 0)) -> None:
+    """The order that Amazon shipped, with other numbers."""
+    assert seen.notes.lanes.mcf is not None
+    seen.notes.lanes.mcf = replace(seen.notes.lanes.mcf, fba=fba, own=own)
+
+
+def no_webhook(seen: Evidence) -> None:
+    """Nobody has sent anything."""
+    seen.views["shopify"].deliveries.clear()
+    seen.lanes["amazon"].deliveries.clear()
+
+
 #: What may be wrong, and the check that must find it.
 DOCTORED: tuple[tuple[str, Callable[[Evidence], Check], Doctor], ...] = (
     ("a row of the ledger does not add up", checks_book.ledger_proof, lambda s: s.findings.append("x")),
     ("a webhook is missing", checks_book.webhooks_once, lambda s: s.tables["inbox"].pop(0)),
     ("a webhook is kept twice", checks_book.webhooks_once, lambda s: s.tables["inbox"].append(row(s, "inbox"))),
     ("a webhook is parked", checks_book.webhooks_once, lambda s: row(s, "inbox").update(state="parked")),
-    ("no webhook was sent", checks_book.webhooks_once, lambda s: s.views["shopify"].deliveries.clear()),
+    ("no webhook was sent", checks_book.webhooks_once, no_webhook),
     ("an order is missing", checks_book.orders_booked, lambda s: s.tables["order_line"].clear()),
     ("an order has other units", checks_book.orders_booked, lambda s: row(s, "order_line").update(ordered_units=3)),
     ("the ledger holds more committed", checks_book.committed_units, lambda s: row(s, "committed").update(units=3)),
@@ -96,6 +109,41 @@ DOCTORED: tuple[tuple[str, Callable[[Evidence], Check], Doctor], ...] = (
     ("calls came too fast", checks_shops.rates_kept,
      lambda s: s.views["outlet"].calls.extend([{"at": at(1), "outcome": "throttled"}] * 3)),
     ("there was no storm", checks_shops.rates_kept, lambda s: s.views["shopify"].calls.pop()),
+    ("Amazon's notification is missing", checks_book.webhooks_once, lambda s: s.tables["inbox"].pop(2)),
+    ("Amazon holds more committed", checks_book.committed_units, lambda s: s.lanes["amazon"].committed.update(K=1)),
+    ("an offer shows another number", checks_lanes.lanes_shown,
+     lambda s: s.lanes["amazon"].shown.update({("K", "DEFAULT"): 8})),
+    ("the grocer was never told", checks_lanes.lanes_shown, lambda s: s.lanes["grocer"].shown.clear()),
+    ("a till is not asked", checks_lanes.lanes_shown, lambda s: s.tables["target"].pop(-2)),
+    ("an Amazon order is missing", checks_lanes.lane_orders_booked, lambda s: s.tables["order_line"].pop(1)),
+    ("a cancelled order is booked", checks_lanes.lane_orders_booked,
+     lambda s: row(s, "order_line", 1).update(order_id="111-2", sku=goods.AMZ_CANCELLED)),
+    ("a lane sold nothing", checks_lanes.lane_orders_booked, lambda s: s.notes.lanes.booked.pop()),
+    ("Amazon holds more than the ledger", checks_lanes.amazon_mirrored, lambda s: s.lanes["amazon"].held.update(F=28)),
+    ("Amazon holds nothing", checks_lanes.amazon_mirrored, lambda s: s.lanes["amazon"].held.clear()),
+    ("Amazon's stock fell twice", checks_lanes.mcf_counted_once, lambda s: fell(s, fba=(30, 24))),
+    ("our own stock fell too", checks_lanes.mcf_counted_once, lambda s: fell(s, own=(5, 2))),
+    ("the shop's word counted again", checks_lanes.mcf_counted_once,
+     lambda s: row(s, "order_line", 4).update(shipped_units=6)),
+    ("Amazon shipped nothing", checks_lanes.mcf_counted_once, lambda s: setattr(s.notes.lanes, "mcf", None)),
+    ("the forgotten update stays", checks_lanes.forgotten_update_found,
+     lambda s: setattr(s.notes.lanes, "repaired_at", None)),
+    ("it is found after a minute", checks_lanes.forgotten_update_found,
+     lambda s: setattr(s.notes.lanes, "repaired_at", at(160))),
+    ("an order has no 855", checks_lanes.wholesale_answered,
+     lambda s: s.lanes["grocer"].told["orders"]["PO2"]["answered"].clear()),
+    ("a 997 is missing", checks_lanes.wholesale_answered, lambda s: s.lanes["grocer"].told.update(unacknowledged=[7])),
+    ("the grocer complains", checks_lanes.wholesale_answered,
+     lambda s: s.lanes["grocer"].told.update(complaints=["x"])),
+    ("an 856 tells less", checks_lanes.wholesale_answered,
+     lambda s: s.lanes["grocer"].told["orders"]["PO1"]["lines"][0].update(shipped=20)),
+    ("more was promised than there is", checks_lanes.wholesale_answered,
+     lambda s: s.lanes["grocer"].told["orders"]["PO2"]["lines"][0].update(promised={"IA": 99})),
+    ("Amazon was called too fast", checks_lanes.amazon_rates_kept,
+     lambda s: s.lanes["amazon"].calls.append({"at": at(1), "status": 429, "operation": "x"})),
+    ("Square was called too fast", checks_lanes.amazon_rates_kept,
+     lambda s: s.lanes["till"].calls.append({"at": at(111), "status": 429, "operation": "x"})),
+    ("Amazon had no storm", checks_lanes.amazon_rates_kept, lambda s: s.lanes["amazon"].calls.pop(0)),
     ("Flower needs no password", checks_shops.flower_guarded, lambda s: setattr(s.notes, "flower", (200, 200))),
     ("Flower does not answer", checks_shops.flower_guarded, lambda s: setattr(s.notes, "flower", (401, 502))),
 )  # fmt: skip
@@ -211,8 +259,8 @@ def test_no_order_is_no_time() -> None:
     assert sync.spread([]).as_json() == {"p50": 0, "p95": 0, "p99": 0, "max": 0, "n": 0, "never": 0}
 
 
-def test_the_goods_are_five_hundred_and_each_scene_has_its_own() -> None:
-    assert len(set(goods.SKUS)) == 500
+def test_the_goods_are_five_hundred_and_fifty_and_each_scene_has_its_own() -> None:
+    assert (len(set(goods.SKUS)), len(goods.OWN)) == (550, 540)
     scenes = [goods.RETURNED, goods.SWALLOWED, goods.LAST, *goods.STORM, *goods.BESIDE_REFUSED]
     assert len(set(scenes)) == len(scenes)
 
@@ -223,7 +271,9 @@ def test_the_demos_rules_hold_together() -> None:
         for name in goods.SHOPS
     }
 
-    rules = read(goods.rules(shops, {name: {goods.HERE: GID[name]} for name in shops})).rules()
+    places = {name: {goods.HERE: GID[name]} for name in shops}
+    places["outlet"][goods.FBA] = "gid://amazon"
+    rules = read(goods.rules(shops, places, {"shopify": {"api_version": "2026-07"}})).rules()
 
     assert [channel.name for channel in rules.channels] == list(goods.SHOPS)
 
