@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from console.cli.common import as_json, house
+from workers.settings import Settings
 
 
 @click.group()
@@ -60,6 +63,54 @@ def readback(rows: int, as_json: bool) -> None:
     from console.bench import readback as measuring
 
     result = measuring.measure(rows=rows)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+    else:
+        measuring.table(result, click.echo)
+        click.echo("goals reached" if result["passed"] else "goals missed")
+    if not result["passed"]:
+        raise SystemExit(3)
+
+
+@bench.command()
+@click.option("--changes", default=10_000, show_default=True, type=click.IntRange(10, 20_000))
+@click.option("--skus", default=1_000, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--lanes",
+    default="shopify,amazon,square,edi",
+    show_default=True,
+    help="Which lanes, separated by commas.",
+)
+@click.option("--seed", default=0, show_default=True, help="Changes follow from it.")
+@click.option(
+    "--durable/--fast",
+    default=True,
+    show_default=True,
+    help="fsync on or off on the throw-away servers.",
+)
+@as_json
+def push(changes: int, skus: int, lanes: str, seed: int, durable: bool, as_json: bool) -> None:
+    """Numbers to every simulated vendor: fewest calls, rates kept, newest wins. Exit code 3: goals missed."""
+    from console.bench import push as measuring
+
+    chosen = [name.strip() for name in lanes.split(",") if name.strip()]
+    unknown = [name for name in chosen if name not in measuring.LANES]
+    if unknown or not chosen:
+        raise click.UsageError(f"--lanes takes some of {', '.join(measuring.LANES)}")
+
+    @contextmanager
+    def fresh() -> Iterator[Settings]:
+        with house(throw_away=True, durable=durable) as wiring:
+            yield wiring.settings
+
+    result = measuring.measure(
+        fresh,
+        lanes=chosen,
+        changes=changes,
+        skus=skus,
+        seed=seed,
+        say=lambda words: click.echo(words, err=True),
+    )
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
