@@ -12,7 +12,7 @@ import redis
 from redis.connection import parse_url
 
 from channels.base import Throttled
-from channels.limits import Bucket
+from channels.limits import Bucket, Patient
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -224,3 +224,60 @@ def test_redis_that_comes_back_is_used_again(valkey: str) -> None:
     moment[0] = 6.0
 
     assert bucket.state().shared is True
+
+
+def test_a_vendor_that_does_not_tell_what_is_left_gives_its_ticket_back_and_no_token(
+    valkey: str,
+) -> None:
+    bucket = a_bucket(valkey, maximum=10, rate=0.001)
+    ticket = bucket.take(4)
+
+    bucket.settle(ticket)
+
+    state = bucket.state()
+    assert (round(state.available), state.calls_away, state.restore_per_s) == (6, 0, 0.001)
+
+
+def test_a_vendor_may_tell_its_rate_alone(valkey: str) -> None:
+    bucket = a_bucket(valkey, maximum=10, rate=0.001)
+
+    bucket.settle(bucket.take(10), 100)
+    time.sleep(0.06)
+
+    bucket.take(4)
+    assert bucket.state().restore_per_s == 100
+
+
+def test_a_rate_is_told_to_a_bucket_without_redis_too() -> None:
+    now = 0.0
+    bucket = Bucket(None, "a", maximum=10, restore_rate=1, alone_share=0.5, monotonic=lambda: now)
+
+    bucket.settle(bucket.take(5), 4)
+    now = 1.0
+
+    assert bucket.state().available == 2
+
+
+def test_at_a_door_a_limit_is_waited_for() -> None:
+    now, waited = 0.0, []
+
+    def pause(seconds: float) -> None:
+        nonlocal now
+        waited.append(seconds)
+        now += seconds
+
+    bucket = Bucket(None, "a", maximum=1, restore_rate=0.5, alone_share=1, monotonic=lambda: now)
+    patient = Patient(bucket, pause)
+
+    for _ in range(3):
+        patient.settle(patient.take(1))
+
+    assert waited == [2.0, 2.0]
+
+
+def test_nobody_waits_for_ever() -> None:
+    bucket = Bucket(None, "a", maximum=1, restore_rate=0.001, alone_share=1, monotonic=lambda: 0.0)
+    bucket.take(1)
+
+    with pytest.raises(Throttled):
+        Patient(bucket, lambda seconds: None, patience_s=300).take(1)
