@@ -135,7 +135,7 @@ _FOLLOWED = text("""
            r.inbound_shipped, r.inbound_receiving, r.researching, r.unfulfillable,
            book.on_hand - since.on_hand AS on_hand, book.on_hand - since.on_hand_soon AS on_hand_soon,
            book.committed - least(since.committed, since.committed_soon) AS committed,
-           rows.waiting * b.pack AS waiting, rows.unbooked * b.pack AS unbooked
+           rows.waiting * b.pack AS waiting
     FROM fba_mirror AS m
     JOIN fba_reading AS r ON r.id = m.reading_id
     JOIN binding AS b ON b.channel = m.channel AND b.item_id = m.seller_sku AND b.vendor_location_id = :network
@@ -162,8 +162,7 @@ _FOLLOWED = text("""
     ) AS since
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(units) FILTER (WHERE state = 'new' AND disposition = 'SELLABLE'
-                   AND event <> 'WhseTransfers' AND at <= as_of.at), 0)::bigint AS waiting,
-               coalesce(sum(-units) FILTER (WHERE state = 'kept' AND event = 'Shipments'), 0)::bigint AS unbooked
+                   AND event <> 'WhseTransfers' AND at <= as_of.at), 0)::bigint AS waiting
         FROM fba_row
         WHERE channel = m.channel AND seller_sku = m.seller_sku AND at > as_of.at - interval '30 days'
     ) AS rows
@@ -198,7 +197,6 @@ def _followed(row: Row[tuple[object, ...]]) -> Followed:
         on_hand=row.on_hand,
         on_hand_soon=row.on_hand_soon,
         waiting=row.waiting,
-        unbooked=row.unbooked,
     )
 
 

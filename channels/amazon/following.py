@@ -24,7 +24,6 @@ class Followed:
     on_hand              at the reading's time;  on_hand_soon  a little later: two clocks are not quite alike
     committed            the more of both
     waiting              ledger rows up to the reading that wait for their order or have just been read
-    unbooked             units that Amazon's ledger ships without naming an order: told by orders, or by nobody
     """
 
     seller_sku: str
@@ -39,7 +38,6 @@ class Followed:
     on_hand: int
     on_hand_soon: int
     waiting: int
-    unbooked: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,3 +272,34 @@ def pairs(connection: Connection, channel: str, *, young: datetime, old: datetim
         )
         for row in connection.execute(_PAIRS, values)
     ]
+
+
+# Only asked for what differs: what Amazon's ledger shipped since the book follows, less what the book shipped.
+_BEYOND = text("""
+    SELECT m.seller_sku, (told.units * b.pack - coalesce(booked.units, 0))::bigint AS units
+    FROM fba_mirror AS m
+    JOIN binding AS b ON b.channel = m.channel AND b.item_id = m.seller_sku AND b.vendor_location_id = :network
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(-units), 0) AS units FROM fba_row
+        WHERE channel = m.channel AND seller_sku = m.seller_sku AND event = 'Shipments' AND units < 0
+          AND disposition = 'SELLABLE' AND state <> 'new' AND at > greatest(m.opened_at, CAST(:since AS timestamptz))
+    ) AS told
+    LEFT JOIN LATERAL (
+        SELECT sum(p.units) AS units FROM posting AS p JOIN event AS e ON e.id = p.event_id AND e.kind = 'ship'
+        WHERE p.sku = b.sku AND p.from_location = b.location AND p.to_state = 'customer'
+          AND p.occurred_at > greatest(m.opened_at, CAST(:since AS timestamptz))
+          AND NOT EXISTS (SELECT FROM event AS undo WHERE undo.reverses = e.id)
+    ) AS booked ON true
+    WHERE m.channel = :channel AND m.seller_sku = ANY(CAST(:skus AS text[]))
+    ORDER BY m.seller_sku
+""")
+
+
+def shipped_beyond_the_book(
+    connection: Connection, channel: str, seller_skus: Sequence[str], *, since: datetime
+) -> dict[str, int]:
+    """Units of ours that Amazon's ledger shipped and the book did not; below 0 where its rows are still to come."""
+    if not seller_skus:
+        return {}
+    values = {"channel": channel, "network": FBA, "since": since, "skus": list(seller_skus)}
+    return {row.seller_sku: row.units for row in connection.execute(_BEYOND, values)}

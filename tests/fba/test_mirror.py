@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.fba.house import FBA, FbaHouse
 
 
@@ -67,3 +69,20 @@ def test_a_difference_is_a_drift_in_its_third_window_and_halts_nothing(fba: FbaH
     assert [bool(drifts) for _, drifts in seen] == [False, False, True]
     assert fba.drifts() == [("A-1", FBA, 20, 17, "unknown", True)]
     assert fba.rows("SELECT count(*) FROM halt") == [(0,)]
+
+
+def test_a_sale_that_no_order_told_is_named_as_the_cause(fba: FbaHouse) -> None:
+    fba.at_amazon("A-1", fulfillable=20)
+    fba.go()
+    order = fba.rig.do("order", lines=[{"sku": "A-1", "units": 2}])["orderId"]
+    fba.rig.do("ship_order", order=order)
+    # Amazon's ledger often names no order.
+    fba.rig.running.simulator.account.ledger[-1] = replace(
+        fba.rig.running.simulator.account.ledger[-1], reference=""
+    )
+    fba.reported()
+    for _ in range(2):
+        fba.go()
+
+    assert fba.drifts() == [("A-1", FBA, 20, 18, "unledgered_sale", True)]
+    assert fba.rows("SELECT evidence ->> 'shipped_beyond_the_book' FROM drift") == [("2",)]

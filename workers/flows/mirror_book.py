@@ -120,11 +120,18 @@ class Book:
 
     def _drift(self, connection: Connection, steps: Sequence[Step]) -> None:
         """What was off for long enough is a drift; what is off no more, and was, is one no longer."""
-        drifts = [
-            _drift_of(step)
+        lasting = [
+            step
             for step in steps
             if step.state.off is not None and step.state.off.cycles >= self.terms.persist
         ]
+        beyond = movement_store.shipped_beyond_the_book(
+            connection,
+            self.channel,
+            [step.of.seller_sku for step in lasting],
+            since=self.now - _OLD,
+        )
+        drifts = [_drift_of(step, beyond.get(step.of.seller_sku, 0)) for step in lasting]
         store.open_drifts(
             connection,
             channel=self.channel,
@@ -171,11 +178,12 @@ def _shown(step: Step) -> int:
     return step.of.parts.fulfillable * step.of.place.pack
 
 
-def _drift_of(step: Step) -> Drift:
+def _drift_of(step: Step, beyond: int) -> Drift:
+    """The drift of a SKU; `beyond` are units that Amazon's ledger shipped and the book did not."""
     off, of = step.state.off, step.of
     assert off is not None
-    # Amazon ships more than orders told: a sale the book never heard of.
-    unledgered = off.units < 0 and of.unbooked > 0
+    # A sale that no order told.
+    unledgered = off.units < 0 < beyond
     evidence: Evidence = {
         "as_of": of.as_of.isoformat(),
         "cycles": off.cycles,
@@ -184,7 +192,7 @@ def _drift_of(step: Step) -> Drift:
         "seller_sku": of.seller_sku,
     }
     if unledgered:
-        evidence["shipments_without_order"] = of.unbooked
+        evidence["shipped_beyond_the_book"] = beyond
     else:
         evidence["missing"] = "no ledger row, order or MCF order accounts for it"
     return Drift(
