@@ -34,7 +34,7 @@ from console import partners
 from ledger import inbox
 from ledger.db import transaction
 from ledger.events import FACT
-from ledger.inbox import FACT_TOPIC, Delivery, Kept
+from ledger.inbox import FACT_TOPIC, INTERCHANGE_TOPIC, Delivery, Kept
 from workers.flows.receive import kept_headers, name_of, named, of_its_own
 from workers.settings import Settings
 from workers.wiring import Secrets, now, read_secrets
@@ -221,7 +221,7 @@ async def _hook(request: Request) -> Response:
         raise HTTPException(400, f"it cannot be told what this is: {error}") from None
     topic = name_of(said.topic)
     # No signature covers the topic: whoever may send a shop's webhooks may not book canonical events by a header.
-    if topic in ("", FACT_TOPIC):
+    if topic in ("", FACT_TOPIC, INTERCHANGE_TOPIC):
         raise HTTPException(400, "no topic: the delivery must say what it is about")
     if not body.strip():
         raise HTTPException(400, "the body is empty")

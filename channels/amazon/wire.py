@@ -242,12 +242,13 @@ def notice(body: bytes) -> Notice:
     raises    Unreadable, saying what is missing
     """
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        outer = _lowered(json.loads(body))
+    except ValueError:
         raise Unreadable("a notification that is not JSON") from None
-    if not isinstance(document, dict):
+    except RecursionError:
+        raise Unreadable("a notification that is nested too deeply") from None
+    if not isinstance(outer, dict):
         raise Unreadable("a notification that is not a JSON object")
-    outer = lowered(document)
     detail = outer.get("detail")
     envelope = detail if isinstance(detail, dict) and "detail-type" in outer else outer
     kind, payload = envelope.get("notificationtype"), envelope.get("payload")
