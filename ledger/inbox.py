@@ -85,13 +85,12 @@ _CLAIM = text("""
     FOR UPDATE SKIP LOCKED
 """)
 
-_CLAIM_INTERCHANGE = text("""
+_NEXT_INTERCHANGE = text("""
     SELECT id, source, topic, body, received_at, attempts
     FROM inbox
     WHERE state = 'pending' AND topic = 'x12'
     ORDER BY id
     LIMIT 1
-    FOR UPDATE SKIP LOCKED
 """)
 
 _CLAIM_THESE = text("""
@@ -205,14 +204,14 @@ def _sort_out(
 def claim(connection: Connection, *, rows: int) -> list[Row]:
     """Lock the oldest pending deliveries for this transaction, skipping those another one holds.
 
-    Interchanges are left out: see `claim_interchange`.
+    Interchanges are left out: see `next_interchange`.
     """
     return [_row(*found) for found in connection.execute(_CLAIM, {"rows": rows})]
 
 
-def claim_interchange(connection: Connection) -> Row | None:
-    """Lock the oldest pending interchange for this transaction; None when there is none."""
-    found = connection.execute(_CLAIM_INTERCHANGE).one_or_none()
+def next_interchange(connection: Connection) -> Row | None:
+    """The oldest pending interchange, not locked: it is read before its turn comes, then claimed (`claim_these`)."""
+    found = connection.execute(_NEXT_INTERCHANGE).one_or_none()
     return None if found is None else _row(*found)
 
 

@@ -105,23 +105,24 @@ class WholesalePartner:
 
     def _tell(self, levels: Sequence[tuple[Binding, int]], key: str | None) -> None:
         now = self._now()
-        numbers = showing.numbers_of(levels)
         with transaction(self._memory) as connection:
             serial = mail.next_number(connection, f"availability/{self.name}")
-            sets = showing.availabilities(numbers, self._partner, reference=f"{serial}", at=now)
-            try:
-                outgoing = [
-                    mail.Outgoing(*mail.written(said, self._partner), reference=said.reference)
-                    for said, _ in sets
-                ]
-                posted = mail.post(connection, self._partner, outgoing, now=now, push_key=key)
-            except Unwritable as error:
-                raise Refused(f"{self.name}: {error}", code="unwritable") from error
-            if posted.repeated:
-                return
-            rows = [
-                Told(number.item, number.place, number.units, document)
-                for (_, told_here), document in zip(sets, posted.documents, strict=True)
-                for number in told_here
+        # Written outside of a transaction: ten thousand lines take their time.
+        numbers = showing.numbers_of(levels)
+        sets = showing.availabilities(numbers, self._partner, reference=f"{serial}", at=now)
+        try:
+            outgoing = [
+                mail.Outgoing(*mail.written(said, self._partner), reference=said.reference)
+                for said, _ in sets
             ]
-            told.tell(connection, self.name, rows, now=now)
+            with transaction(self._memory) as connection:
+                posted = mail.post(connection, self._partner, outgoing, now=now, push_key=key)
+                if not posted.repeated:
+                    rows = [
+                        Told(number.item, number.place, number.units, document)
+                        for (_, here), document in zip(sets, posted.documents, strict=True)
+                        for number in here
+                    ]
+                    told.tell(connection, self.name, rows, now=now)
+        except Unwritable as error:
+            raise Refused(f"{self.name}: {error}", code="unwritable") from error

@@ -44,7 +44,7 @@ SEED = (
 )
 
 QUESTIONS: dict[str, Callable[[Connection], object]] = {
-    "the next interchange": inbox.claim_interchange,
+    "the next interchange": inbox.next_interchange,
     "whether an interchange waits": inbox.interchanges_wait,
     "whose folder is due": lambda c: visits.due(c, FIRST_NOW),
     "what is to be sent": lambda c: visits.unsent(c, "grocer", most=500),

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from channels.base import Unauthorised, Unavailable
-from channels.edi import compose, envelope
+from channels.edi import compose, envelope, isa
 from channels.edi.acknowledgements import FunctionalAck
 from channels.edi.compose import Numbers
 from channels.edi.documents import OrderAnswer
 from channels.edi.exchange import FolderExchange
 from channels.edi.segments import segment
+from channels.edi.x12 import encode
 from ledger.db import transaction
 from tests.builders import balance
+from tests.channels.edi.shelf import on_the_shelf
 from tests.servers import Clock, Database
 from tests.workers.edi_rig import ROUTE, Grocer, a_grocer, acknowledgement, line, po
 from workers.flows import edi_exchange
@@ -377,3 +379,36 @@ def test_an_interchange_that_a_ta1_rejects_takes_its_documents_with_it(grocer: G
     assert grocer.rows("SELECT ack_state, error FROM edi_document WHERE set_id = '855'") == [
         ("rejected", "TA1 024: the partner refused the whole interchange")
     ]
+
+
+def test_any_public_document_is_taken_or_told_and_nothing_waits_behind_it(grocer: Grocer) -> None:
+    for place, file in enumerate(on_the_shelf()):
+        parsed = envelope.parse(file.read_bytes())
+        for number, interchange in enumerate(parsed.interchanges):
+            marks = interchange.separators
+            marks = replace(marks, component=marks.component or ">")
+            ours = isa.Isa(
+                sender="GROCER",
+                sender_qualifier="12",
+                receiver="LOCKSTEP",
+                control=f"{1000 + number + 10 * len(on_the_shelf()) * place:09}",
+                date="260302",
+                time="0900",
+                version="00501" if marks.repetition else "00401",
+                standard="" if marks.repetition else "U",
+            )
+            data = isa.write(ours, marks).encode("latin-1") + encode(interchange.segments, marks)
+            grocer.drop(data, f"{file.stem}-{number}.x12")
+    grocer.send(po(line(1, 4)))
+
+    grocer.visit()
+    while grocer.work():
+        pass
+
+    assert grocer.rows("SELECT count(*) FROM inbox WHERE topic = 'x12' AND state <> 'applied'") == [
+        (0,)
+    ]
+    (last,) = grocer.rows(
+        "SELECT state FROM edi_document WHERE order_number = 'PO1' AND direction = 'in'"
+    )
+    assert last == ("applied",)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
 
@@ -18,7 +17,7 @@ from channels.edi import acknowledge, envelope, mail, reading, validate, verdict
 from channels.edi.acknowledgements import FunctionalAck, TechnicalAck
 from channels.edi.documents import Document, OrderChange, PurchaseOrder
 from channels.edi.drafting import Puzzling
-from channels.edi.envelope import Group, Interchange
+from channels.edi.envelope import Group, Interchange, Parsed
 from channels.edi.findings import Finding
 from channels.edi.mail import Incoming, Outgoing
 from channels.edi.partner import BadPartner
@@ -35,8 +34,10 @@ from workers.flows.ingest import House, take_turn
 
 _TAKEN = ("850", "860")
 _ACKS = "FA"
+#: Bytes that we did not think of: told, and out of the way of what comes behind them.
+_STRANGE = (ValueError, ArithmeticError, LookupError)
 #: What makes one set wait for a person, and nothing else of its interchange.
-_OWN_FAULT = (Puzzling, NotBooked, Unwritable, ValidationError, IntegrityError, DataError)
+_OWN_FAULT = (Puzzling, NotBooked, Unwritable, IntegrityError, DataError, *_STRANGE)
 
 _HELD = text("""
     SELECT d.id, d.place, d.content_hash, i.inbox_id, inbox.body
@@ -103,17 +104,31 @@ def retry(house: House, document: int, *, now: datetime) -> str:
 
 
 def _next(house: House, *, now: datetime) -> Worked | None:
-    row: Row | None = None
-    try:
+    """Work the oldest interchange. It is read before its turn is taken: a long one must not keep the drain waiting."""
+    while True:
         with transaction(house.engine) as connection:
-            take_turn(connection)
-            store.enter(connection)
-            row = inbox.claim_interchange(connection)
-            return None if row is None else _work(house, connection, row, now=now)
-    except (IntegrityError, DataError) as error:
+            row = inbox.next_interchange(connection)
         if row is None:
-            raise
-        return _park(house, row, str(error.orig).split("\n", 1)[0], now=now)
+            return None
+        try:
+            parsed = _parsed(row)
+            with transaction(house.engine) as connection:
+                take_turn(connection)
+                store.enter(connection)
+                if inbox.claim_these(connection, [row.id]):
+                    return _work(house, connection, row, parsed, now=now)
+        except (IntegrityError, DataError) as error:
+            return _park(house, row, str(error.orig).split("\n", 1)[0], now=now)
+        except _STRANGE as error:
+            return _park(house, row, f"{type(error).__name__}: {error}", now=now)
+
+
+def _parsed(row: Row) -> tuple[Parsed, tuple[Finding, ...]] | NotX12:
+    try:
+        parsed = envelope.parse(row.body)
+    except NotX12 as error:
+        return error
+    return parsed, validate.validate(parsed)
 
 
 def _park(house: House, row: Row, why: str, *, now: datetime) -> Worked:
@@ -124,16 +139,24 @@ def _park(house: House, row: Row, why: str, *, now: datetime) -> Worked:
     return Worked(row.source, "", trouble=1)
 
 
-def _work(house: House, connection: Connection, row: Row, *, now: datetime) -> Worked:
+def _work(
+    house: House,
+    connection: Connection,
+    row: Row,
+    read: tuple[Parsed, tuple[Finding, ...]] | NotX12,
+    *,
+    now: datetime,
+) -> Worked:
     try:
         desk = Desk(connection, house, partner(connection, row.source), row.id, now)
-        parsed = envelope.parse(row.body)
+        if isinstance(read, NotX12):
+            raise read
     except (BadPartner, NotX12) as error:
         settlement = Settlement(row.id, "parked", error=f"{error}; then replay this delivery")
         inbox.settle(connection, [settlement], now=now)
         return Worked(row.source, "", trouble=1)
+    parsed, findings = read
     interchange = parsed.interchanges[0]
-    findings = validate.validate(parsed)
     control = interchange.isa.control
     interchange_id = mail.came(connection, row.source, row.id, control, row.body, now=now)
     outcomes: list[Incoming] = []
@@ -175,8 +198,8 @@ def _group(
             continue
         try:
             documents[place] = reading.read(transaction_)
-        except Unreadable as error:
-            refused[place], words[place] = verdict.SEGMENTS_IN_ERROR, str(error)
+        except (Unreadable, *_STRANGE) as error:
+            refused[place], words[place] = verdict.SEGMENTS_IN_ERROR, str(error) or repr(error)
     ack = verdict.judged(group, findings, desk.partner.policy, refused)
     for place, transaction_ in enumerate(group.transactions):
         said = incoming(group, transaction_)
