@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 #: Nothing of such an order will change any more.
@@ -121,7 +121,17 @@ class _Detailed(_Camel):
     fulfillment_shipments: list[_Shipment] | None = None
 
 
-class Listing(_Camel):
+class _Answer(_Camel):
+    @model_validator(mode="before")
+    @classmethod
+    def _with_or_without_payload(cls, said: object) -> object:
+        """The model has a payload, the vendor's sandbox answers what would be in it."""
+        if isinstance(said, dict) and "payload" not in said:
+            return {"payload": said}
+        return said
+
+
+class Listing(_Answer):
     """The answer of listAllFulfillmentOrders."""
 
     payload: _Listed = _Listed()
@@ -132,7 +142,7 @@ class Listing(_Camel):
         return tuple(_order(one) for one in self.payload.fulfillment_orders)
 
 
-class Detailed(_Camel):
+class Detailed(_Answer):
     """The answer of getFulfillmentOrder."""
 
     payload: _Detailed
