@@ -13,7 +13,7 @@ BODIES = Path(amazon_rig.__file__).parent / "amazon_bodies"
 US = "ATVPDKIKX0DER"
 
 
-# Static sandbox answers of fulfillmentOutbound_2020-07-01.json, amzn/selling-partner-api-models at 34dc93f (Apache-2.0),
+# Static sandbox answers of fulfillmentOutbound_2020-07-01.json, amzn/selling-partner-api-models 34dc93f (Apache-2.0),
 # without addresses, comments and values. They lack the `payload` that the model has.
 DETAIL = {
     "fulfillmentOrder": {
