@@ -172,7 +172,8 @@ def test_a_unit_count_of_amazons_own_channel_is_not_the_sellers() -> None:
     [
         (b"", "not JSON"),
         (b"\xff\xfe", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 900 + b"]" * 900, "nested too deeply"),
         (b"[]", "not a JSON object"),
         (b"{}", "NotificationType"),
         (b'{"NotificationType": 3, "Payload": {}}', "NotificationType"),
