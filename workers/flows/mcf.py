@@ -241,4 +241,3 @@ def parse_address(text: str) -> Address:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in found)
         raise CannotShip(f"not an address for Amazon: {said}") from None
-
