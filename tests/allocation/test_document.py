@@ -61,7 +61,13 @@ def test_a_file_is_read_into_the_words_of_the_engine() -> None:
 def test_the_example_file_is_right() -> None:
     document = read(EXAMPLE.read_text(), EXAMPLE.name)
 
-    assert [channel.name for channel in document.rules().channels] == ["shopify", "outlet"]
+    assert [channel.name for channel in document.rules().channels] == [
+        "shopify",
+        "outlet",
+        "amazon",
+        "till",
+        "grocer",
+    ]
 
 
 def test_what_only_the_lane_knows_is_handed_on() -> None:
@@ -107,8 +113,8 @@ def test_an_empty_file_serves_nobody() -> None:
         (
             "https://shop",
             "https://me:pass@shop",
-            "11: channels.shop.base_url: is not a plain web address; write https://host without user or"
-            " password (secrets go into LOCKSTEP_CHANNEL_SECRETS)",
+            "11: channels.shop.base_url: is not a plain address; write https://host (sftp://host/path, file:///path)"
+            " without user or password (secrets go into LOCKSTEP_CHANNEL_SECRETS)",
         ),
         ('kind = "shopify"\n', "", "9: channels.shop.kind: is missing; add kind = ..."),
         ("[channels.shop]", "[channels.Shop]\nkind = 1", None),

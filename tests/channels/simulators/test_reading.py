@@ -137,7 +137,12 @@ def test_the_parts_of_an_order_are_found_by_their_own_ids(desk: Desk) -> None:
     desk.do("fulfil", order=order, lines=[{"sku": "SKU-1", "units": 1}])
     desk.do("refund", order=order, lines=[{"sku": "SKU-1", "units": 1, "restock_type": "cancel"}])
     known = desk.shop.orders[int(order.rpartition("/")[2])]
-    parts = [*known.lines, *known.fulfillment_orders, *known.fulfillments, *known.refunds]
+    parts: list[Any] = [
+        *known.lines,
+        *known.fulfillment_orders,
+        *known.fulfillments,
+        *known.refunds,
+    ]
 
     answer = desk.call(
         "query Q($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }",
