@@ -46,13 +46,19 @@ def channel_state(connection: Connection, channel: str) -> ChannelState | None:
     return None if row is None else ChannelState(*row)
 
 
+_CHANNELS = text("SELECT channel FROM channel ORDER BY channel")
 # Before its certificate nothing was sent to a channel, so that everything there differs.
-_CHANNELS = text("SELECT channel FROM channel WHERE writes ORDER BY channel")
+_WRITTEN = text("SELECT channel FROM channel WHERE writes ORDER BY channel")
 
 
 def channel_names(connection: Connection) -> list[str]:
-    """Every channel of the house that is sent its numbers."""
+    """Every channel of the house."""
     return list(connection.execute(_CHANNELS).scalars())
+
+
+def written_channels(connection: Connection) -> list[str]:
+    """The channels that are sent their numbers."""
+    return list(connection.execute(_WRITTEN).scalars())
 
 
 # A page is cut between SKUs, never inside one: the locations of a SKU are judged together. What a channel holds itself

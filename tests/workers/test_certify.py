@@ -14,7 +14,7 @@ from ledger.db import transaction
 from tests.servers import Clock, Database
 from tests.workers.shelf import House, Shelf, a_house
 from workers.flows import certificate as certificates
-from workers.flows import certify
+from workers.flows import certify, jobs, reconcile, reconcile_terms
 from workers.flows.certificate import Certificate, Difference
 from workers.flows.certify import Bench
 from workers.flows.push import push
@@ -207,3 +207,15 @@ def test_what_was_certified_stands_in_the_trail(house: House) -> None:
 
     trail = house.rows("SELECT actor, action, object FROM audit")
     assert ("ann", "channel.certified", "channel:shop") in trail
+
+
+def test_what_differs_before_the_certificate_is_no_drift_but_orders_are_read(house: House) -> None:
+    reconcile.open_windows(house.engine, now=house.clock.now, window_s=900)
+    jobs.open_windows(house.engine, now=house.clock.now, window_s=900, truth_hour=3)
+
+    opened = {job for (job,) in house.rows("SELECT job FROM run")}
+
+    assert (reconcile_terms.JOB in opened, jobs.ORDERS in opened) == (False, True)
+    certified(house)
+    windows = reconcile.open_windows(house.engine, now=house.clock.now, window_s=900)
+    assert [channel for channel, _ in windows.opened] == ["shop"]

@@ -32,12 +32,14 @@ class UnknownChannel(Exception):
 
 
 def open_windows(engine: Engine, *, now: datetime, window_s: int) -> runs.Windows:
-    """Open the window of `now` for every channel; ring for what this call opened.
+    """Open the window of `now` for every channel that is sent its numbers; ring for what this call opened.
 
     A window that nobody opened is a hole in the net: it is kept as missed and warned about.
     """
     with transaction(engine) as connection:
-        windows = runs.open_windows(connection, JOB, pages.channel_names(connection), now, window_s)
+        windows = runs.open_windows(
+            connection, JOB, pages.written_channels(connection), now, window_s
+        )
     for channel, window_at in windows.missed:
         log.warning("reconcile.window.missed", channel=channel, window_at=window_at.isoformat())
     return windows
