@@ -15,7 +15,7 @@ import redis
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine, text
 
-from channels.base import Channel, ChannelError, ReadsInBulk
+from channels.base import Channel, ChannelError, ReadsInBulk, Refused
 from channels.edi.exchange import Exchange, exchange_of
 from channels.edi.partner import BadPartner, Partner
 from channels.lane import Account, Lane
@@ -122,13 +122,13 @@ class Wiring:
     def client(self, channel: str) -> Channel:
         """The client of a channel, made anew when its row or its secrets changed.
 
-        raises    NotSetUp when there is no such channel, or a secret is missing
+        raises    NotSetUp when there is no such channel, a secret is missing, or its options cannot be meant
         """
         lane, account, limits = self._account(channel)
         with self._lock:
             known = self._clients.get(channel)
             if known is None or known[0] != account:
-                known = (account, Packed(lane.connect(account, limits, now)))
+                known = (account, Packed(_connected(lane, account, limits)))
                 self._clients[channel] = known
             return known[1]
 
@@ -208,6 +208,14 @@ class Wiring:
             verify_after_s=self.settings.verify_after_s,
             lease_s=self.settings.push_lease_s,
         )
+
+
+def _connected(lane: Lane, account: Account, limits: Limits) -> Channel:
+    try:
+        return lane.connect(account, limits, now)
+    except Refused as error:
+        # Nobody was called yet: it is the rules that a person must put right.
+        raise NotSetUp(str(error)) from None
 
 
 def now() -> datetime:
