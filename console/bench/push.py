@@ -162,7 +162,7 @@ def _live(site: Site, changes: Sequence[Change]) -> dict[str, Any]:
 @contextmanager
 def _arriving(site: Site, changes: Sequence[Change]) -> Iterator[Callable[[], bool]]:
     """Book changes from a thread of its own; the value says whether more are coming."""
-    failed: list[BaseException] = []
+    failed: list[Exception] = []
 
     def book() -> None:
         begun = time.monotonic()
@@ -171,17 +171,22 @@ def _arriving(site: Site, changes: Sequence[Change]) -> Iterator[Callable[[], bo
                 change(site, changes[begin : begin + _LIVE_TOGETHER])
                 ahead_s = begun + (begin + _LIVE_TOGETHER) / _LIVE_PER_S - time.monotonic()
                 time.sleep(max(0.0, ahead_s))
-        except BaseException as error:  # told where the measurement waits for it
+        except Exception as error:  # raised where the measurement waits
             failed.append(error)
+
+    def is_busy() -> bool:
+        # Asked first: a thread that has just failed would else look as if it had just finished.
+        alive = thread.is_alive()
+        if failed:
+            raise failed[0]
+        return alive
 
     thread = threading.Thread(target=book, name="changes")
     thread.start()
     try:
-        yield thread.is_alive
+        yield is_busy
     finally:
         thread.join()
-    if failed:
-        raise failed[0]
 
 
 def _mark(site: Site) -> _Mark:
