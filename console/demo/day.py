@@ -115,7 +115,8 @@ def _day(screen: Screen, stack: Stack, wishes: Wishes) -> bool:
         _busy(screen, house, notes, wishes)
         _ordinary(screen, house, notes)
         with screen.step("settle") as seen:
-            seen += [_rest(house), lanes_day.lanes_show(house), _rest(house)]
+            seen += [lanes_day.told_twice(house, notes), _rest(house)]
+            seen += [lanes_day.lanes_show(house), _rest(house)]
         seen_all = gather(house, notes)
     finally:
         house.close()

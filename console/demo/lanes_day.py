@@ -185,6 +185,25 @@ def wholesale(house: House, notes: Notes) -> str:
     return f"purchase order {order}: 997, 855, and 856 {noticed.shipment}; {short} promised in part"
 
 
+def told_twice(house: House, notes: Notes) -> str:
+    """Wait until the shop's own word about the order that Amazon shipped has come, and counts no second time."""
+    order = notes.lanes.mcf
+    assert order is not None
+    about = {"channel": order.shop, "order": order.order}
+
+    def settled() -> bool:
+        told = house.one(_TOLD_BY_SHOP, **about) > 0
+        return bool(told and house.one(_SHIPPED, **about) == order.units)
+
+    house.until("the shipment that two told counts once", settled, limit_s=_SHOWN_LIMIT_S)
+    return "told by Amazon and by the shop, counted once"
+
+
+_TOLD_BY_SHOP = """
+    SELECT count(*) FROM event WHERE kind = 'ship' AND source = :channel AND order_id = :order
+"""
+
+
 def lanes_show(house: House) -> str:
     """Wait until Amazon and the tills show what they should, and the grocer was told what it should be."""
 
