@@ -48,6 +48,10 @@ class WholesalePartner:
 
     def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
         """Post one 846 with these levels, once per key."""
+        if len(levels) > self.push_rows:
+            raise ValueError(f"{len(levels)} levels; one push carries {self.push_rows} at most")
+        if not levels:
+            return []
         self._tell([(level.binding, level.units) for level in levels], key)
         return [Confirmed(level) for level in levels]
 
