@@ -24,6 +24,8 @@ VERSIONS = ROOT / "ledger" / "migrations" / "versions"
 
 # Whoever grants more writes it here too.
 WHOLE_TABLES = {
+    "amazon_mark": "INSERT SELECT UPDATE",
+    "amazon_report": "INSERT SELECT UPDATE",
     "audit": "INSERT SELECT",
     "balance": "INSERT SELECT UPDATE",
     "binding": "DELETE INSERT SELECT UPDATE",
@@ -31,7 +33,6 @@ WHOLE_TABLES = {
     "bulk_read": "DELETE INSERT SELECT UPDATE",
     "bundle": "DELETE INSERT SELECT UPDATE",
     "certificate": "INSERT SELECT",
-    "receipt": "INSERT SELECT UPDATE",
     "channel": "DELETE INSERT SELECT UPDATE",
     "channel_location": "DELETE INSERT SELECT UPDATE",
     "count_mark": "INSERT SELECT",
@@ -46,16 +47,28 @@ WHOLE_TABLES = {
     "edi_order": "INSERT SELECT UPDATE",
     "edi_sscc": "INSERT SELECT",
     "event": "SELECT",
+    "fba_change": "INSERT SELECT UPDATE",
+    "fba_health": "INSERT SELECT UPDATE",
+    "fba_mirror": "INSERT SELECT UPDATE",
+    "fba_reading": "INSERT SELECT",
+    "fba_row": "INSERT SELECT",
     "halt": "INSERT SELECT UPDATE",
     "heartbeat": "INSERT SELECT UPDATE",
     "hidden": "DELETE INSERT SELECT UPDATE",
     "inbox": "INSERT SELECT",
+    "ipi_score": "INSERT SELECT",
     "location": "INSERT SELECT UPDATE",
+    "mcf_fact": "INSERT SELECT UPDATE",
+    "mcf_line": "INSERT SELECT UPDATE",
+    "mcf_order": "INSERT SELECT UPDATE",
+    "mcf_shipped": "INSERT SELECT",
+    "offer_share": "INSERT SELECT",
     "order_line": "INSERT SELECT UPDATE",
     "position": "SELECT",
     "posting": "INSERT SELECT",
     "push": "INSERT SELECT",
     "push_due": "DELETE INSERT SELECT UPDATE",
+    "receipt": "INSERT SELECT UPDATE",
     "rule_set": "INSERT SELECT",
     "run": "INSERT SELECT UPDATE",
     "schema_version": "SELECT",
@@ -65,6 +78,7 @@ WHOLE_TABLES = {
     "target": "DELETE INSERT SELECT UPDATE",
 }
 SINGLE_COLUMNS = {
+    ("fba_row", "UPDATE"): "state settled_at",
     (
         "edi_document",
         "UPDATE",
