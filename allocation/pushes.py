@@ -288,6 +288,15 @@ def answered(
     )
 
 
+def lock(connection: Connection, pushes: Sequence[DuePush]) -> None:
+    """Lock all the rows that this transaction will answer, before it answers some of them.
+
+    Each answer locks its own rows in order; one after the other they would be out of order.
+    """
+    if pushes:
+        connection.execute(LOCK, columns(pushes))
+
+
 def settle_pushes(
     connection: Connection, answers: Sequence[Answer], now: datetime, verify_at: datetime
 ) -> None:

@@ -18,6 +18,7 @@ from allocation.pushes import (
     DuePush,
     answered,
     columns,
+    lock,
     unavailable,
 )
 from allocation.sql import PRIORITY
@@ -241,11 +242,11 @@ def settle_doubt(
     known = [push for push in pushes if (push.sku, push.location) in read]
     unknown = [push for push in pushes if (push.sku, push.location) not in read]
     arrived = 0
+    lock(connection, pushes)
     if known:
         given = columns(known)
         found = [read[push.sku, push.location] for push in known]
         values = {"units": [r.units for r in found], "read_at": [r.read_at for r in found]}
-        connection.execute(LOCK, given)
         connection.execute(_READ, given | values)
         answered(connection, known, now, "unknown", [f"read back as {r.units}" for r in found])
         arrived = len(connection.execute(_ARRIVED, given | values | {"now": now}).all())

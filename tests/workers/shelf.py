@@ -59,7 +59,7 @@ class Shelf:
     refuse      SKUs that are rejected by row
     poison      SKUs that make every call they are part of fail with this error
     sales       SKUs on sale; `stop_sale` takes them out
-    during      called inside `push`, before anything takes effect
+    during      called inside `push`, before anything takes effect;  reading  called inside `snapshot`
     takes_in    calls of more rows than `direct_rows` are accepted and answered later, by `says`
     says        receipt -> what became of its rows, by SKU; a receipt that is not there is not known yet
     dry_after   rows of a call after which the limit runs out;  tells  readings of a call after which it does
@@ -84,6 +84,7 @@ class Shelf:
     reads: list[list[str]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     during: Callable[[Sequence[Level]], None] = lambda levels: None
+    reading: Callable[[], None] = lambda: None
     takes_in: bool = False
     says: dict[str, dict[str, type[Confirmed] | type[Rejected] | type[NotSent]]] = field(
         default_factory=dict
@@ -146,6 +147,7 @@ class Shelf:
     def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
         with self.lock:
             self.reads.append([binding.sku for binding in bindings])
+            self.reading()
             if self.failures:
                 raise self.failures.pop(0)
             for place, binding in enumerate(bindings):
@@ -291,7 +293,10 @@ def write_stock(connection: Connection, now: datetime, units: Mapping[str, int])
     )
     connection.execute(
         text("""
-            INSERT INTO due (sku, since) SELECT sku, :now FROM unnest(CAST(:skus AS text[])) AS given (sku) ORDER BY sku
+            INSERT INTO due (sku, since) SELECT sku, :now FROM (
+                SELECT unnest(CAST(:skus AS text[])) AS sku
+                UNION SELECT sku FROM bundle WHERE component = ANY(CAST(:skus AS text[]))
+            ) AS moved ORDER BY sku
             ON CONFLICT (sku) DO UPDATE SET since = least(due.since, excluded.since)
         """),
         values,

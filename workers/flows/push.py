@@ -198,6 +198,7 @@ def settle(
     accepted = [(row, o.receipt) for row, o in pairs if isinstance(o, Accepted)]
     now = lane.now()
     with transaction(lane.engine) as connection:
+        pushes.lock(connection, rows)
         verify_at = now + timedelta(seconds=max(lane.verify_after_s, lane.client.settle_s))
         pushes.settle_pushes(connection, answers, now, verify_at)
         if unsent:
