@@ -99,6 +99,7 @@ def measure(
             finally:
                 vendor.stop()
             told = told or _server(settings)
+            rows(kind, measured[kind], say)
     return {
         "changes": changes,
         "skus": skus,
@@ -276,14 +277,19 @@ def table(result: dict[str, Any], say: Callable[[str], None]) -> None:
         f" {'used':>9} {'allowed':>9}  newest wins, state equal, never above, read back"
     )
     for kind, lane in result["lanes"].items():
-        _row(kind, lane, say)
-        if "live" in lane:
-            _row(f"{kind}, live", lane["live"], say)
+        rows(kind, lane, say)
     say(
         f"PostgreSQL {result['durability'].get('server_version', '')},"
         f" fsync {result['durability'].get('fsync', '')},"
         f" {result['machine']['cores']} cores, Python {result['machine']['python']}"
     )
+
+
+def rows(kind: str, lane: dict[str, Any], say: Callable[[str], None]) -> None:
+    """A lane for people."""
+    _row(kind, lane, say)
+    if "live" in lane:
+        _row(f"{kind}, live", lane["live"], say)
 
 
 def _row(name: str, said: dict[str, Any], say: Callable[[str], None]) -> None:
