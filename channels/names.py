@@ -56,6 +56,18 @@ class Names:
         sku = self.skus.get(variant)
         return (Part(sku),) if sku is not None else ()
 
+    def marked(self, variant: str) -> tuple[tuple[Part, str], ...]:
+        """Its parts, each with what ends the names of its lines and facts: of a bundle `part_mark`, else nothing."""
+        parts = self.parts(variant)
+        if len(parts) == 1 and parts[0].sku == self.skus.get(variant, parts[0].sku):
+            return ((parts[0], ""),)
+        return tuple((part, part_mark(part.sku)) for part in parts)
+
+
+def part_mark(sku: str) -> str:
+    """What the name of a line or fact ends with that is about this part of a bundle."""
+    return f"#{sku}"
+
 
 class Unmapped(Exception):
     """A document speaks of something that has no name of ours; it waits until somebody gives it one.

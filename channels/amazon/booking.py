@@ -81,7 +81,7 @@ def facts(snapshot: Snapshot, *, source: str, channel: str, names: Names) -> lis
         raise Unmapped(channel=channel, variants=unknown, locations=nowhere)
     booked: list[AnyFact] = []
     for line in snapshot.lines:
-        for part, suffix in _named(names.parts(line.sku)):
+        for part, suffix in names.marked(line.sku):
             one = _Part(snapshot, line, part, suffix, source, channel)
             booked.append(one.order(placed[line.item]))
             booked.extend(one.ships())
@@ -143,12 +143,6 @@ class _Part:
                 units=self.part.units,
                 occurred_at=self.snapshot.changed_at,
             )
-
-
-def _named(parts: Sequence[Part]) -> Iterator[tuple[Part, str]]:
-    """Each part with what sets its ids apart; nothing where there is only one."""
-    for part in parts:
-        yield part, f"#{part.sku}" if len(parts) > 1 else ""
 
 
 def _place(vendor_location: str, names: Names) -> str:

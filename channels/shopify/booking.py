@@ -252,13 +252,12 @@ class Book:
         must_be_known    a variant without a name of ours is noted; else its facts wait for the order line that is
         """
         gid = wire.variant_gid(line.variant_id or 0)
-        parts = self._names.parts(gid)
+        parts = self._names.marked(gid)
         if not parts:
             if must_be_known:
                 self._unknown_variants[gid] = line.sku or ""
-            parts = (Part("unmapped"),)
-        for part in parts:
-            yield part, f"#{part.sku}" if len(parts) > 1 else ""
+            parts = ((Part("unmapped"), ""),)
+        yield from parts
 
     def _location(self, number: int | None) -> str:
         return self._location_or_none(number) or self._names.default_location

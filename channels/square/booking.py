@@ -236,12 +236,11 @@ class Book:
         return bool(self._names.parts(variation)) or named.tracked
 
     def _parts(self, variation: str) -> Iterator[tuple[Part, str]]:
-        parts = self._names.parts(variation)
+        parts = self._names.marked(variation)
         if not parts:
             named = self._document.catalogue.get(variation, wire.Named())
             self._unknown_variations[variation] = named.sku
-        for part in parts:
-            yield part, f"#{part.sku}" if len(parts) > 1 else ""
+        yield from parts
 
     def _location(self, vendor_location: str) -> str:
         location = self._names.locations.get(vendor_location)

@@ -133,7 +133,7 @@ class TestSales:
 
     def test_a_pack_takes_its_units_and_a_bundle_each_of_its_parts(self) -> None:
         names = Names(
-            skus={"V1": "SIX", "V2": "SET"},
+            skus={"V1": "BEER", "V2": "SET"},
             locations=NAMES.locations,
             default_location="MAIN",
             taken={"V1": (Part("BEER", 6),), "V2": (Part("CUP", 2), Part("TRAY", 1))},

@@ -66,6 +66,25 @@ def test_a_sale_elsewhere_is_pushed(house: House) -> None:
     assert house.shelf.calls == [{"A": (97, 100)}]
 
 
+@pytest.mark.parametrize("line", ["7#A", None])
+def test_a_bundle_that_the_channel_sold_leaves_the_listings_of_its_parts_as_they_were(
+    house: House, line: str | None
+) -> None:
+    order = a_fact("order", id="7", order="7", line="7#A", units=2, sku="A", location="WH")
+    back = a_fact("return", id="r#A", units=2, sku="A", location="WH", disposition="sellable")
+    fact = order if line else back
+    fact |= {"channel": "shop", "occurred_at": house.clock.now.isoformat()}
+
+    deliver(house.engine, fact, now=house.clock.now)
+    drain(an_inbox_house(house.engine), now=house.clock.now)
+    house.allocate()
+    house.clock.advance(2)
+    push(house.lane)
+
+    # It still shows 100 of A: what became of A is to be pushed, and compared with that.
+    assert house.shelf.calls == [{"A": (98 if line else 102, 100)}]
+
+
 def test_a_sale_before_the_last_confirmation_is_left_to_the_compare_and_set(house: House) -> None:
     sells(house, 3, seconds_ago=70)
     push(house.lane)

@@ -21,7 +21,7 @@ from allocation.sightings import Seen
 from channels import bindings
 from channels.base import Unreadable
 from channels.lane import Lane, Message
-from channels.names import Names, Unmapped
+from channels.names import Names, Unmapped, part_mark
 from ledger import context, inbox, store
 from ledger.db import transaction
 from ledger.digest import Digest, digest
@@ -167,6 +167,8 @@ def _follow_own_sales(house: House, connection: Connection, result: Digest) -> N
             for entry in of_channels
             if entry.channel in when and entry.kind in _SALES[when[entry.channel]]
             for move in entry.moves
+            # Of a bundle the vendor took one of the bundle: the listings of its parts stand as they stood.
+            if not (entry.line_id or entry.source_id).endswith(part_mark(move.sku))
         ),
     )
 
