@@ -103,13 +103,6 @@ _BUNDLED = text("""
     ORDER BY bundle.sku, places.location
 """)
 
-_BUNDLES_DUE = text("""
-    INSERT INTO due (sku, since)
-    SELECT DISTINCT bundle.sku, CAST(:now AS timestamptz) FROM bundle
-    WHERE bundle.component = ANY(CAST(:skus AS text[])) ORDER BY 1
-    ON CONFLICT (sku) DO UPDATE SET since = least(due.since, excluded.since)
-""")
-
 # By channel, so that the keys (channel, sku, location) serve; by a join, so that many SKUs are not compared one by one.
 _PLACES = text("""
     SELECT b.sku, b.channel, b.location, true AS listed, b.pack, b.read_only
@@ -327,11 +320,6 @@ def claim_due(connection: Connection, limit: int) -> list[str]:
     Read rules, stock and listings after this, in the same transaction: what is read before may be of yesterday.
     """
     return sorted(row.sku for row in connection.execute(_CLAIM_DUE, {"limit": limit}))
-
-
-def bundles_due(connection: Connection, skus: Sequence[str], now: datetime) -> None:
-    """Mark the bundles that take from these SKUs due, in the transaction that claimed them."""
-    connection.execute(_BUNDLES_DUE, {"skus": list(skus), "now": now})
 
 
 def positions(connection: Connection, skus: Sequence[str]) -> dict[str, Position]:

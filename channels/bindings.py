@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from channels.base import Binding
 from channels.names import Names, Part
+from ledger.store import WRITERS_GATE
 
 _KINDS = text(
     "SELECT channel, kind FROM channel WHERE channel = ANY(CAST(:channels AS text[])) ORDER BY channel"
@@ -64,6 +65,8 @@ _UNBIND_MOVED = text("""
       AND (binding.sku, binding.location) <> (given.sku, given.location)
     RETURNING binding.sku
 """)
+
+_ALONE = text("SELECT pg_advisory_xact_lock(:gate)")
 
 _UNBUNDLE = text("DELETE FROM bundle WHERE sku = ANY(CAST(:skus AS text[]))")
 
@@ -122,6 +125,8 @@ def bundle(connection: Connection, bundles: Mapping[str, Sequence[Part]], *, now
     """Say what these SKUs take from others, instead of what was said before, and mark them due."""
     if not bundles:
         return
+    # Who writes the book asks what takes from what moves: nobody may ask while it is being said anew.
+    connection.execute(_ALONE, {"gate": WRITERS_GATE})
     skus = sorted(bundles)
     rows = [(sku, part) for sku in skus for part in bundles[sku]]
     connection.execute(_UNBUNDLE, {"skus": skus})

@@ -93,9 +93,14 @@ _POSTINGS = text("""
 # DO UPDATE, not DO NOTHING: the row stays locked until this transaction's balances are visible, so that whoever claims
 # the SKU (skipping locked rows) cannot compute from the balances of before. A row that fails the WHERE is
 # locked all the same, without a new version of it being written.
+# A bundle takes from what moved: it is due in the same breath, so that none of its rises goes out uncomputed.
 _DUE = text("""
     INSERT INTO due (sku, since)
-    SELECT sku, :now FROM unnest(CAST(:skus AS text[])) AS given (sku) ORDER BY sku
+    SELECT sku, :now FROM (
+        SELECT unnest(CAST(:skus AS text[])) AS sku
+        UNION
+        SELECT sku FROM bundle WHERE component = ANY(CAST(:skus AS text[]))
+    ) AS moved ORDER BY sku
     ON CONFLICT (sku) DO UPDATE SET since = excluded.since WHERE excluded.since < due.since
 """)
 

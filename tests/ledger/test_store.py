@@ -229,6 +229,20 @@ def test_not_even_owner_and_superuser_change_the_book_by_accident(
         connection.execute(text(attempt))
 
 
+def test_bundles_are_due_with_the_parts_that_moved(database: Database) -> None:
+    stock_the_house(database.engine, skus=["GIFT", "MUG-BLUE", "MUG-RED", "TEA"])
+    with database.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO bundle VALUES ('GIFT', 'MUG-RED', 2), ('GIFT', 'TEA', 1)")
+        )
+
+    append(database, an_entry("a", a_move(3)))
+
+    with database.engine.connect() as connection:
+        due = connection.execute(text("SELECT sku FROM due ORDER BY sku")).scalars().all()
+    assert due == ["GIFT", "MUG-RED"]
+
+
 def test_skus_that_moved_are_due(database: Database) -> None:
     stock_the_house(database.engine)
 

@@ -50,7 +50,6 @@ def _allocate_batch(
     connection: Connection, skus: list[str], now: datetime, rise_wait_s: float
 ) -> set[str]:
     version, rules = store.current_rules(connection)
-    store.bundles_due(connection, skus, now)
     targets: list[Target] = []
     for sku, position in store.positions(connection, skus).items():
         computed = allocate_sku(sku, position.stock, rules, position.listed)
