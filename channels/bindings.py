@@ -66,6 +66,17 @@ _UNBIND_MOVED = text("""
     RETURNING binding.sku
 """)
 
+_MOVED = text("""
+    SELECT b.channel, b.sku, b.location FROM binding b
+    JOIN unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:items AS text[]),
+                CAST(:vendor_locations AS text[]), CAST(:packs AS integer[]), CAST(:read_only AS boolean[]))
+         AS given (channel, sku, location, item_id, vendor_location_id, pack, read_only)
+         USING (channel, sku, location)
+    WHERE (b.item_id, b.vendor_location_id, b.pack, b.read_only)
+          <> (given.item_id, given.vendor_location_id, given.pack, given.read_only)
+    ORDER BY 1, 2, 3
+""")
+
 _ALONE = text("SELECT pg_advisory_xact_lock(:gate)")
 
 _UNBUNDLE = text("DELETE FROM bundle WHERE sku = ANY(CAST(:skus AS text[]))")
@@ -141,6 +152,15 @@ def bundle(connection: Connection, bundles: Mapping[str, Sequence[Part]], *, now
     connection.execute(_DUE, {"skus": skus, "now": now})
 
 
+def moved(connection: Connection, bound: Sequence[Binding]) -> list[tuple[str, str, str]]:
+    """(channel, SKU, location) of those that are bound to another listing, or to one of another size, until now."""
+    values = _places(bound) | {
+        "packs": [b.pack for b in bound],
+        "read_only": [b.read_only for b in bound],
+    }
+    return [(row.channel, row.sku, row.location) for row in connection.execute(_MOVED, values)]
+
+
 def bind(connection: Connection, bound: Iterable[Binding], *, now: datetime) -> int:
     """Write bindings down, replacing older ones of the same (channel, SKU, location), and mark their SKUs due.
 
@@ -149,13 +169,7 @@ def bind(connection: Connection, bound: Iterable[Binding], *, now: datetime) -> 
     rows = list(bound)
     if not rows:
         return 0
-    places = {
-        "channels": [b.channel for b in rows],
-        "skus": [b.sku for b in rows],
-        "locations": [b.location for b in rows],
-        "items": [b.item_id for b in rows],
-        "vendor_locations": [b.vendor_location_id for b in rows],
-    }
+    places = _places(rows)
     left = set(connection.execute(_UNBIND_MOVED, places).scalars())
     connection.execute(
         _BIND,
@@ -170,3 +184,13 @@ def bind(connection: Connection, bound: Iterable[Binding], *, now: datetime) -> 
     )
     connection.execute(_DUE, {"skus": sorted({b.sku for b in rows} | left), "now": now})
     return len(rows)
+
+
+def _places(rows: Sequence[Binding]) -> dict[str, object]:
+    return {
+        "channels": [b.channel for b in rows],
+        "skus": [b.sku for b in rows],
+        "locations": [b.location for b in rows],
+        "items": [b.item_id for b in rows],
+        "vendor_locations": [b.vendor_location_id for b in rows],
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from sqlalchemy import text
@@ -11,11 +11,13 @@ from sqlalchemy import text
 from channels import bindings
 from channels.base import Binding, Subscription
 from channels.listings import read
+from channels.packs import Packed
 from ledger import catalogue
 from tests.console.door import set_up_channels
 from tests.servers import FIRST_NOW, Clock, Database
-from tests.workers.shelf import Shelf, apply
+from tests.workers.shelf import RULES, House, Shelf, apply
 from workers.flows.mapping import Mapped, NoPlaces, look, map_channel, subscribe
+from workers.flows.push import push
 
 
 @dataclass
@@ -294,3 +296,38 @@ def test_a_partner_that_tells_no_listings_is_mapped_from_the_file(
         ("MUG-BLUE", "CASE-9", "CASE-9", "0001", 24),
         ("MUG-RED", "012345678905", "012345678905", "0001", 1),
     ]
+
+
+def test_a_listing_whose_pack_changed_is_shown_its_number_anew(
+    database: Database, listing: Listing
+) -> None:
+    """Else 24 cases of six would stay on sale where 24 mugs are meant, as its target is what it was."""
+    house = House(database.engine, listing.clock, listing)
+    with database.engine.begin() as connection:
+        apply(connection, RULES, FIRST_NOW)
+    mapped(database, listing, "MUG-RED")
+    house.set(**{"MUG-RED": 24})
+    listing.name = "shop"
+    push(house.lane)
+    assert listing.numbers == {"MUG-RED": 24}
+
+    with_file(database, listing, "MUG-RED,MUG-RED,6\n", "MUG-RED")
+    house.allocate()
+    push(replace(house.lane, client=Packed(listing)))
+
+    assert house.rows("SELECT units FROM target") == [(24,)]
+    assert listing.numbers == {"MUG-RED": 4}
+
+
+def test_mapping_once_more_sends_nothing(database: Database, listing: Listing) -> None:
+    house = House(database.engine, listing.clock, listing)
+    with database.engine.begin() as connection:
+        apply(connection, RULES, FIRST_NOW)
+    mapped(database, listing, "MUG-RED")
+    house.set(**{"MUG-RED": 24})
+    push(house.lane)
+
+    mapped(database, listing, "MUG-RED")
+    house.allocate()
+
+    assert house.queue() == {}

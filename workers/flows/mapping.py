@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, text
 
+from allocation import moved
 from channels import bindings
 from channels.base import Binding, Channel, Subscription
 from channels.listings import Assortment
@@ -124,7 +125,9 @@ def map_channel(
         return mapped
     listed = _listed(engine, client, channel, assortment)
     if not listed and not assortment.parts:
-        mapped.problems.append(f"{channel} lists nothing that can be asked for: give a mapping file")
+        mapped.problems.append(
+            f"{channel} lists nothing that can be asked for: give a mapping file"
+        )
     named, taken = _named(listed, assortment.parts, mapped)
     unique = _unique(named, mapped)
     with transaction(engine) as connection:
@@ -153,7 +156,9 @@ def map_channel(
             mapped.bound = len(good)
         else:
             bindings.bundle(connection, bundled, now=now)
+            elsewhere = bindings.moved(connection, good)
             mapped.bound = bindings.bind(connection, good, now=now)
+            moved.show_anew(connection, elsewhere, now)
             waiting = [row.id for row in unmapped(connection, channel, limit=10_000)]
             mapped.replayed = len(inbox.replay(connection, waiting)) if good else 0
     return mapped
