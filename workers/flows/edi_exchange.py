@@ -117,6 +117,8 @@ def _keep(
     with transaction(engine) as connection:
         for interchange, piece in zip(parsed.interchanges, pieces, strict=True):
             why = _not_for_us(interchange, partner)
+            if not why and (why := _broken_off(interchange)):
+                _answer_refused(connection, partner, interchange, "023", now())
             if not why:
                 delivery = _delivery(partner, name, interchange, piece.strip(_BLANKS))
                 kept = inbox.keep(connection, [delivery], now=now())
@@ -127,7 +129,7 @@ def _keep(
                         f"interchange {interchange.isa.control} came before with another content: a control number is"
                         " used once; ask the partner to send it under a new one, or set resets_counters"
                     )
-                    _answer_duplicate(connection, partner, interchange, now())
+                    _answer_refused(connection, partner, interchange, "025", now())
             if why:
                 reasons.append(why)
                 done.refused.append(f"{name}: {why}")
@@ -166,13 +168,23 @@ def _delivery(partner: Partner, file: str, interchange: Interchange, piece: byte
     return Delivery(partner.name, key, INTERCHANGE_TOPIC, piece, {"file": file})
 
 
-def _answer_duplicate(
-    connection: Connection, partner: Partner, interchange: Interchange, now: datetime
+def _broken_off(interchange: Interchange) -> str:
+    """Why an interchange is not whole, "" when it is. Half of one must not use up the number of the whole."""
+    if interchange.trailer is None:
+        return (
+            f"interchange {interchange.isa.control} has no IEA: it broke off on its way; ask the partner to send it"
+            " again, whole"
+        )
+    return ""
+
+
+def _answer_refused(
+    connection: Connection, partner: Partner, interchange: Interchange, code: str, now: datetime
 ) -> None:
-    """A TA1 that says "duplicate", where the partner asks for TA1s."""
+    """A TA1 that says why an interchange is refused, where the partner asks for TA1s."""
     isa = interchange.isa
     if isa.ack == "1":
-        ack = TechnicalAck(isa.control, isa.date, isa.time, "R", "025")
+        ack = TechnicalAck(isa.control, isa.date, isa.time, "R", code)
         mail.post_technical(connection, partner, [acks.technical_ack(ack)], now=now)
 
 
