@@ -20,6 +20,7 @@ from sqlalchemy import Engine, text
 from allocation import store
 from allocation.document import read
 from channels.base import Binding, Channel, Level, Outcome, Unauthorised, Unavailable
+from channels.edi import visits
 from channels.edi.client import WholesalePartner
 from channels.edi.exchange import Exchange, exchange_of
 from channels.edi.partner import Partner
@@ -174,17 +175,31 @@ class EdiRig:
 
         raises    Unauthorised, Unavailable when the visit to the mailbox ended so
         """
+        self._bring(box)
+        self.hear()
+
+    def _bring(self, box: Exchange | None = None) -> None:
         visited = self.visit(box)
         if visited.stopped:
             raise (Unauthorised if visited.person_needed else Unavailable)(visited.stopped)
         self.do("collect")
-        self.hear()
+
+    def begin(self, levels: Sequence[Level]) -> None:
+        """Push, and let the partner answer; the answer is not fetched."""
+        client = WholesalePartner(self.partner, self.engine, now=self.now)
+        client.push(levels, key="begun")
+        self._bring()
 
     def hear(self) -> None:
         """Fetch what the partner sent and work it; what we answer is put there by the next visit."""
         visited = self.visit()
         assert not visited.stopped, visited.stopped
         edi_work.work(House(self.engine, LANES, Catalogue(), os.urandom), now=self.now())
+
+    def posted(self) -> list[bytes]:
+        """Interchanges that wait for the next visit, in the order of their numbers."""
+        with transaction(self.engine) as connection:
+            return [body for *_, body in visits.unsent(connection, CHANNEL, most=100)]
 
     def balance(self, sku: str) -> dict[str, int]:
         """The units of a SKU in our ledger, by bucket."""

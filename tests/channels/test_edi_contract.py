@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from channels.base import Confirmed, Level, Unauthorised, Unavailable
+from channels.edi import compose, envelope
+from channels.edi.compose import Numbers
 from channels.simulators.edi.serving import EdiRunning
 from tests.channels.contract import AT_FIRST, ChannelContract, units_of
 from tests.channels.edi_contract_rig import ACK_DUE_S, EdiRig, a_partner
 from tests.servers import Database
+from tests.workers.edi_rig import line, po
 
 
 @pytest.fixture(scope="module", params=["004010", "005010"])
@@ -86,6 +90,39 @@ class TestWholesalePartnerAlone:
         self.push(rig, 4, "k2")
         assert (rig.shown("SKU-A"), units_of(rig, ["SKU-A"])) == (4, [4])
 
+    @pytest.mark.parametrize("later", ["R", "never"])
+    def test_the_997_of_an_older_number_counts_when_the_newer_one_did_not_arrive(
+        self, rig: EdiRig, later: str
+    ) -> None:
+        rig.do("functional_ack", policy="late", group="IB", seconds=3600, count=1)
+        self.push(rig, 4, "k1")
+        if later == "R":
+            rig.do("functional_ack", policy="R", group="IB", count=1)
+        else:
+            rig.do("fault", kind="swallow", topic="846", count=1)
+        self.push(rig, AT_FIRST, "k2")
+        rig.advance(ACK_DUE_S)
+        rig.hear()
+
+        assert (rig.shown("SKU-A"), units_of(rig, ["SKU-A"])) == (4, [4])
+
+    def test_the_997_of_an_older_number_that_comes_last_takes_nothing_back(
+        self, rig: EdiRig
+    ) -> None:
+        late = ((3 * 3600, 4), (3600, 5))
+        for seconds, units in late:
+            rig.do("functional_ack", policy="late", group="IB", seconds=seconds, count=1)
+            self.push(rig, units, f"k{units}")
+        rig.do("functional_ack", policy="R", group="IB", count=1)
+        self.push(rig, AT_FIRST, "k6")
+        seen = []
+        for _ in range(2):
+            rig.advance(2 * 3600)
+            rig.hear()
+            seen += units_of(rig, ["SKU-A"])
+
+        assert (rig.shown("SKU-A"), seen) == (5, [5, 5])
+
     def test_a_document_that_is_taken_before_we_know_that_it_was_sent_counts_once(
         self, rig: EdiRig
     ) -> None:
@@ -100,6 +137,57 @@ class TestWholesalePartnerAlone:
 
         assert again == [Confirmed(Level(rig.bindings()["SKU-A"], 4, 1))]
         assert (rig.changes("SKU-A"), units_of(rig, ["SKU-A"])) == (1, [4])
+
+    def test_half_an_answer_says_nothing_and_the_whole_one_may_come_under_its_number(
+        self, rig: EdiRig
+    ) -> None:
+        rig.do("fault", kind="truncate", topic="997", count=1)
+        rig.begin([Level(rig.bindings()["SKU-A"], 4, 1)])
+        (refused,) = rig.visit().refused
+        assert "it broke off on its way" in refused
+        assert units_of(rig, ["SKU-A"]) == [None]
+
+        rig.do("duplicate", of=rig.do("state")["sent"][-1]["name"])
+        rig.hear()
+
+        assert units_of(rig, ["SKU-A"]) == [4]
+
+    def test_half_an_order_promises_nothing_and_the_whole_one_may_come_under_its_number(
+        self, rig: EdiRig
+    ) -> None:
+        rig.do("fault", kind="truncate", topic="850", count=1)
+        number = rig.do("purchase_order", lines=[{"sku": "SKU-A", "units": 2}])["order"]
+        assert len(rig.visit().refused) == 1
+        rig.deal()
+        assert (rig.promised(number), rig.balance("SKU-A")) == ([{}], {"available": AT_FIRST})
+
+        rig.do("duplicate", of=number)
+        rig.deal()
+
+        assert rig.promised(number) == [{"IA": 2}]
+        assert rig.balance("SKU-A") == {"available": 8, "committed": 2}
+        assert rig.complaints() == []
+
+    def test_half_an_interchange_is_refused_by_a_ta1_where_the_partner_asks_for_one(
+        self, rig: EdiRig
+    ) -> None:
+        ours = rig.partner.route()
+        theirs = replace(
+            ours,
+            sender=ours.receiver,
+            receiver=ours.sender,
+            sender_qualifier=ours.receiver_qualifier,
+            receiver_qualifier=ours.sender_qualifier,
+            wants_ta1=True,
+        )
+        made = compose.enclose(theirs, Numbers(77, 77), rig.now(), [po(line(1, 4))])
+        data = envelope.write(made)
+        rig.do("put", name="half.edi", text=data[: len(data) // 2].decode("latin-1"))
+
+        rig.hear()
+
+        assert b"TA1*000000077*" in rig.posted()[-1]
+        assert b"*R*023~" in rig.posted()[-1]
 
     def test_one_push_is_one_document(self, rig: EdiRig) -> None:
         before = len(rig.availabilities())

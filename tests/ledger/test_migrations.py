@@ -46,6 +46,7 @@ WHOLE_TABLES = {
     "edi_mailbox": "INSERT SELECT UPDATE",
     "edi_order": "INSERT SELECT UPDATE",
     "edi_sscc": "INSERT SELECT",
+    "edi_superseded": "DELETE INSERT SELECT",
     "event": "SELECT",
     "fba_change": "INSERT SELECT UPDATE",
     "fba_health": "INSERT SELECT UPDATE",

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from channels.edi import awaited, order_book, told, visits
+from channels.edi.told import Told
 from ledger import inbox
 from ledger.db import connect
 from tests.databases import Shelf
@@ -40,6 +41,8 @@ SEED = (
     " SELECT partner, number, '1', 'MUG', 'WH', :now FROM edi_order",
     "INSERT INTO edi_availability (partner, item_id, vendor_location_id, said_units, said_in, said_at)"
     " SELECT partner, id::text, 'DC1', 5, id, :now FROM edi_document",
+    "INSERT INTO edi_superseded (document, item_id, vendor_location_id, units)"
+    " SELECT id, id::text, 'DC1', 4 FROM edi_document",
     "INSERT INTO balance (sku, location, state, units) VALUES ('MUG', 'WH', 'available', 5)",
 )
 
@@ -58,6 +61,9 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "an order": lambda c: order_book.standing(c, "grocer", "PO77", ""),
     "which backorders can be filled": lambda c: order_book.fillable(c, most=50),
     "what an acknowledged 846 said": lambda c: told.learn(c, [77], now=FIRST_NOW),
+    "what an 846 takes the place of": lambda c: told.tell(
+        c, "grocer", [Told("77", "DC1", 3, 77)], now=FIRST_NOW
+    ),
     "what a partner may believe": lambda c: told.known(c, "grocer", {("77", "DC1")}),
 }
 LARGE = {
@@ -68,6 +74,7 @@ LARGE = {
     "edi_line",
     "order_line",
     "edi_availability",
+    "edi_superseded",
 }
 
 

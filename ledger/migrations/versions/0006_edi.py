@@ -164,12 +164,24 @@ CREATE TABLE edi_availability (
     said_in             bigint NOT NULL REFERENCES edi_document (id),
     said_at             timestamptz NOT NULL,
     known_units         bigint CHECK (known_units >= 0),
+    known_in            bigint REFERENCES edi_document (id),
     known_at            timestamptz,
-    PRIMARY KEY (partner, item_id, vendor_location_id)
+    PRIMARY KEY (partner, item_id, vendor_location_id),
+    CHECK ((known_units IS NULL) = (known_in IS NULL) AND known_in <= said_in)
 );
 COMMENT ON TABLE edi_availability IS
     'what the newest 846 says of each item and place, and what the newest acknowledged one said';
 CREATE INDEX edi_availability_said_in ON edi_availability (said_in);
+
+CREATE TABLE edi_superseded (
+    document            bigint NOT NULL REFERENCES edi_document (id),
+    item_id             text NOT NULL,
+    vendor_location_id  text NOT NULL,
+    units               bigint NOT NULL CHECK (units >= 0),
+    PRIMARY KEY (document, item_id, vendor_location_id)
+);
+COMMENT ON TABLE edi_superseded IS
+    'what an 846 said that a newer one replaced before its 997 came; gone with that 997';
 """
 
 INBOX = """
@@ -179,6 +191,7 @@ CREATE INDEX inbox_interchange ON inbox (id) WHERE state = 'pending' AND topic =
 
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE ON edi_counter, edi_mailbox, edi_order, edi_line, edi_availability TO lockstep_app;
+GRANT SELECT, INSERT, DELETE ON edi_superseded TO lockstep_app;
 GRANT SELECT, INSERT ON edi_interchange, edi_document, edi_sscc TO lockstep_app;
 GRANT UPDATE (state, sent_at, file, error) ON edi_interchange TO lockstep_app;
 GRANT UPDATE (state, ack_state, acked_at, due_at, error, order_number, release, sequence) ON edi_document
