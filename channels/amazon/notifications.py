@@ -54,6 +54,9 @@ EVENT_BRIDGE_ONLY: Final = frozenset(
     }
 )
 
+#: No listing shows more; what says so is no number of units.
+_MOST_UNITS: Final = 1_000_000_000
+
 _SHOWN: Final = "a channel's stock level never changes the ledger; reconciliation compares it"
 #: Types that say nothing about stock by themselves, and why.
 _SILENT: Final[Mapping[str, str]] = {
@@ -165,7 +168,7 @@ def _merchant_units(notice: wire.Notice) -> Sighting:
     return Sighting(
         item_id=sku,
         vendor_location_id=wire.FBA if is_amazons else code,
-        units=units if isinstance(units, int) and not is_amazons else None,
+        units=None if is_amazons else _whole(units),
         at=_when(notice),
     )
 
@@ -178,14 +181,20 @@ def _fba_units(notice: wire.Notice) -> Sighting:
     if not isinstance(told, list):
         raise Unreadable(f"{notice.kind}: FulfillmentInventoryByMarketplace is missing")
     inventories = [one.get("fulfillmentinventory") for one in told if isinstance(one, dict)]
-    units = {one.get("fulfillable") for one in inventories if isinstance(one, dict)}
-    only = units.pop() if len(units) == 1 else None
+    units = {_whole(one.get("fulfillable")) for one in inventories if isinstance(one, dict)}
     return Sighting(
         item_id=sku,
         vendor_location_id=wire.FBA,
-        units=only if isinstance(only, int) else None,
+        units=units.pop() if len(units) == 1 else None,
         at=_when(notice),
     )
+
+
+def _whole(value: object) -> int | None:
+    """A number of units that anybody can have; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if abs(value) <= _MOST_UNITS else None
 
 
 _SIGHTINGS: Final[Mapping[str, Callable[[wire.Notice], Sighting]]] = {
@@ -213,9 +222,9 @@ def _seller(payload: Mapping[str, object]) -> str:
 
 
 def moment(text: str) -> datetime | None:
-    """An ISO 8601 time with its offset; None for anything else."""
+    """An ISO 8601 time with its offset, of our days; None for anything else."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo else None
+    return found if found.tzinfo and wire.is_of_our_days(found) else None

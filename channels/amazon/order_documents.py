@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from channels.amazon import wire
 from channels.amazon.booking import MOST_SHIPPED, Line, Snapshot, location_of, still_open
@@ -28,7 +28,7 @@ def of_document(body: bytes) -> Snapshot | str:
     try:
         order = wire.Order.model_validate_json(body)
     except ValidationError as error:
-        raise Unreadable(f"{wire.ORDER_DOCUMENT}: {_first(error)}") from None
+        raise Unreadable(f"{wire.ORDER_DOCUMENT}: {_problem(body, error)}") from None
     if order.sales_channel.channel_name == _FOREIGN:
         return (
             "placed on another channel and shipped by Amazon for it: that channel's order is booked"
@@ -50,6 +50,15 @@ def of_document(body: bytes) -> Snapshot | str:
     )
 
 
+def _problem(body: bytes, error: ValidationError) -> str:
+    """What is wrong with an order that we cannot read, or could not when it was fetched."""
+    try:
+        named = wire.Named.model_validate_json(body)
+    except ValidationError:
+        return wire.first_problem(error)
+    return f"{named.order_id}: {named.problem or wire.first_problem(error)}"
+
+
 def _of_item(item: wire.OrderItem, status: str, location: str) -> Line:
     told = item.fulfillment or wire.ItemFulfillment()
     ordered = item.quantity_ordered
@@ -66,7 +75,13 @@ def _of_item(item: wire.OrderItem, status: str, location: str) -> Line:
     return Line(item.order_item_id, item.product.seller_sku, ordered, shipped, open_units, location)
 
 
-class _Item(BaseModel):
+class _Told(wire.Lenient):
+    """A part of a notification; ids are texts, also where they are told as numbers."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+
+class _Item(_Told):
     item: str = Field(alias="orderitemid")
     sku: str = Field("", alias="sellersku")
     supply_source: str | None = Field(None, alias="supplysourceid")
@@ -75,20 +90,20 @@ class _Item(BaseModel):
     shipped: int | None = Field(None, alias="quantityshipped", ge=0)
 
 
-class _Trigger(BaseModel):
-    changed_at: AwareDatetime | None = Field(None, alias="timeoforderchange")
+class _Trigger(_Told):
+    changed_at: wire.Moment | None = Field(None, alias="timeoforderchange")
 
 
-class _Summary(BaseModel):
+class _Summary(_Told):
     status: str = Field(alias="orderstatus")
-    placed_at: AwareDatetime | None = Field(None, alias="purchasedate")
-    shipped_by: str = Field(alias="fulfillmenttype", pattern="^(AFN|MFN)$")
+    placed_at: wire.Moment | None = Field(None, alias="purchasedate")
+    shipped_by: str = Field(alias="fulfillmenttype", pattern="^(?i:AFN|MFN)$")
     unshipped: int | None = Field(None, alias="numberofitemsunshipped")
     items: tuple[_Item, ...] = Field(alias="orderitems")
     channel: str | None = Field(None, alias="saleschannel")
 
 
-class _Change(BaseModel):
+class _Change(_Told):
     level: str = Field("OrderLevel", alias="notificationlevel")
     order: str = Field(alias="amazonorderid")
     trigger: _Trigger = Field(_Trigger(), alias="orderchangetrigger")
@@ -100,7 +115,7 @@ def of_notification(payload: Mapping[str, object], event_time: datetime | None) 
     try:
         change = _Change.model_validate(payload.get("orderchangenotification"))
     except ValidationError as error:
-        raise Unreadable(f"ORDER_CHANGE: {_first(error)}") from None
+        raise Unreadable(f"ORDER_CHANGE: {wire.first_problem(error)}") from None
     summary = change.summary
     told_foreign = (summary.channel or "").upper().replace("-", "_") == _FOREIGN
     # The notification's schema has no sales channel; Amazon's ids for such orders begin with S (S01-...).
@@ -111,7 +126,7 @@ def of_notification(payload: Mapping[str, object], event_time: datetime | None) 
     changed_at = change.trigger.changed_at or event_time
     if changed_at is None:
         raise Unreadable(f"ORDER_CHANGE: {change.order} does not say when it changed")
-    status = summary.status.upper()
+    status = summary.status.upper().replace("_", "")
     items = [
         item for item in summary.items if item.sku and _is_bookable(item.ordered, change.order)
     ]
@@ -128,7 +143,8 @@ def of_notification(payload: Mapping[str, object], event_time: datetime | None) 
                 shipped,
                 open_units,
                 location_of(
-                    by_amazon=summary.shipped_by == "AFN", supply_source=item.supply_source or ""
+                    by_amazon=summary.shipped_by.upper() == "AFN",
+                    supply_source=item.supply_source or "",
                 ),
             )
             for item, (_, shipped), open_units in zip(
@@ -163,9 +179,3 @@ def _is_bookable(units: int, order: str) -> bool:
             f"order {order} has a line of {units} units; at most {MOST_SHIPPED} are read"
         )
     return True
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the document"
-    return f"{place}: {first['msg']}"

@@ -8,13 +8,15 @@ Source: https://developer-docs.amazon.com/sp-api/reference/searchorders
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from pydantic import ValidationError
+
 from channels.amazon import wire
 from channels.amazon.api import SellingPartner
-from channels.base import ChannelOrder
+from channels.base import ChannelOrder, Unreadable
 
 #: The order API does not tell the last two minutes (its model: lastUpdatedBefore).
 LAG_S: Final = 120.0
@@ -42,14 +44,32 @@ def orders_since(
     while True:
         asked = query | ({"paginationToken": token} if token else {})
         answer = api.ask("searchOrders", wire.Orders, query=asked)
-        for order in sorted(answer.orders, key=lambda one: (one.last_updated_time, one.order_id)):
+        told = [_told(order) for order in answer.orders]
+        for order in sorted(told, key=lambda one: (one.last_updated_time, one.order_id)):
             yield _channel_order(order)
         token = answer.pagination.next_token or ""
         if not token:
             return
 
 
-def _channel_order(order: wire.Order) -> ChannelOrder:
+def _told(order: Mapping[str, object]) -> wire.Order | wire.Named:
+    """An order; one that says too little by its name, so that the inbox refuses it in words and the page goes on.
+
+    raises    Unreadable for one that has not even that
+    """
+    try:
+        return wire.Order.model_validate(order)
+    except ValidationError as error:
+        problem = wire.first_problem(error)
+    try:
+        return wire.Named.model_validate({**order, "problem": problem})
+    except ValidationError:
+        raise Unreadable(
+            "Amazon: searchOrders: an order without orderId or lastUpdatedTime"
+        ) from None
+
+
+def _channel_order(order: wire.Order | wire.Named) -> ChannelOrder:
     changed_at = order.last_updated_time.astimezone(UTC)
     return ChannelOrder(
         order_id=order.order_id,

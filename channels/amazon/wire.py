@@ -7,13 +7,22 @@ Source: github.com/amzn/selling-partner-api-models, commit 34dc93f, 2026-08-05 (
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from datetime import MAXYEAR, MINYEAR, datetime
+from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
 
 from channels.base import Unreadable
 
@@ -27,7 +36,39 @@ AMAZON_PREFIX: Final = "AMAZON_"
 ORDER_DOCUMENT: Final = "orders/2026-01-01"
 
 
-class _Camel(BaseModel):
+def is_of_our_days(at: datetime) -> bool:
+    """Whether a time can be told in every time zone; the first and the last year of the calendar cannot."""
+    return MINYEAR < at.year < MAXYEAR
+
+
+def _in_our_days(at: datetime) -> datetime:
+    if not is_of_our_days(at):
+        raise ValueError(f"the year {at.year} is none of ours")
+    return at
+
+
+Moment: TypeAlias = Annotated[AwareDatetime, AfterValidator(_in_our_days)]
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that is wrong with a document, by its field and without its content."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the document"
+    return f"{place}: {first['msg']}"
+
+
+class Lenient(BaseModel):
+    """A field that is null says as much as one that is not there."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, said: object) -> object:
+        if isinstance(said, dict):
+            return {name: value for name, value in said.items() if value is not None}
+        return said
+
+
+class _Camel(Lenient):
     """camelCase on the wire, whatever else stands there is left out."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
@@ -48,7 +89,7 @@ class Summary(_Camel):
 
     marketplace_id: str = ""
     asin: str = ""
-    created_date: AwareDatetime | None = None
+    created_date: Moment | None = None
 
 
 class Item(_Camel):
@@ -207,19 +248,29 @@ class Order(_Camel):
     """An order without anything about its buyer: only what is named here is kept."""
 
     order_id: str
-    created_time: AwareDatetime
-    last_updated_time: AwareDatetime
+    created_time: Moment
+    last_updated_time: Moment
     sales_channel: SalesChannel = SalesChannel()
     fulfillment: OrderFulfillment | None = None
     order_items: tuple[OrderItem, ...] = ()
 
 
-class Orders(_Camel):
-    """One page of orders."""
+class Named(_Camel):
+    """An order that cannot be read, as far as it can be named: it hides no other, and a person sees its name.
 
-    orders: tuple[Order, ...] = ()
+    problem    what is wrong with it
+    """
+
+    order_id: str
+    last_updated_time: Moment
+    problem: str = ""
+
+
+class Orders(_Camel):
+    """One page of orders, each to be read by itself (`Order`, else `Named`)."""
+
+    orders: tuple[dict[str, object], ...] = ()
     pagination: _Page = _Page()
-    last_updated_before: AwareDatetime | None = None
 
 
 # ---- notifications ----
@@ -242,9 +293,13 @@ def notice(body: bytes) -> Notice:
     raises    Unreadable, saying what is missing
     """
     try:
-        outer = _lowered(json.loads(body))
-    except ValueError:
-        raise Unreadable("a notification that is not JSON") from None
+        # Stricter than Python's own reader: half a character ("\\ud800") could be written down nowhere.
+        outer = _lowered(from_json(body))
+    except ValueError as error:
+        deep = "recursion" in str(error)
+        raise Unreadable(
+            f"a notification that is {'nested too deeply' if deep else 'not JSON'}"
+        ) from None
     except RecursionError:
         raise Unreadable("a notification that is nested too deeply") from None
     if not isinstance(outer, dict):
