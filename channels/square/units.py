@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
+from typing import Final
+
+#: As Square writes a quantity: at most 26 characters, never an exponent ("1E+999999" would take minutes to write out).
+_QUANTITY: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
 class Fractional(ValueError):
@@ -14,12 +19,9 @@ def whole_units(text: str) -> int:
 
     raises   Fractional for `"2.5"`; ValueError for what is no decimal number
     """
-    try:
-        quantity = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"{text[:40]!r} is not a decimal number") from None
-    if not quantity.is_finite():
+    if _QUANTITY.fullmatch(text) is None:
         raise ValueError(f"{text[:40]!r} is not a decimal number")
+    quantity = Decimal(text)
     if quantity != quantity.to_integral_value():
         raise Fractional(
             f"{text} is not a whole number; Lockstep counts whole units, so what is sold by measure stays unmapped"

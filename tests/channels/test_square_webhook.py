@@ -140,3 +140,11 @@ def test_whatever_names_an_order_asks_for_it(topic: str) -> None:
 
 def test_what_nobody_knows_says_so() -> None:
     assert "payroll.paid is not a type" in lane.read("payroll.paid", b"{}").silent
+
+
+@pytest.mark.parametrize(
+    "quantity", ["1E+999999", "1_000", "\uff11", "+5", " 5", "9" * 27, "NaN", "0x10"]
+)
+def test_a_quantity_that_square_does_not_write_is_refused_at_once(quantity: str) -> None:
+    with pytest.raises(Unreadable, match="is not a decimal number"):
+        webhook.parse(webhook.COUNTS, counts(a_count(units=quantity)))
