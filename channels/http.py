@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isnan
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -33,6 +34,8 @@ READ_S = 30.0
 USER_AGENT = "lockstep/0.1 (stock sync)"
 _SHOWN_CHARACTERS = 200
 _DEFAULT_RETRY_AFTER_S = 1.0
+#: What is further away than this is looked at again in between.
+_LONGEST_RETRY_AFTER_S = 3600.0
 #: Later secrets that are remembered; a token that lives an hour is long dead when it is forgotten.
 _HIDDEN = 50
 
@@ -228,13 +231,19 @@ def seconds_of(retry_after: str | None, date: str | None) -> float | None:
     if retry_after is None:
         return None
     try:
-        return max(0.0, float(retry_after))
+        return _bounded(float(retry_after))
     except ValueError:
         pass
     until, sent = _http_date(retry_after), _http_date(date)
     if until is None or sent is None:
         return _DEFAULT_RETRY_AFTER_S
-    return max(0.0, (until - sent).total_seconds())
+    return _bounded((until - sent).total_seconds())
+
+
+def _bounded(seconds: float) -> float:
+    if isnan(seconds):
+        return _DEFAULT_RETRY_AFTER_S
+    return min(max(0.0, seconds), _LONGEST_RETRY_AFTER_S)
 
 
 def _http_date(text: str | None) -> datetime | None:

@@ -26,6 +26,8 @@ from reconcile.compare import newest
 
 #: A channel that did not answer is left alone for at most this long before somebody looks again.
 _PROBE_S = 5.0
+#: A vendor that says "at once" and means it not would be asked as fast as the wire carries.
+_SHORTEST_WAIT_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +130,11 @@ def book_failure(lane: Lane, rows: Sequence[DuePush], error: ChannelError) -> St
     with transaction(lane.engine) as connection:
         match error:
             case Throttled(retry_after_s=retry_after_s):
-                stopped.retry_after_s = retry_after_s
+                stopped.retry_after_s = max(_SHORTEST_WAIT_S, retry_after_s)
                 if rows:
                     pushes.give_back(connection, rows, now, said(error))
-                pushes.not_before(connection, name, now + timedelta(seconds=retry_after_s))
+                until = now + timedelta(seconds=stopped.retry_after_s)
+                pushes.not_before(connection, name, until)
             case Unauthorised():
                 stopped.person_needed = True
                 if rows:
