@@ -22,6 +22,7 @@ from channels.base import (
     NotSent,
     Outcome,
     Reading,
+    Refused,
     Rejected,
     Stale,
     Subscription,
@@ -58,6 +59,7 @@ class Shelf:
     swallow     SKUs whose updates are confirmed and forgotten
     refuse      SKUs that are rejected by row
     poison      SKUs that make every call they are part of fail with this error
+    untellable  SKUs for which the vendor refuses every read-back they are part of
     sales       SKUs on sale; `stop_sale` takes them out
     during      called inside `push`, before anything takes effect;  reading  called inside `snapshot`
     takes_in    calls of more rows than `direct_rows` are accepted and answered later, by `says`
@@ -78,6 +80,7 @@ class Shelf:
     swallow: set[str] = field(default_factory=set)
     refuse: set[str] = field(default_factory=set)
     poison: dict[str, Exception] = field(default_factory=dict)
+    untellable: set[str] = field(default_factory=set)
     off_sale: dict[str, str] = field(default_factory=dict)
     calls: list[dict[str, tuple[int, int | None]]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -150,6 +153,8 @@ class Shelf:
             self.reading()
             if self.failures:
                 raise self.failures.pop(0)
+            if any(binding.sku in self.untellable for binding in bindings):
+                raise Refused("no such item", code="INVALID")
             for place, binding in enumerate(bindings):
                 if place == self.tells:
                     raise Throttled("429", retry_after_s=2.0)

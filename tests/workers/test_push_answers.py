@@ -238,3 +238,36 @@ def test_what_was_not_sent_when_the_vendor_stopped_us_costs_no_attempt(house: Ho
     assert house.rows("SELECT count(*) FROM push_due WHERE push_key IS NOT NULL") == [(0,)]
     house.clock.advance(1)
     assert push(house.lane).confirmed == 3
+
+
+def test_a_vendor_that_says_at_once_is_not_asked_as_fast_as_the_wire_carries(house: House) -> None:
+    house.set(A=5)
+    house.shelf.failures = [Throttled("429", retry_after_s=0.0)]
+
+    report = push(house.lane)
+
+    assert report.retry_after_s == 0.1
+    assert push(house.lane) == PushReport()
+    house.clock.advance(0.1)
+    assert push(house.lane).confirmed == 1
+
+
+def test_a_row_for_which_the_vendor_refuses_every_read_back_holds_nobody_up(house: House) -> None:
+    settled(house).set(A=5, B=5)
+    house.shelf.failures = [Unavailable("timeout")]
+    push(house.lane)
+    house.shelf.untellable.add("A")
+    house.clock.advance(10)
+    house.set(C=5)
+
+    push(house.lane)
+
+    # B was in doubt with A and is told; C never was.
+    assert house.shelf.numbers == {"A": 10, "B": 5, "C": 5}
+    assert list(house.queue()) == ["A"]
+    for _ in range(14):
+        house.clock.advance(1000)
+        push(house.lane)
+    with house.engine.connect() as connection:
+        (row,) = backlog.parked(connection)
+    assert (row.sku, row.error) == ("A", "refused INVALID: no such item")

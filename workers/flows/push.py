@@ -232,7 +232,12 @@ def _answer(row: DuePush, outcome: Outcome) -> Answer | None:
 
 
 def _read_back(
-    lane: Lane, report: PushReport, rows: Sequence[DuePush], *, stale: bool = False
+    lane: Lane,
+    report: PushReport,
+    rows: Sequence[DuePush],
+    *,
+    stale: bool = False,
+    bisections: list[int] | None = None,
 ) -> None:
     """End the doubt about rows: what does the channel show?"""
     found, error = snapshot(lane, rows)
@@ -250,9 +255,37 @@ def _read_back(
     match error:
         case None:
             return
-        case Throttled() | Unauthorised() | Refused():
+        case Refused():
+            left = [_BISECTIONS] if bisections is None else bisections
+            _read_halves(lane, report, untold, error, stale=stale, bisections=left)
+        case Throttled() | Unauthorised():
             with transaction(lane.engine) as connection:
                 readings.still_in_doubt(connection, untold)
             raise book_failure(lane, [], error) from error
         case _:
             raise book_failure(lane, untold, error) from error
+
+
+def _read_halves(
+    lane: Lane,
+    report: PushReport,
+    rows: Sequence[DuePush],
+    refusal: Refused,
+    *,
+    stale: bool,
+    bisections: list[int],
+) -> None:
+    """The vendor refuses to tell of these together: halve them until the bad one is alone, and put that one off."""
+    if len(rows) == 1 or bisections[0] < 2:
+        with transaction(lane.engine) as connection:
+            pushes.unavailable(connection, rows, said(refusal), lane.now(), lane.chance)
+        return
+    bisections[0] -= 2
+    middle = len(rows) // 2
+    try:
+        _read_back(lane, report, rows[:middle], stale=stale, bisections=bisections)
+    except Stopped:
+        with transaction(lane.engine) as connection:
+            readings.still_in_doubt(connection, rows[middle:])
+        raise
+    _read_back(lane, report, rows[middle:], stale=stale, bisections=bisections)
