@@ -15,8 +15,9 @@ _DUE_CHANNELS = text("""
       AND (EXISTS (SELECT FROM push_due d
                    WHERE c.writes AND d.channel = c.channel AND NOT d.parked AND d.run_at <= :now
                      AND (d.leased_until IS NULL OR d.leased_until <= :now))
-           OR EXISTS (SELECT FROM shown s WHERE s.channel = c.channel AND s.verify_at <= :now)
-           OR EXISTS (SELECT FROM hidden h
+           OR EXISTS (SELECT FROM shown s JOIN binding b USING (channel, sku, location)
+                      WHERE s.channel = c.channel AND s.verify_at <= :now)
+           OR c.writes AND EXISTS (SELECT FROM hidden h
                       JOIN target t ON t.channel = h.channel AND t.sku = h.sku AND t.units > 0
                       JOIN shown s ON s.channel = t.channel AND s.sku = t.sku AND s.location = t.location
                                    AND s.number = t.number

@@ -38,7 +38,7 @@ _TO_RESUME = text(f"""
     SELECT b.sku, b.location, h.undo - '_pending' AS undo,
            b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id, b.pack
     FROM hidden h JOIN binding b ON b.channel = h.channel AND b.sku = h.sku AND b.location = h.location
-    WHERE h.channel = :channel
+    WHERE h.channel = :channel AND (SELECT writes FROM channel WHERE channel = :channel)
       AND NOT EXISTS (SELECT FROM halt WHERE halt.channel = h.channel AND halt.sku = h.sku AND halt.state <> 'lifted')
       AND EXISTS (SELECT FROM target t JOIN shown s
                   ON s.channel = t.channel AND s.sku = t.sku AND s.location = t.location AND s.number = t.number

@@ -71,6 +71,8 @@ _CLAIM = text("""
         SELECT s.channel, s.sku, s.location
         FROM shown s
         WHERE s.channel = :channel AND s.verify_at <= :now
+          AND EXISTS (SELECT FROM binding b
+                      WHERE b.channel = s.channel AND b.sku = s.sku AND b.location = s.location)
           AND EXISTS (SELECT FROM channel c WHERE c.channel = :channel AND NOT c.paused
                       AND (c.next_call_at IS NULL OR c.next_call_at <= :now))
           AND (SELECT d.push_key FROM push_due d

@@ -95,3 +95,25 @@ def test_a_halted_listing_is_neither_hidden_nor_put_back(database: Database, clo
     push(house.lane)
 
     assert house.shelf.log == ["show A 0", "stop A"]
+
+
+def test_a_channel_that_lost_its_certificate_is_not_put_on_sale_either(
+    database: Database, clock: Clock
+) -> None:
+    house = at_zero(database, clock)
+    house.set(A=2)
+    clock.advance(1)
+    house.shelf.sale_failures = [Unavailable("away")]
+    push(house.lane)
+    with house.engine.begin() as connection:
+        backlog.allow_writes(connection, "shop", allowed=False)
+    clock.advance(60)
+
+    verify(house.lane)
+
+    assert house.shelf.off_sale == {"A": "CONTINUE"}
+    with house.engine.begin() as connection:
+        assert backlog.due_channels(connection, house.clock.now) == []
+        backlog.allow_writes(connection, "shop")
+    verify(house.lane)
+    assert house.shelf.off_sale == {}

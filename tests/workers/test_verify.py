@@ -210,3 +210,21 @@ def test_a_strange_number_over_one_that_was_proven_is_not_called_swallowed(house
     house.shelf.numbers["A"] = 7
 
     assert looked_at_again(house) == [("unknown",)]
+
+
+def test_listings_that_are_gone_keep_nobody_from_being_read_back(
+    database: Database, clock: Clock
+) -> None:
+    skus = [f"S{number}" for number in range(5)]
+    house = a_house(database.engine, clock, *skus)
+    house.shelf.direct_rows = 2
+    house.set(**dict.fromkeys(skus, 5))
+    push(house.lane)
+    house.run("DELETE FROM binding WHERE sku < 'S4'")
+    clock.advance(5)
+
+    report = verify(house.lane)
+
+    assert report.read == 1
+    with house.engine.connect() as connection:
+        assert backlog.due_channels(connection, house.clock.now) == []
