@@ -134,30 +134,45 @@ def claim(connection: Connection, channel: str, now: datetime) -> Waiting | None
 
 
 def answered(
-    connection: Connection, channel: str, receipt: str, now: datetime, *, as_stuck: bool = False
+    connection: Connection,
+    channel: str,
+    waiting: Waiting,
+    now: datetime,
+    lease_s: float,
+    *,
+    as_stuck: bool = False,
 ) -> bool:
-    """The receipt is settled; False when somebody else did it before.
+    """The receipt is settled, its rows are about to be; False when somebody else did it before.
 
+    lease_s     until the rows are settled too: who dies before that leaves them in doubt then
     as_stuck    the vendor gave the whole call up: the other way is taken for a while, as if it had never answered
     """
-    return _settled(connection, channel, receipt, "stuck" if as_stuck else "answered", now)
+    state = "stuck" if as_stuck else "answered"
+    if not _settled(connection, channel, waiting.receipt, state, now):
+        return False
+    _lease(connection, channel, waiting, now + timedelta(seconds=lease_s))
+    return True
 
 
 def stuck(connection: Connection, channel: str, waiting: Waiting, now: datetime) -> bool:
     """No answer came: let go of the rows, which are in doubt now. False when it is settled already."""
     if not _settled(connection, channel, waiting.receipt, "stuck", now):
         return False
+    _lease(connection, channel, waiting, now)
+    return True
+
+
+def _lease(connection: Connection, channel: str, waiting: Waiting, until: datetime) -> None:
     connection.execute(
         _LEASE,
         {
             "channel": channel,
             "key": waiting.push_key,
-            "until": now,
+            "until": until,
             "skus": [row.sku for row in waiting.rows],
             "locations": [row.location for row in waiting.rows],
         },
     )
-    return True
 
 
 def _settled(connection: Connection, channel: str, receipt: str, state: str, now: datetime) -> bool:

@@ -140,9 +140,14 @@ def test_a_worker_that_dies_with_an_answer_in_its_hands_leaves_rows_to_be_read_b
 ) -> None:
     push(house.lane)
     house.shelf.numbers.update(A=4, B=5, C=6)
+    house.clock.advance(receipts.FIRST_LOOK_S)
+    now, lease_s = house.clock.now, house.lane.lease_s
     with house.engine.begin() as connection:
-        assert receipts.answered(connection, "shop", "receipt-1", house.clock.now)
-    house.clock.advance(receipts.DEADLINE_S + receipts.LONGEST_PAUSE_S + 1)
+        waiting = receipts.claim(connection, "shop", now)
+        assert waiting is not None
+        assert receipts.answered(connection, "shop", waiting, now, lease_s)
+    assert push(house.lane).arrived == 0
+    house.clock.advance(lease_s)
 
     report = push(house.lane)
 

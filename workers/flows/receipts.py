@@ -68,10 +68,10 @@ def _ask(lane: Lane, waiting: Waiting, report: ReceiptReport) -> None:
     given_up = all(isinstance(outcome, NotSent) for outcome in outcomes)
     with transaction(lane.engine) as connection:
         if not receipts.answered(
-            connection, lane.client.name, waiting.receipt, lane.now(), as_stuck=given_up
+            connection, lane.client.name, waiting, lane.now(), lane.lease_s, as_stuck=given_up
         ):
             return
-    # A death here leaves the rows leased until the receipt's deadline, then in doubt: they are read back.
+    # A death here leaves the rows leased as any claim is, then in doubt: they are read back.
     report.answered += 1
     if given_up:
         log.warning("push.receipt.refused", channel=lane.client.name, receipt=waiting.receipt)
