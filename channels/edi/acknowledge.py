@@ -5,6 +5,7 @@ Only errors condemn; warnings are for people. Whether an erroneous set is accept
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -29,17 +30,19 @@ def functional(
 ) -> FunctionalAck:
     """The 997 that answers one group.
 
-    findings         of the whole file; those of other groups are passed over
+    findings         of the whole file in its order, as `validate` tells them; those of other groups are passed over
     accept_errors    faulty sets are accepted with errors (E) instead of rejected (R)
     raises           Unwritable for a group of acknowledgements: those are never acknowledged
     """
     if group.kind == "FA":
         raise Unwritable("an acknowledgement is never acknowledged")
-    errors = [finding for finding in findings if finding.is_error]
+    numbers = [segment.at.number for segment in group.segments]
+    inside = _between(findings, min(numbers), max(numbers))
+    errors = [finding for finding in inside if finding.is_error]
     answers = tuple(
         _set(transaction, errors, accept_errors=accept_errors) for transaction in group.transactions
     )
-    codes = _codes(_of(errors, Scope.GROUP, _numbers(group)))
+    codes = _codes(_of(errors, Scope.GROUP))
     accepted = sum(answer.status != "R" for answer in answers)
     stated = group.trailer.get(1) if group.trailer else ""
     return FunctionalAck(
@@ -56,10 +59,10 @@ def functional(
 
 def technical(interchange: Interchange, findings: Sequence[Finding]) -> TechnicalAck:
     """The TA1 that answers one interchange: rejected with the code of its first error, if it has one."""
-    numbers = {interchange.at.number, *(segment.at.number for segment in interchange.segments)}
-    span = range(min(numbers), max(numbers) + 1)
-    found = _of((each for each in findings if each.is_error), Scope.INTERCHANGE, span)
-    codes = _codes(found)
+    first = interchange.at.number
+    last = max((segment.at.number for segment in interchange.segments), default=first)
+    errors = (finding for finding in _between(findings, first, last) if finding.is_error)
+    codes = _codes(_of(errors, Scope.INTERCHANGE))
     return TechnicalAck(
         control=interchange.isa.control,
         date=interchange.isa.date,
@@ -69,17 +72,18 @@ def technical(interchange: Interchange, findings: Sequence[Finding]) -> Technica
     )
 
 
-def _numbers(group: Group) -> range:
-    numbers = [segment.at.number for segment in group.segments]
-    return range(min(numbers), max(numbers) + 1)
+def _between(findings: Sequence[Finding], first: int, last: int) -> Sequence[Finding]:
+    """Findings on segments `first` to `last`. They stand in order: a file may hold very many of them, and of sets."""
+    start = bisect_left(findings, first, key=_number)
+    return findings[start : bisect_right(findings, last, lo=start, key=_number)]
 
 
-def _of(findings: Iterable[Finding], scope: Scope, numbers: range) -> list[Finding]:
-    return [
-        finding
-        for finding in findings
-        if finding.kind.scope is scope and finding.at.number in numbers
-    ]
+def _number(finding: Finding) -> int:
+    return finding.at.number
+
+
+def _of(findings: Iterable[Finding], scope: Scope) -> list[Finding]:
+    return [finding for finding in findings if finding.kind.scope is scope]
 
 
 def _codes(findings: Iterable[Finding]) -> tuple[str, ...]:
@@ -100,10 +104,10 @@ def _status(
 
 
 def _set(transaction: Transaction, errors: Sequence[Finding], *, accept_errors: bool) -> SetAnswer:
-    first, last = transaction.header.at.number, transaction.segments[-1].at.number
-    inside = [error for error in errors if first <= error.at.number <= last]
+    first = transaction.header.at.number
+    inside = _between(errors, first, transaction.segments[-1].at.number)
     faulty = _segments([e for e in inside if e.kind.scope in (Scope.SEGMENT, Scope.ELEMENT)], first)
-    codes = _codes([error for error in inside if error.kind.scope is Scope.SET])
+    codes = _codes(_of(inside, Scope.SET))
     if faulty:
         codes = (*codes, "5")[:_MOST_CODES]
     status = "A" if not codes else "E" if accept_errors else "R"

@@ -148,7 +148,11 @@ def everything(data: bytes) -> Callable[[], object]:
     def work() -> None:
         try:
             parsed = envelope.parse(data)
-            validate(parsed)
+            findings = validate(parsed)
+            for interchange in parsed.interchanges:
+                acknowledge.technical(interchange, findings)
+                for group in interchange.groups:
+                    acknowledge.functional(group, findings)
             for _, _, transaction in parsed.transactions:
                 reading.read(transaction)
         except X12Error:
@@ -173,6 +177,8 @@ LONG = {
     "half headers": "ISA*",
     "ends": "SE*1*0001~GE*1*1~IEA*1*000000001~",
     "loops closed and opened": "N1*ST*A~REF*DP*1~PO1*1*1*EA~",
+    "faulty sets": "ST*850*0002~PO1*1*x*EA~SE*9*0003~",
+    "faulty groups": "GS*PO*A*B*20261123*0905*56*X*004010~ST*850*0002~PO1*1*x*EA~",
     "other marks": HEAD.replace("~", "!") + HEAD,
 }
 
