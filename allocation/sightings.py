@@ -27,7 +27,8 @@ class Seen:
 
 # An echo is known by its value: it is what the channel confirmed last. It saves the read-back that was to come.
 # Less than was confirmed is mostly a sale whose order is on its way to us: reconciliation judges it. More than there
-# should be, with nothing on its way, is read back at once.
+# should be, with nothing on its way, is read back at once. What is halted should show nothing, whatever was confirmed
+# and whatever waits until the halt is lifted.
 _NOTE = text("""
     WITH told AS (
         SELECT DISTINCT ON (b.channel, b.sku, b.location) b.channel, b.sku, b.location, s.units * b.pack AS units, s.at,
@@ -38,7 +39,9 @@ _NOTE = text("""
                       AND b.vendor_location_id = s.vendor_location_id
         ORDER BY b.channel, b.sku, b.location, s.at DESC
     ), held AS (
-        SELECT shown.channel, shown.sku, shown.location, told.units, told.at, target.units AS target
+        SELECT shown.channel, shown.sku, shown.location, told.units, told.at, target.units AS target,
+               EXISTS (SELECT FROM halt h WHERE h.channel = shown.channel AND h.sku = shown.sku
+                       AND h.state IN ('setting', 'set')) AS halted
         FROM shown JOIN told USING (channel, sku, location)
         JOIN target USING (channel, sku, location)
         WHERE NOT told.read_only
@@ -48,11 +51,12 @@ _NOTE = text("""
     UPDATE shown SET
         read_units = CASE WHEN held.units = shown.units THEN held.units ELSE shown.read_units END,
         read_at = CASE WHEN held.units = shown.units THEN held.at ELSE shown.read_at END,
-        verify_at = CASE WHEN held.units <> shown.units OR shown.units IS NULL
+        verify_at = CASE WHEN held.units <> shown.units OR shown.units IS NULL OR held.halted
                          THEN least(shown.verify_at, CAST(:now AS timestamptz)) END
     FROM held
     WHERE shown.channel = held.channel AND shown.sku = held.sku AND shown.location = held.location
-      AND (held.units = shown.units AND shown.verify_at IS NOT NULL AND held.at >= shown.confirmed_at
+      AND (held.halted AND held.units > 0
+           OR held.units = shown.units AND shown.verify_at IS NOT NULL AND held.at >= shown.confirmed_at
            OR held.units > held.target AND held.units IS DISTINCT FROM shown.units
               AND (shown.confirmed_at IS NULL OR held.at >= shown.confirmed_at)
               AND NOT EXISTS (SELECT FROM push_due d WHERE d.channel = shown.channel AND d.sku = shown.sku

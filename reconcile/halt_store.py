@@ -126,6 +126,28 @@ def halt_again(connection: Connection, halt_id: int, reason: str, now: datetime)
     return True
 
 
+_STOPPED = text("""
+SELECT id, sku FROM halt WHERE channel = :channel AND state = 'set' AND sku = ANY(CAST(:skus AS text[])) ORDER BY id
+""")
+
+
+def stop_what_shows(
+    connection: Connection, channel: str, shown: Mapping[str, int], now: datetime
+) -> int:
+    """Stop once more what is halted and was read as showing units: a number that was on its way arrived after the stop.
+
+    shown      units above 0 by SKU
+    returns    how many halts were broken
+    """
+    if not shown:
+        return 0
+    broken = connection.execute(_STOPPED, {"channel": channel, "skus": sorted(shown)}).all()
+    for halt in broken:
+        reason = f"read back as {shown[halt.sku]} while halted"
+        halt_again(connection, halt.id, reason, now)
+    return len(broken)
+
+
 _LIFT = text("""
 UPDATE halt SET state = 'lifting', lifted_by = :by, lift_reason = :reason, run_at = greatest(run_at, :now),
     attempts = 0, error = ''

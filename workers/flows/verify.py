@@ -11,6 +11,7 @@ from allocation import readings
 from allocation.readings import Read, Verified, Verify
 from channels.base import Throttled
 from ledger.db import transaction
+from reconcile import halt_store
 from reconcile.store import open_drifts, resolve_drifts
 from reconcile.types import Action, Cause, Drift
 from workers.flows.lane import Lane, Stopped, book_failure, snapshot
@@ -56,6 +57,8 @@ def verify(lane: Lane) -> VerifyReport:
                 lane.chance,
             )
             too_much += _book_drift(connection, lane, verified)
+            on_sale = {v.sku: v.read for v in verified if v.read is not None and v.read > 0}
+            halt_store.stop_what_shows(connection, lane.client.name, on_sale, lane.now())
         read += len(verified)
         wrong += sum(v.read is not None and v.read != v.confirmed for v in verified)
         empty |= {v.sku for v in verified if v.read == v.target == 0}
