@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from allocation.holding import hold
 from allocation.pushes import (
     ATTEMPTS,
     BACKOFF_CAP_S,
@@ -316,13 +317,11 @@ def settle_verify(
     useful = sorted(
         (r for r in readings if (r.sku, r.location) in numbers), key=lambda r: (r.sku, r.location)
     )
-    keys = {
-        "channel": channel,
-        "skus": [r.sku for r in useful],
-        "locations": [r.location for r in useful],
-    }
+    skus, locations = [r.sku for r in useful], [r.location for r in useful]
+    keys = {"channel": channel, "skus": skus, "locations": locations}
     connection.execute(_LOCK_TARGETS, keys)
     connection.execute(LOCK, keys)
+    hold(connection, [channel] * len(useful), skus, locations)
     rows = connection.execute(
         _VERIFIED,
         keys

@@ -25,14 +25,15 @@ class Seen:
     at: datetime
 
 
-# An echo is known by its value: it is what the channel confirmed last. It saves the read-back that was to come.
+# An echo is known by its value: it is what the channel confirmed last. It saves the read-back that was to come, but not
+# that of a zero, which takes a listing off sale if nobody has yet. A vendor's clock that is ahead counts as ours.
 # Less than was confirmed is mostly a sale whose order is on its way to us: reconciliation judges it. More than there
 # should be, with nothing on its way, is read back at once. What is halted should show nothing, whatever was confirmed
 # and whatever waits until the halt is lifted.
 _NOTE = text("""
     WITH told AS (
-        SELECT DISTINCT ON (b.channel, b.sku, b.location) b.channel, b.sku, b.location, s.units * b.pack AS units, s.at,
-               b.read_only
+        SELECT DISTINCT ON (b.channel, b.sku, b.location) b.channel, b.sku, b.location, s.units * b.pack AS units,
+               least(s.at, CAST(:now AS timestamptz)) AS at, b.read_only
         FROM json_to_recordset(CAST(:seen AS json))
              AS s (channel text, item_id text, vendor_location_id text, units bigint, at timestamptz)
         JOIN binding b ON b.channel = s.channel AND b.item_id = s.item_id
@@ -52,11 +53,13 @@ _NOTE = text("""
         read_units = CASE WHEN held.units = shown.units THEN held.units ELSE shown.read_units END,
         read_at = CASE WHEN held.units = shown.units THEN held.at ELSE shown.read_at END,
         verify_at = CASE WHEN held.units <> shown.units OR shown.units IS NULL OR held.halted
-                         THEN least(shown.verify_at, CAST(:now AS timestamptz)) END
+                         THEN least(shown.verify_at, CAST(:now AS timestamptz))
+                         WHEN held.units = 0 THEN shown.verify_at END
     FROM held
     WHERE shown.channel = held.channel AND shown.sku = held.sku AND shown.location = held.location
       AND (held.halted AND held.units > 0
            OR held.units = shown.units AND shown.verify_at IS NOT NULL AND held.at >= shown.confirmed_at
+              AND (shown.read_at IS NULL OR shown.read_at < held.at)
            OR held.units > held.target AND held.units IS DISTINCT FROM shown.units
               AND (shown.confirmed_at IS NULL OR held.at >= shown.confirmed_at)
               AND NOT EXISTS (SELECT FROM push_due d WHERE d.channel = shown.channel AND d.sku = shown.sku

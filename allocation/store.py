@@ -1,6 +1,7 @@
 """Rules and targets in PostgreSQL: which version is in force, which SKUs are due, what each channel should show.
 
-Locks are taken in one order everywhere: due SKUs (skipping locked ones), targets, rows of the push queue; each sorted.
+Locks are taken in one order everywhere: due SKUs (skipping locked ones), targets, rows of the push queue, what is
+shown; each sorted.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import lru_cache
 from sqlalchemy import Connection, text
 
 from allocation.document import Document, read
+from allocation.holding import hold
 from allocation.sql import PRIORITY, SEEN
 from allocation.types import Rules, Target
 
@@ -372,6 +374,7 @@ def save_targets(
         "locations": [row.location for row in changed],
     }
     connection.execute(_PUSH_DUE, keys | {"now": now, "rise_run_at": rise_run_at})
+    hold(connection, **keys)
     connection.execute(_AS_SHOWN, keys | {"now": now})
     connection.execute(_UNREACHABLE, keys)
     counts: dict[str, int] = {}

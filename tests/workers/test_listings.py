@@ -195,3 +195,37 @@ def test_the_newest_of_several_numbers_counts_in_whatever_order_they_come(house:
                 house.clock.now,
             )
         assert "A" not in verifying(house)
+
+
+def test_an_echo_of_a_zero_leaves_the_read_back_that_takes_the_listing_off_sale(
+    house: House,
+) -> None:
+    settled(house).set(A=0)
+    push(house.lane)
+    house.clock.advance(1)
+
+    see(house, 0, {"A": 0})
+    house.clock.advance(2)
+
+    assert verifying(house)["A"]
+
+
+def test_an_echo_older_than_what_was_read_since_proves_nothing(house: House) -> None:
+    settled(house)
+    house.clock.advance(1)
+    read_at = house.later(5)
+    house.run("UPDATE shown SET read_units = 12, read_at = :at WHERE sku = 'A'", at=read_at)
+    house.clock.advance(9)
+
+    see(house, -8, {"A": 10})
+
+    assert house.rows("SELECT read_units FROM shown WHERE sku = 'A'") == [(12,)]
+    assert "A" in verifying(house)
+
+
+def test_a_vendors_clock_that_is_ahead_does_not_outshine_what_is_read_later(house: House) -> None:
+    settled(house)
+
+    see(house, 3600, {"A": 10})
+
+    assert house.rows("SELECT read_at FROM shown WHERE sku = 'A'") == [(house.clock.now,)]

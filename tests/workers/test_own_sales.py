@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
+from ledger import inbox
+from ledger.db import transaction
 from tests.builders import a_fact, balance, deliver
 from tests.builders import a_house as an_inbox_house
 from tests.servers import Clock, Database
 from tests.workers.shelf import HIDING, SHOWN, House, a_house
+from tests.workers.waiting import until_somebody_waits
 from workers.flows.ingest import drain
 from workers.flows.push import push
 from workers.flows.verify import verify
@@ -137,3 +143,41 @@ def test_a_channel_that_sold_its_last_one_goes_off_sale(database: Database, cloc
     verify(house.lane)
 
     assert house.shelf.off_sale == {"A": "CONTINUE"}
+
+
+def test_a_sale_and_a_sighting_of_one_batch_lock_what_is_shown_in_one_order(
+    database: Database, clock: Clock
+) -> None:
+    house = a_house(database.engine, clock, "A", "B")
+    house.set(A=10, B=10)
+    push(house.lane)
+    clock.advance(60)
+    house.run(
+        "UPDATE binding SET item_id = 'gid://shopify/InventoryItem/7',"
+        " vendor_location_id = 'gid://shopify/Location/1' WHERE sku = 'A'"
+    )
+    at = clock.now.isoformat()
+    sale = a_fact("order", id="9", order="9", sku="B", units=1, location="WH", channel="shop")
+    deliver(house.engine, sale | {"occurred_at": at}, now=clock.now)
+    told = {"inventory_item_id": 7, "location_id": 1, "available": 10, "updated_at": at}
+    with transaction(house.engine) as connection:
+        body = json.dumps(told).encode()
+        inbox.keep(
+            connection,
+            [inbox.Delivery("shop", "d1", "inventory_levels/update", body)],
+            now=clock.now,
+        )
+    drains = threading.Thread(
+        target=drain, args=(an_inbox_house(house.engine),), kwargs={"now": clock.now}
+    )
+
+    # Somebody settles both: A first, as everybody does, then B.
+    with house.engine.begin() as other:
+        other.execute(text("SELECT FROM shown WHERE sku = 'A' FOR UPDATE"))
+        drains.start()
+        until_somebody_waits(house)
+        other.execute(text("SELECT FROM shown WHERE sku = 'B' FOR UPDATE NOWAIT"))
+    drains.join(10)
+
+    found = house.rows("SELECT sku, units, read_units FROM shown ORDER BY sku")
+    assert found == [("A", 10, 10), ("B", 9, None)]

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import pytest
 from sqlalchemy import Connection, text
 
 from channels.base import Level, Unavailable
 from tests.workers.shelf import House, settled
+from tests.workers.waiting import until_somebody_waits
 from workers.flows.push import PushReport, push
 
 _ROW = "SELECT sku FROM push_due WHERE sku = :sku FOR UPDATE"
-_WAITS = """
-    SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')
-"""
 
 
 class Allocator:
@@ -49,19 +45,11 @@ def pushing(house: House) -> Iterator[list[PushReport]]:
     reports: list[PushReport] = []
     thread = threading.Thread(target=lambda: reports.append(push(house.lane)))
     thread.start()
-    until(lambda: bool(house.rows(_WAITS)[0][0]))
+    until_somebody_waits(house)
     try:
         yield reports
     finally:
         thread.join(10)
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if is_so():
-            return
-        time.sleep(0.01)
-    pytest.fail("it did not come to it")
 
 
 def test_confirmed_rows_and_those_left_out_are_locked_together(house: House) -> None:

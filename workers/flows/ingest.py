@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from allocation import own_sales, sightings
+from allocation import holding, own_sales, sightings
 from allocation.own_sales import OwnSale
 from allocation.sightings import Seen
 from channels import bindings
@@ -143,16 +143,19 @@ def _apply(house: House, connection: Connection, rows: Sequence[Row], *, now: da
     result = digest(read, known)
     store.write_lines(connection, result.lines)
     store.append(connection, result.entries, now=now, entropy=house.entropy)
-    _follow_own_sales(house, connection, result)
-    _heed(connection, messages, now)
+    sold, seen = _own_sales(house, connection, result), _seen(messages)
+    holding.hold_told(connection, sold, seen)
+    own_sales.follow(connection, sold)
+    sightings.note(connection, seen, now)
+    _ask_for_orders(connection, messages, now)
     settlements = [*result.settlements, *unreadable]
     inbox.settle(connection, settlements, now=now)
     inbox.wake(connection, result.arrived)
     return _drained(result, settlements)
 
 
-def _follow_own_sales(house: House, connection: Connection, result: Digest) -> None:
-    """Channels that sold have lowered their own numbers already."""
+def _own_sales(house: House, connection: Connection, result: Digest) -> list[OwnSale]:
+    """What channels sold: they have lowered their own numbers already."""
     of_channels = [entry for entry in result.entries if entry.channel]
     selling = {entry.channel for entry in of_channels if entry.channel}
     kinds = bindings.kinds(connection, selling) if selling else {}
@@ -160,32 +163,32 @@ def _follow_own_sales(house: House, connection: Connection, result: Digest) -> N
         name: house.lanes[kind].sells_when if kind in house.lanes else "ordered"
         for name, kind in kinds.items()
     }
-    own_sales.follow(
-        connection,
-        (
-            OwnSale(entry.channel, move.sku, *_taken(when[entry.channel], move), entry.occurred_at)
-            for entry in of_channels
-            if entry.channel in when and entry.kind in _SALES[when[entry.channel]]
-            for move in entry.moves
-            # Of a bundle the vendor took one of the bundle: the listings of its parts stand as they stood.
-            if not (entry.line_id or entry.source_id).endswith(part_mark(move.sku))
-        ),
-    )
+    sales = [
+        OwnSale(entry.channel, move.sku, *_taken(when[entry.channel], move), entry.occurred_at)
+        for entry in of_channels
+        if entry.channel in when and entry.kind in _SALES[when[entry.channel]]
+        for move in entry.moves
+        # Of a bundle the vendor took one of the bundle: the listings of its parts stand as they stood.
+        if not (entry.line_id or entry.source_id).endswith(part_mark(move.sku))
+    ]
+    return [sale for sale in sales if sale.units]
 
 
-def _heed(connection: Connection, messages: Mapping[str, list[Message]], now: datetime) -> None:
-    """What messages say beside facts: what a channel shows, and that there are orders to be asked for."""
-    sightings.note(
-        connection,
-        (
-            Seen(channel, s.item_id, s.vendor_location_id, s.units, s.at)
-            for channel, told in messages.items()
-            for message in told
-            for s in message.sightings
-            if s.units is not None
-        ),
-        now,
-    )
+def _seen(messages: Mapping[str, list[Message]]) -> list[Seen]:
+    """What messages say that channels show."""
+    return [
+        Seen(channel, s.item_id, s.vendor_location_id, s.units, s.at)
+        for channel, told in messages.items()
+        for message in told
+        for s in message.sightings
+        if s.units is not None
+    ]
+
+
+def _ask_for_orders(
+    connection: Connection, messages: Mapping[str, list[Message]], now: datetime
+) -> None:
+    """Messages that name orders without telling them: the channel's order API is to be asked."""
     for name, told in messages.items():
         waits_s = [message.asks_after_s for message in told if message.asks_orders]
         if waits_s:
