@@ -66,13 +66,30 @@ _UNBIND_MOVED = text("""
     RETURNING binding.sku
 """)
 
+# A listing whose stock the channel has taken over, or given back, has no place of the other kind. A number sent to the
+# old one would turn it back.
+_UNBIND_TURNED = text("""
+    DELETE FROM binding
+    USING unnest(CAST(:channels AS text[]), CAST(:items AS text[]), CAST(:read_only AS boolean[]))
+          AS given (channel, item_id, read_only)
+    WHERE binding.channel = given.channel AND binding.item_id = given.item_id
+      AND binding.read_only <> given.read_only
+      AND (binding.channel, binding.sku, binding.location) NOT IN (
+          SELECT channel, sku, location
+          FROM unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
+               AS bound (channel, sku, location))
+    RETURNING binding.sku
+""")
+
+# What was not bound until now may have been once: what was shown then says nothing.
 _MOVED = text("""
-    SELECT b.channel, b.sku, b.location FROM binding b
-    JOIN unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:items AS text[]),
-                CAST(:vendor_locations AS text[]), CAST(:packs AS integer[]), CAST(:read_only AS boolean[]))
+    SELECT given.channel, given.sku, given.location FROM binding b
+    RIGHT JOIN unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]),
+                      CAST(:items AS text[]), CAST(:vendor_locations AS text[]), CAST(:packs AS integer[]),
+                      CAST(:read_only AS boolean[]))
          AS given (channel, sku, location, item_id, vendor_location_id, pack, read_only)
          USING (channel, sku, location)
-    WHERE (b.item_id, b.vendor_location_id, b.pack, b.read_only)
+    WHERE b.item_id IS NULL OR (b.item_id, b.vendor_location_id, b.pack, b.read_only)
           <> (given.item_id, given.vendor_location_id, given.pack, given.read_only)
     ORDER BY 1, 2, 3
 """)
@@ -153,7 +170,7 @@ def bundle(connection: Connection, bundles: Mapping[str, Sequence[Part]], *, now
 
 
 def moved(connection: Connection, bound: Sequence[Binding]) -> list[tuple[str, str, str]]:
-    """(channel, SKU, location) of those that are bound to another listing, or to one of another size, until now."""
+    """(channel, SKU, location) of those bound to another listing, one of another size, or none until now."""
     values = _places(bound) | {
         "packs": [b.pack for b in bound],
         "read_only": [b.read_only for b in bound],
@@ -164,13 +181,16 @@ def moved(connection: Connection, bound: Sequence[Binding]) -> list[tuple[str, s
 def bind(connection: Connection, bound: Iterable[Binding], *, now: datetime) -> int:
     """Write bindings down, replacing older ones of the same (channel, SKU, location), and mark their SKUs due.
 
-    A vendor's item that was bound to another SKU is bound to this one only.
+    A vendor's item that was bound to another SKU is bound to this one only. One whose stock the channel holds by now,
+    or holds no more, loses its places of the other kind.
     """
     rows = list(bound)
     if not rows:
         return 0
     places = _places(rows)
     left = set(connection.execute(_UNBIND_MOVED, places).scalars())
+    read_only = [b.read_only for b in rows]
+    left |= set(connection.execute(_UNBIND_TURNED, places | {"read_only": read_only}).scalars())
     connection.execute(
         _BIND,
         {
@@ -179,7 +199,7 @@ def bind(connection: Connection, bound: Iterable[Binding], *, now: datetime) -> 
             "products": [b.product_id for b in rows],
             "levels": [b.level_id for b in rows],
             "packs": [b.pack for b in rows],
-            "read_only": [b.read_only for b in rows],
+            "read_only": read_only,
         },
     )
     connection.execute(_DUE, {"skus": sorted({b.sku for b in rows} | left), "now": now})
