@@ -114,7 +114,10 @@ def _report(api: SellingPartner, feed: Feed) -> FeedReport:
 
 
 def _judged(report: FeedReport, levels: Sequence[Level]) -> list[Outcome]:
-    """One outcome a row. An issue names its message or at least its SKU; one that names neither is about all."""
+    """One outcome a row. An issue names its message or at least its SKU; one that names neither is about all.
+
+    DONE is not accepted: where no message was and nothing says why, the rows go out again, one by one.
+    """
     by_place: dict[int, FeedIssue] = {}
     by_sku: dict[str, FeedIssue] = {}
     whole: FeedIssue | None = None
@@ -127,16 +130,21 @@ def _judged(report: FeedReport, levels: Sequence[Level]) -> list[Outcome]:
             by_sku.setdefault(issue.sku, issue)
         else:
             whole = whole or issue
-    if report.summary is not None and report.summary.messages_accepted > 0:
+    accepted = report.summary.messages_accepted if report.summary else None
+    if accepted:
         # Some were accepted, so that an issue without a row is not about all of them.
         whole = None
     return [
-        _outcome(level, by_place.get(place) or by_sku.get(level.binding.item_id) or whole)
+        _outcome(
+            level,
+            by_place.get(place) or by_sku.get(level.binding.item_id) or whole,
+            none_accepted=accepted == 0,
+        )
         for place, level in enumerate(levels, start=1)
     ]
 
 
-def _outcome(level: Level, issue: FeedIssue | None) -> Outcome:
+def _outcome(level: Level, issue: FeedIssue | None, *, none_accepted: bool) -> Outcome:
     if issue is None:
-        return Confirmed(level)
+        return NotSent(level, _AGAIN_S) if none_accepted else Confirmed(level)
     return Rejected(level, issue.code or "INVALID", issue.message or "Amazon does not say why")

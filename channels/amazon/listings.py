@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from channels.amazon.api import Missing, SellingPartner
+from channels.amazon.operations import OPERATIONS
 from channels.amazon.wire import FBA, MERCHANT, Item, Items, Submission
 from channels.base import (
     Binding,
@@ -99,10 +100,22 @@ def push(api: SellingPartner, levels: Sequence[Level]) -> list[Outcome]:
                 raise
             outcomes += _not_sent(chunk, error)
         if isinstance(outcomes[-1], NotSent):
-            wait_s = outcomes[-1].retry_after_s
-            outcomes += [NotSent(level, wait_s) for level in levels[len(outcomes) :]]
-            break
+            return _left_for_later(outcomes, levels)
     return outcomes
+
+
+def _left_for_later(outcomes: Sequence[Outcome], levels: Sequence[Level]) -> list[Outcome]:
+    """Everything from the first row that was not sent, until the bucket is full again or enough for the rest.
+
+    Coming back for every single write would cost a look at twenty listings each time.
+    """
+    done = [outcome for outcome in outcomes if not isinstance(outcome, NotSent)]
+    first = outcomes[len(done)]
+    assert isinstance(first, NotSent)
+    plan = OPERATIONS["patchListingsItem"]
+    rest = levels[len(done) :]
+    wait_s = max(first.retry_after_s, min(len(rest), plan.burst) / plan.rate_per_s)
+    return [*done, *(NotSent(level, wait_s) for level in rest)]
 
 
 def _chunk(api: SellingPartner, levels: Sequence[Level], *, is_first: bool) -> list[Outcome]:

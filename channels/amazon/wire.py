@@ -170,11 +170,9 @@ class FeedIssue(Issue):
 
 
 class FeedSummary(_Camel):
-    """How a feed's messages fared."""
+    """How a feed's messages fared; None where it does not say."""
 
-    messages_processed: int = 0
-    messages_accepted: int = 0
-    messages_invalid: int = 0
+    messages_accepted: int | None = None
 
 
 class FeedReport(_Camel):

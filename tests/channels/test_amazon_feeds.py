@@ -156,7 +156,7 @@ def test_when_no_more_feeds_may_be_made_rows_go_one_by_one(rig: AmazonRig) -> No
 
     assert words(outcomes)[:5] == ["Confirmed"] * 5
     assert set(words(outcomes)[5:]) == {"NotSent"}
-    assert {outcome.retry_after_s for outcome in outcomes if isinstance(outcome, NotSent)} == {0.2}
+    assert {outcome.retry_after_s for outcome in outcomes if isinstance(outcome, NotSent)} == {1.0}
 
 
 def test_a_feed_whose_answer_is_lost_may_be_on_its_way(rig: AmazonRig) -> None:
@@ -203,6 +203,21 @@ REPORTS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "issues": [{"code": "4000", "severity": "ERROR", "message": "odd"}],
             "summary": {"messagesAccepted": 2},
         },
+        ["Confirmed", "Confirmed"],
+    ),
+    "done is not accepted": (
+        {"issues": [], "summary": {"messagesProcessed": 2, "messagesAccepted": 0}},
+        ["NotSent", "NotSent"],
+    ),
+    "nothing accepted and one row named": (
+        {
+            "issues": [{"messageId": 2, "code": "1", "severity": "ERROR", "message": "no"}],
+            "summary": {"messagesAccepted": 0, "messagesInvalid": 2},
+        },
+        ["NotSent", "Rejected"],
+    ),
+    "a summary without numbers says nothing": (
+        {"issues": None, "summary": {"errors": 0}},
         ["Confirmed", "Confirmed"],
     ),
     "two issues of one row are one refusal": (
