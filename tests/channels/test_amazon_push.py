@@ -117,7 +117,7 @@ def test_when_the_limit_runs_out_the_rest_is_not_sent_and_says_when(rig: AmazonR
     outcomes = rig.channel.push([level(sku, 3) for sku in names], key="k")
 
     assert words(outcomes) == ["Confirmed"] * 5 + ["NotSent"] * 35
-    assert {outcome.retry_after_s for outcome in outcomes if isinstance(outcome, NotSent)} == {0.2}
+    assert {outcome.retry_after_s for outcome in outcomes if isinstance(outcome, NotSent)} == {1.0}
     assert len(rig.called("patchListingsItem")) == 5
     rig.advance(1)
     rest = rig.channel.push([level(sku, 3) for sku in names[5:]], key="k")
