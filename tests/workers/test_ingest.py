@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from channels.lane import Message, nothing
+from channels.registry import LANES
 from ledger import inbox
 from ledger.db import transaction
 from ledger.inbox import FACT_TOPIC, Delivery
@@ -31,6 +34,7 @@ from tests.builders import (
     why,
 )
 from tests.servers import Database
+from tests.workers.shelf import RULES, apply
 from workers.flows.ingest import drain, sweep_inbox
 
 
@@ -259,6 +263,34 @@ def test_what_the_database_refuses_is_found_by_halving_and_parked_alone(database
     assert balance(database.engine) == {"available": 39}
     assert "no_curse" in why(database.engine, "r13")
     assert verify(database.engine).clean
+
+
+@pytest.mark.parametrize("error", [TypeError("None has no units"), RecursionError(), KeyError("x")])
+def test_what_nobody_thought_of_is_parked_alone_and_blocks_nobody(
+    database: Database, error: Exception
+) -> None:
+    def read(topic: str, body: bytes) -> Message:
+        if body == b"strange":
+            raise error
+        return Message(topic, frozenset(), "it moves no stock", nothing)
+
+    house = a_house(database.engine)
+    lane = replace(LANES["shopify"], read=read)
+    with transaction(database.engine) as connection:
+        apply(connection, RULES, NOON)
+        bodies = [b"plain", b"strange", b"plain too"]
+        told = [
+            Delivery("shop", f"d{place}", "orders/create", body)
+            for place, body in enumerate(bodies)
+        ]
+        inbox.keep(connection, told, now=NOON)
+
+    done = drain(replace(house, lanes={"shopify": lane}), now=NOON)
+
+    assert (done.applied, done.parked) == (2, 1)
+    assert inbox_states(database.engine)["d1"] == "parked"
+    assert type(error).__name__ in why(database.engine, "d1")
+    assert drain(house, now=NOON).claimed == 0
 
 
 def test_four_drains_at_once_apply_each_delivery_once(database: Database) -> None:

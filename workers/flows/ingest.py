@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+import structlog
 from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, IntegrityError
@@ -30,6 +31,8 @@ from ledger.inbox import FACT_TOPIC, Row
 from ledger.store import Entropy
 from ledger.types import Move, Settlement, State
 
+log = structlog.get_logger(__name__)
+
 #: Imported history may be of any age; its source says so.
 HISTORY = "history:"
 _AHEAD = timedelta(minutes=15)
@@ -38,6 +41,17 @@ _OLDEST = timedelta(days=400)
 _SALES = {"ordered": ("order", "order_cancel"), "left": ("ship", "return"), "never": ()}
 #: Longest time a delivery waits for its cause before a person is asked.
 _PATIENCE = timedelta(days=7)
+
+#: Bytes that nobody thought of: they are told, and out of the way of what comes behind them.
+_STRANGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+_OWN_FAULT = (IntegrityError, DataError, *_STRANGE)
 
 #: Drains take turns: a second one would gain little (batches are set-based) and could pass the first on an order.
 _TURN = text("SELECT pg_advisory_xact_lock(7305200117)")
@@ -104,21 +118,29 @@ def _drain_batch(house: House, *, now: datetime) -> Drained:
             rows = inbox.claim(connection, rows=house.rows)
             ids = [row.id for row in rows]
             return _apply(house, connection, rows, now=now)
-    except (IntegrityError, DataError) as refused:
+    except _OWN_FAULT as refused:
+        if not ids:
+            raise
         return _drain_halves(house, ids, refused, now=now)
 
 
+def _why(refused: Exception) -> str:
+    if isinstance(refused, IntegrityError | DataError):
+        return "the ledger refused it: " + str(refused.orig).split("\n", 1)[0]
+    said = str(refused).split("\n", 1)[0][:200]
+    return f"it cannot be taken ({type(refused).__name__}: {said})"
+
+
 def _drain_halves(
-    house: House, ids: Sequence[int], refused: IntegrityError | DataError, *, now: datetime
+    house: House, ids: Sequence[int], refused: Exception, *, now: datetime
 ) -> Drained:
-    """The database refused these deliveries together: find the one it cannot take, apply the others."""
+    """These deliveries could not be taken together: find the one that cannot, apply the others."""
     if len(ids) == 1:
-        why = str(refused.orig).split("\n", 1)[0]
-        settlement = Settlement(
-            ids[0],
-            "parked",
-            error=f"the ledger refused it: {why}; correct the cause, then replay this delivery",
-        )
+        error = f"{_why(refused)}; correct the cause, then replay this delivery"
+        settlement = Settlement(ids[0], "parked", error=error)
+        if not isinstance(refused, IntegrityError | DataError):
+            # Nobody thought of it: whoever mends that wants to know where.
+            log.error("ingest.delivery.strange", inbox_id=ids[0], exc_info=refused)
         with transaction(house.engine) as connection:
             inbox.settle(connection, [settlement], now=now)
         return Drained(claimed=1, parked=1)
@@ -128,7 +150,7 @@ def _drain_halves(
             with transaction(house.engine) as connection:
                 take_turn(connection)
                 total += _apply(house, connection, inbox.claim_these(connection, half), now=now)
-        except (IntegrityError, DataError) as again:
+        except _OWN_FAULT as again:
             total += _drain_halves(house, half, again, now=now)
     return total
 
