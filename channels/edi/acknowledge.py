@@ -57,8 +57,13 @@ def functional(
     )
 
 
-def technical(interchange: Interchange, findings: Sequence[Finding]) -> TechnicalAck:
-    """The TA1 that answers one interchange: rejected with the code of its first error, if it has one."""
+def technical(
+    interchange: Interchange, findings: Sequence[Finding], *, accept_errors: bool = False
+) -> TechnicalAck:
+    """The TA1 that answers one interchange: rejected with the code of its first error, if it has one.
+
+    accept_errors    it is taken in spite of them: E instead of R
+    """
     first = interchange.at.number
     last = max((segment.at.number for segment in interchange.segments), default=first)
     errors = (finding for finding in _between(findings, first, last) if finding.is_error)
@@ -67,7 +72,7 @@ def technical(interchange: Interchange, findings: Sequence[Finding]) -> Technica
         control=interchange.isa.control,
         date=interchange.isa.date,
         time=interchange.isa.time,
-        status="R" if codes else "A",
+        status="A" if not codes else "E" if accept_errors else "R",
         code=codes[0] if codes else "000",
     )
 

@@ -1,6 +1,7 @@
 """Our answers to orders and their changes: each line's promise as acknowledgement codes that add up to the line.
 
-IA accepted, IB backordered (with the day it is promised for), IR rejected, ID deleted.
+IA accepted, IB backordered (with the day it is promised for), IR rejected, ID deleted; IQ where more has gone already
+than is wanted now.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from channels.edi.standing import StandingLine
 
 #: "Current schedule ship": when what is backordered leaves us.
 _SHIPS = "068"
+#: An answer counts in something, even where the partner left the unit of measure out.
+_EACH = "EA"
 
 
 def order_answer(
@@ -124,9 +127,15 @@ def _line(shares: Sequence[StandingLine], said: dict[str, OrderLine]) -> OrderLi
 
 
 def _answers(
-    shares: Sequence[StandingLine], said: dict[str, OrderLine], *, deleted: bool = False
+    shares: Sequence[StandingLine],
+    said: dict[str, OrderLine],
+    *,
+    deleted: bool = False,
+    wanted: Decimal | None = None,
 ) -> tuple[LineAnswer, ...]:
+    """What becomes of a line; `wanted` is what was asked for, where no line in `said` tells it."""
     first = shares[0]
+    measure = first.measure or _EACH
     accepted = sum(share.accepted for share in shares)
     backordered = sum(share.backordered for share in shares)
     rejected = Decimal(sum(share.rejected for share in shares))
@@ -134,25 +143,28 @@ def _answers(
     if own is not None and own.quantity is not None:
         # A fraction cannot be promised; it is rejected as it was asked for.
         rejected = max(Decimal(0), own.quantity - accepted - backordered)
+        wanted = own.quantity
     made = []
     if accepted:
-        made.append(LineAnswer("IA", Decimal(accepted), first.measure))
+        is_more = wanted is not None and accepted > wanted and not deleted
+        made.append(LineAnswer("IQ" if is_more else "IA", Decimal(accepted), measure))
     if backordered:
         day = max(share.promised_for for share in shares if share.promised_for)
-        made.append(LineAnswer("IB", Decimal(backordered), first.measure, _SHIPS, day))
+        made.append(LineAnswer("IB", Decimal(backordered), measure, _SHIPS, day))
     if rejected and not deleted:
-        made.append(LineAnswer("IR", rejected, first.measure))
+        made.append(LineAnswer("IR", rejected, measure))
     if deleted or not made:
-        made.append(LineAnswer("ID", rejected if deleted else Decimal(0), first.measure))
+        made.append(LineAnswer("ID", rejected if deleted else Decimal(0), measure))
     return tuple(made)
 
 
 def _changed(asked: Change, after: Sequence[StandingLine]) -> ChangeLine:
     line = asked.asked.line
+    counts = line.quantity is not None or asked.asked.left is not None
     said = OrderLine(
         number=line.number,
         quantity=line.quantity,
-        measure=line.measure or (after[0].measure if after else ""),
+        measure=line.measure or (after[0].measure if after else _EACH if counts else ""),
         price=line.price,
         price_basis=line.price_basis,
         products=line.products[:10] or (after[0].products[:10] if after else ()),
@@ -163,10 +175,11 @@ def _changed(asked: Change, after: Sequence[StandingLine]) -> ChangeLine:
     )
     if asked.refused or not after:
         answers: tuple[LineAnswer, ...] = (
-            LineAnswer("IR", line.quantity, said.measure if line.quantity is not None else ""),
+            LineAnswer("IR", line.quantity, "" if line.quantity is None else said.measure or _EACH),
         )
     else:
-        answers = _answers(after, {}, deleted=asked.asked.change == "DI")
+        wanted = sum((draft.quantity for draft in asked.drafts), Decimal(0))
+        answers = _answers(after, {}, deleted=asked.asked.change == "DI", wanted=wanted)
     return ChangeLine(said, asked.asked.change, asked.asked.left, answers)
 
 

@@ -37,9 +37,10 @@ def understand(
 ) -> list[Change]:
     """Every POC line of a change, understood against the order as it stands."""
     places = max((line.place for line in standing.lines), default=0)
+    known = standing.by_number()
     understood = []
     for asked in change.lines:
-        of_line = [line for line in standing.lines if line.line == asked.line.number]
+        of_line = known.get(asked.line.number, [])
         if not of_line:
             places += 1
         understood.append(_one(asked, of_line, places, partner, names))
@@ -57,7 +58,8 @@ def replacing(drafts: Sequence[Draft], standing: Standing) -> list[Draft]:
     raises    Puzzling when a line that was promised already means another item now
     """
     named = {draft.standing.key for draft in drafts}
-    kept = [_onto(draft, standing.line(draft.standing.key)) for draft in drafts]
+    before = standing.by_key()
+    kept = [_onto(draft, before.get(draft.standing.key)) for draft in drafts]
     return [*kept, *(draft for draft in cancelled(standing) if draft.standing.key not in named)]
 
 

@@ -9,7 +9,7 @@ Control numbers are the caller's: they come from a sequence per partner and dire
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -17,7 +17,15 @@ from typing import Final
 from channels.edi import values
 from channels.edi.envelope import Group, Interchange, Transaction
 from channels.edi.isa import Isa
-from channels.edi.segments import Segment, Separators, Unwritable, segment
+from channels.edi.segments import (
+    Composite,
+    Element,
+    Repeated,
+    Segment,
+    Separators,
+    Unwritable,
+    segment,
+)
 from channels.edi.sets import GROUP_OF, tables_of
 
 _LARGEST: Final = 999_999_999
@@ -65,6 +73,27 @@ class Numbers:
     interchange: int
     group: int
     first_set: int = 1
+
+
+def fitting(route: Route, segments: Iterable[Segment]) -> Route:
+    """The route with separators that no value holds: those it has, others where a value needs one of them.
+
+    Every ISA declares its own, so that a partner's number `A:B` is no reason to leave its order unanswered.
+    """
+    used = {
+        mark
+        for each in segments
+        for element in each.elements
+        for text in _texts(element)
+        for mark in text
+        if not mark.isalnum()
+    }
+    has = route.separators
+    element = _free(has.element, "*|\x1d", used)
+    ends = _free(has.segment, "~\n\x1c", used | {element})
+    component = _free(has.component, ":><\\", used | {element, ends})
+    repetition = _free(has.repetition or "^", "^!%&;", used | {element, ends, component})
+    return replace(route, separators=Separators(element, component, ends, repetition))
 
 
 def enclose(
@@ -152,6 +181,21 @@ def _separators(wished: Separators, version: str) -> Separators:
         return wished
     free = next(mark for mark in "^!%&;" if mark not in wished.all)
     return replace(wished, repetition=free)
+
+
+def _free(wished: str, others: str, taken: Iterable[str]) -> str:
+    """The mark that is wished for, or the first other one that is not taken; where all are, writing refuses it."""
+    return next((mark for mark in (wished, *others) if mark not in taken), wished)
+
+
+def _texts(element: Element) -> Sequence[str]:
+    match element:
+        case Composite(components):
+            return components
+        case Repeated(several):
+            return [text for each in several for text in _texts(each)]
+        case _:
+            return (element,)
 
 
 def _number(control: int, name: str) -> str:

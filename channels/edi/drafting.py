@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from channels.edi.documents import OrderLine, ProductId
 from channels.edi.partner import Partner
 from channels.edi.standing import StandingLine
 from channels.names import Names, Part
+
+#: No order is larger, whatever its partner typed; what is, no column of ours could hold.
+MOST: Final = 1_000_000_000
 
 
 class Puzzling(Exception):
@@ -46,12 +51,8 @@ def drafts(lines: Sequence[OrderLine], partner: Partner, names: Names) -> list[D
         for place, line in enumerate(lines, 1)
         for draft in draft_line(line, place, partner, names)
     ]
-    keys = [draft.standing.key for draft in made]
-    twice = (
-        next((key for key in keys if keys.count(key) > 1), None)
-        if len({*keys}) < len(keys)
-        else None
-    )
+    counts = Counter(draft.standing.key for draft in made)
+    twice = next((key for key, count in counts.items() if count > 1), None)
     if twice:
         at = f" for store {twice[1]}" if twice[1] else ""
         raise Puzzling(f"two lines are numbered {twice[0]!r}{at}: ask the partner which one holds")
@@ -93,6 +94,8 @@ def _by_store(line: OrderLine) -> list[tuple[str, Decimal]]:
 
 def _draft(standing: StandingLine, store: str, quantity: Decimal, problem: str) -> Draft:
     whole = int(quantity.to_integral_value())
+    if not problem and quantity > MOST:
+        problem = f"{quantity:f} {standing.measure} is more than anybody has"
     if not problem and (whole != quantity or quantity < 0):
         problem = f"{quantity:f} {standing.measure} is no whole number"
     here = StandingLine(
@@ -105,7 +108,7 @@ def _draft(standing: StandingLine, store: str, quantity: Decimal, problem: str) 
         measure=standing.measure,
         price=standing.price,
     )
-    return Draft(here, quantity, max(0, whole), problem)
+    return Draft(here, quantity, min(max(0, whole), MOST), problem)
 
 
 def _problem(line: OrderLine, parts: Sequence[Part], each: int | None) -> str:

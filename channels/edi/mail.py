@@ -138,7 +138,8 @@ def post(
     serial = next_number(connection, f"interchange/{partner.name}")
     control = (serial - 1) % LARGEST_CONTROL + 1
     bodies = [(each.set_id, each.body) for each in sets]
-    made = compose.enclose(partner.route(), Numbers(control, control), now, bodies)
+    route = compose.fitting(partner.route(), (part for each in sets for part in each.body))
+    made = compose.enclose(route, Numbers(control, control), now, bodies)
     body = envelope.write(made)
     interchange_id = _interchange(
         connection, partner.name, now, "posted", made.isa.control, body, serial, push_key

@@ -114,6 +114,17 @@ class Standing:
         """The line of this (line, store)."""
         return next((each for each in self.lines if each.key == key), None)
 
+    def by_key(self) -> dict[tuple[str, str], StandingLine]:
+        """Its lines by (line, store), for who looks many of them up."""
+        return {each.key: each for each in self.lines}
+
+    def by_number(self) -> dict[str, list[StandingLine]]:
+        """Its lines by their number: one, or one a store."""
+        found: dict[str, list[StandingLine]] = {}
+        for each in self.lines:
+            found.setdefault(each.line, []).append(each)
+        return found
+
     def with_lines(self, changed: tuple[StandingLine, ...]) -> Standing:
         """The order with these lines put in or added, in their places."""
         merged = {each.key: each for each in (*self.lines, *changed)}

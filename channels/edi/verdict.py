@@ -41,6 +41,16 @@ def judged(
     return replace(ack, sets=answers, accepted=accepted, status=status)
 
 
+def without_details(ack: FunctionalAck) -> FunctionalAck:
+    """The same verdict without the places in error, for sets whose segments have names that nobody can repeat."""
+    return replace(ack, sets=tuple(replace(answer, errors=()) for answer in ack.sets))
+
+
+def refused_whole(ack: FunctionalAck) -> FunctionalAck:
+    """The group refused without a word of its sets: their numbers are none that an answer could name."""
+    return replace(ack, status="R", accepted=0, sets=())
+
+
 def takes(ack: FunctionalAck, place: int) -> bool:
     """Whether the set at this place of the group is taken."""
     return ack.status != "R" and ack.sets[place].status != "R"

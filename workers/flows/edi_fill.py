@@ -64,7 +64,8 @@ def _promise(
     try:
         desk = Desk(connection, house, partner(connection, name), None, now)
         after = promise_lines(desk, order, drafts)
-        lines = [line for was in short if (line := after.line(was.key)) is not None]
+        by_key = after.by_key()
+        lines = [by_key[was.key] for was in short]
         more = sum(line.accepted for line in lines) - sum(line.accepted for line in short)
         if more == 0:
             point.rollback()

@@ -85,11 +85,11 @@ def order(desk: Desk, document: int, content_hash: str, said: PurchaseOrder) -> 
     known = names(desk, drafting.ids_of(said.lines) | {party.code for party in said.parties})
     drafts = drafting.drafts(said.lines, desk.partner, known)
     _hold_unknown(desk, drafts)
+    named = {draft.standing.key for draft in drafts}
     standing = _opened(desk, document, content_hash, said, before, known)
     if before is not None:
         drafts = changes.replacing(drafts, before)
     after = promise_lines(desk, standing, drafts)
-    named = {draft.standing.key for draft in drafts if draft.wanted or draft.problem}
     shown = [line for line in after.lines if line.key in named]
     again = "00" if before is None else "05"
     reply = answers.order_answer(said, shown, today=desk.now.date(), purpose=again)
@@ -291,10 +291,8 @@ def _apply_change(desk: Desk, document: int, said: OrderChange, standing: Standi
         named = {line.line.number for line in said.lines}
         drafts += [d for d in changes.cancelled(standing) if d.standing.line not in named]
     after = promise_lines(desk, standing, drafts)
-    touched = [
-        (each, [line for line in after.lines if line.key in {d.standing.key for d in each.drafts}])
-        for each in understood
-    ]
+    lines = after.by_key()
+    touched = [(each, [lines[d.standing.key] for d in each.drafts]) for each in understood]
     reply = answers.change_answer(said, touched, today=today)
     answer(
         desk, reply, answers=document, number=said.number, release=said.release, sequence=sequence

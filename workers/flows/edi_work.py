@@ -33,7 +33,7 @@ from workers.flows.edi_orders import Outcome
 from workers.flows.ingest import House, take_turn
 
 _TAKEN = ("850", "860")
-_ACKS = "FA"
+_ACKS, _ACK_SETS = "FA", ("997", "999")
 #: Bytes that we did not think of: told, and out of the way of what comes behind them.
 _STRANGE = (ValueError, ArithmeticError, LookupError)
 #: What makes one set wait for a person, and nothing else of its interchange.
@@ -119,6 +119,8 @@ def _next(house: House, *, now: datetime) -> Worked | None:
                     return _work(house, connection, row, parsed, now=now)
         except (IntegrityError, DataError) as error:
             return _park(house, row, str(error.orig).split("\n", 1)[0], now=now)
+        except Unwritable as error:
+            return _park(house, row, f"it cannot be answered: {error}", now=now)
         except _STRANGE as error:
             return _park(house, row, f"{type(error).__name__}: {error}", now=now)
 
@@ -162,7 +164,7 @@ def _work(
     outcomes: list[Incoming] = []
     acked: list[FunctionalAck] = []
     for group in interchange.groups:
-        if group.kind == _ACKS:
+        if _is_of_acks(group):
             outcomes += edi_acks.acknowledgements(desk, interchange_id, group, len(outcomes))
         else:
             acked.append(_group(desk, interchange_id, group, findings, outcomes))
@@ -172,6 +174,12 @@ def _work(
     applied = sum(said.state == "applied" for said in outcomes)
     trouble = sum(said.state in ("parked", "rejected", "held") for said in outcomes)
     return Worked(row.source, control, applied, trouble)
+
+
+def _is_of_acks(group: Group) -> bool:
+    """Whether a group holds acknowledgements, whatever it calls itself: those are never answered."""
+    sets = [each.set_id for each in group.transactions]
+    return group.kind == _ACKS or (bool(sets) and all(each in _ACK_SETS for each in sets))
 
 
 def _settlement(row: Row, findings: Sequence[Finding]) -> Settlement:
@@ -201,10 +209,11 @@ def _group(
         except (Unreadable, *_STRANGE) as error:
             refused[place], words[place] = verdict.SEGMENTS_IN_ERROR, str(error) or repr(error)
     ack = verdict.judged(group, findings, desk.partner.policy, refused)
+    said_of_it = _sayable(desk, ack)
     for place, transaction_ in enumerate(group.transactions):
         said = incoming(group, transaction_)
         at = len(outcomes)
-        if verdict.takes(ack, place):
+        if verdict.takes(said_of_it, place):
             outcomes.append(_set(desk, interchange_id, at, said, documents[place]))
             _wake(desk, outcomes[-1])
         else:
@@ -215,7 +224,23 @@ def _group(
                 desk.connection, desk.partner.name, interchange_id, at, rejected, now=desk.now
             )
             outcomes.append(rejected)
-    return ack
+    return said_of_it
+
+
+def _sayable(desk: Desk, ack: FunctionalAck) -> FunctionalAck:
+    """The 997 with as much of its detail as X12 can carry: a set whose number cannot be repeated refuses its group.
+
+    raises    Unwritable when not even the group can be named
+    """
+    for said in (ack, verdict.without_details(ack)):
+        try:
+            mail.written(said, desk.partner)
+        except Unwritable:
+            continue
+        return said
+    refused = verdict.refused_whole(ack)
+    mail.written(refused, desk.partner)
+    return refused
 
 
 def _set(
@@ -306,7 +331,9 @@ def _acknowledge(
         mail.post(desk.connection, desk.partner, sets, now=desk.now)
     only_acks = not acked and interchange.groups
     if interchange.isa.ack == "1" and not only_acks:
-        technical(desk.connection, desk, acknowledge.technical(interchange, findings))
+        # Its groups were taken and are answered one by one: R would have the partner send them again.
+        said = acknowledge.technical(interchange, findings, accept_errors=True)
+        technical(desk.connection, desk, said)
 
 
 def technical(connection: Connection, desk: Desk, ack: TechnicalAck) -> None:
