@@ -116,11 +116,24 @@ _WAKE = text("""
 
 _AWAITED = text("SELECT DISTINCT wait_for FROM inbox WHERE state = 'waiting'")
 
+# A name is taken apart again, so that each line is looked up by its key: there are as many lines as were ever sold. An
+# order's or a line's own name may hold a slash: every way to part them is tried.
 _WAKE_MISSED = text("""
+    WITH awaited AS MATERIALIZED (
+        SELECT DISTINCT wait_for, string_to_array(wait_for, '/') AS part
+        FROM inbox WHERE state = 'waiting' AND wait_for LIKE 'line/%'
+    ), named AS MATERIALIZED (
+        SELECT wait_for, array_to_string(part[2:c], '/') AS channel, array_to_string(part[c + 1:o], '/') AS order_id,
+               array_to_string(part[o + 1:], '/') AS line_id
+        FROM awaited CROSS JOIN LATERAL generate_series(2, cardinality(part) - 2) AS c
+        CROSS JOIN LATERAL generate_series(c + 1, cardinality(part) - 1) AS o
+    )
     UPDATE inbox SET state = 'pending', wait_for = NULL
-    FROM order_line
-    WHERE inbox.state = 'waiting'
-      AND inbox.wait_for = 'line/' || order_line.channel || '/' || order_line.order_id || '/' || order_line.line_id
+    FROM named
+    WHERE inbox.state = 'waiting' AND inbox.wait_for = named.wait_for
+      AND (SELECT line.line_id FROM order_line AS line
+           WHERE line.channel = named.channel AND line.order_id = named.order_id AND line.line_id = named.line_id)
+          IS NOT NULL
 """)
 
 _PARK_FORGOTTEN = text("""

@@ -47,6 +47,7 @@ SEED = (
 )
 
 QUESTIONS: dict[str, Callable[[Connection], object]] = {
+    "what the sweep wakes": inbox.wake_missed,
     "the next interchange": inbox.next_interchange,
     "whether an interchange waits": inbox.interchanges_wait,
     "whose folder is due": lambda c: visits.due(c, FIRST_NOW),

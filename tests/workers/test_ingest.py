@@ -153,15 +153,20 @@ def test_a_waiting_delivery_is_parked_when_its_cause_never_comes(database: Datab
     assert "never came" in why(database.engine, "order_cancel:1")
 
 
-def test_the_sweep_wakes_what_nobody_woke(database: Database) -> None:
+@pytest.mark.parametrize(("order", "line"), [("1001", "1"), ("10/01", "1"), ("1/0", "0/1#A/B")])
+def test_the_sweep_wakes_what_nobody_woke(database: Database, order: str, line: str) -> None:
     stock_the_house(database.engine)
-    book(database.engine, a_fact("order_cancel", units=2))
+    book(database.engine, a_fact("order_cancel", units=2, order=order, line=line))
+    book(
+        database.engine, a_fact("order_cancel", id="other", units=2, order=order, line="elsewhere")
+    )
     with database.superuser.begin() as connection:
         connection.execute(
             text(
                 "INSERT INTO order_line (channel, order_id, line_id, sku, location, revision, ordered_units)"
-                " VALUES ('shopify', '1001', '1', 'MUG-RED', 'OSLO', now(), 3)"
-            )
+                " VALUES ('shopify', :order, :line, 'MUG-RED', 'OSLO', now(), 3)"
+            ),
+            {"order": order, "line": line},
         )
 
     assert sweep_inbox(database.engine, now=NOON) == 1
