@@ -11,8 +11,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+
+from channels.amazon.wire import Lenient, Moment
 
 Source = Literal["summary", "notification"]
 _Units = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -81,7 +83,7 @@ class Page:
     next_token: str
 
 
-class _Camel(BaseModel):
+class _Camel(Lenient):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
 
 
@@ -111,12 +113,12 @@ class _Details(_Camel):
 
 class _Summary(_Camel):
     seller_sku: Annotated[str, Field(min_length=1)]
-    last_updated_time: AwareDatetime
+    last_updated_time: Moment
     inventory_details: _Details
 
 
 class _Payload(_Camel):
-    inventory_summaries: list[dict[str, object]]
+    inventory_summaries: tuple[object, ...] = ()
 
 
 class _Pagination(_Camel):
@@ -138,7 +140,7 @@ def page_of(answer: Summaries) -> Page:
         try:
             summary = _Summary.model_validate(row)
         except ValidationError:
-            unreadable.append(str(row.get("sellerSku", "")))
+            unreadable.append(str(row.get("sellerSku", "")) if isinstance(row, dict) else "")
             continue
         readings.append(
             FbaReading(
@@ -167,7 +169,7 @@ def _parts(details: _Details) -> Parts:
     )
 
 
-class _Lower(BaseModel):
+class _Lower(Lenient):
     """Names as `wire.notice` leaves them: small letters and nothing between the words."""
 
     model_config = ConfigDict(alias_generator=lambda name: name.replace("_", ""), extra="ignore")

@@ -14,9 +14,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from channels.amazon import tables
+from channels.amazon.wire import Lenient, Moment
 
 PLANNING: Final = "GET_FBA_INVENTORY_PLANNING_DATA"
 
@@ -41,12 +42,12 @@ class OfferSeen:
     offers: int
 
 
-class _Money(BaseModel):
+class _Money(Lenient):
     amount: Annotated[Decimal, Field(alias="amount", ge=0, lt=Decimal(10) ** 12)]
     currency: Annotated[str, Field(alias="currencycode")] = ""
 
 
-class _Offer(BaseModel):
+class _Offer(Lenient):
     model_config = ConfigDict(extra="ignore")
 
     seller: Annotated[str, Field(alias="sellerid")]
@@ -60,23 +61,23 @@ class _Offer(BaseModel):
         return self.price.amount + (self.shipping.amount if self.shipping else 0)
 
 
-class _Trigger(BaseModel):
+class _Trigger(Lenient):
     model_config = ConfigDict(extra="ignore")
 
     marketplace: Annotated[str, Field(alias="marketplaceid")]
     asin: Annotated[str, Field(alias="asin", min_length=1)]
     condition: Annotated[str, Field(alias="itemcondition")] = "new"
-    at: Annotated[AwareDatetime, Field(alias="timeofofferchange")]
+    at: Annotated[Moment, Field(alias="timeofofferchange")]
 
 
-class _Changed(BaseModel):
+class _Changed(Lenient):
     model_config = ConfigDict(extra="ignore")
 
     trigger: Annotated[_Trigger, Field(alias="offerchangetrigger")]
-    offers: Annotated[list[_Offer], Field(alias="offers")] = []
+    offers: Annotated[tuple[_Offer, ...], Field(alias="offers")] = ()
 
 
-class _Payload(BaseModel):
+class _Payload(Lenient):
     model_config = ConfigDict(extra="ignore")
 
     changed: Annotated[_Changed, Field(alias="anyofferchangednotification")]

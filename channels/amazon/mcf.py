@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+
+from channels.amazon.wire import Lenient, Moment
 
 #: Nothing of such an order will change any more.
 ENDED: Final = ("Complete", "CompletePartialled", "Cancelled", "Unfulfillable", "Invalid")
@@ -78,7 +80,7 @@ class McfDetail:
         return self.order.status in ENDED
 
 
-class _Camel(BaseModel):
+class _Camel(Lenient):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
 
 
@@ -86,8 +88,8 @@ class _Order(_Camel):
     seller_fulfillment_order_id: Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
     displayable_order_id: str = ""
     fulfillment_order_status: str
-    received_date: AwareDatetime
-    status_updated_date: AwareDatetime
+    received_date: Moment
+    status_updated_date: Moment
 
 
 class _Item(_Camel):
@@ -106,18 +108,18 @@ class _ShippedItem(_Camel):
 class _Shipment(_Camel):
     amazon_shipment_id: Annotated[str, Field(min_length=1)]
     fulfillment_shipment_status: str
-    shipping_date: AwareDatetime | None = None
-    fulfillment_shipment_item: list[_ShippedItem] = []
+    shipping_date: Moment | None = None
+    fulfillment_shipment_item: tuple[_ShippedItem, ...] = ()
 
 
 class _Listed(_Camel):
-    fulfillment_orders: list[_Order] = []
+    fulfillment_orders: tuple[_Order, ...] = ()
     next_token: str | None = None
 
 
 class _Detailed(_Camel):
     fulfillment_order: _Order
-    fulfillment_order_items: list[_Item] = []
+    fulfillment_order_items: tuple[_Item, ...] = ()
     fulfillment_shipments: list[_Shipment] | None = None
 
 

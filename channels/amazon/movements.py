@@ -38,6 +38,9 @@ _EVENTS: Final = {
 _NEEDED: Final = frozenset({"msku", "eventtype", "quantity", "disposition"})
 #: How Amazon names an order of another shop that it ships: its MCF order tells all about it.
 _MCF_ORDER: Final = re.compile(r"^S\d\d-")
+#: No row moves more; and no word in it is longer, of what the book is told.
+_MOST_UNITS: Final = 1_000_000
+_LONGEST: Final = 200
 #: What makes a row itself.
 _IDENTITY: Final = (
     "dateandtime",
@@ -100,7 +103,7 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A report that was read; `unreadable` counts rows without a time, a SKU or a number."""
+    """A report that was read; `unreadable` counts rows without a time, a SKU or a number that can be."""
 
     rows: tuple[LedgerRow, ...]
     unreadable: int
@@ -114,20 +117,20 @@ def read(content: bytes) -> Read:
         at = tables.moment(cells.get("dateandtime")) or tables.moment(cells.get("date"))
         units = tables.whole(cells.get("quantity"))
         sku = cells.get("msku", "")
-        if at is None or units is None or not sku:
+        if at is None or units is None or abs(units) > _MOST_UNITS or not sku:
             unreadable += 1
         elif units:
-            event = cells.get("eventtype", "")
+            event = cells.get("eventtype", "")[:_LONGEST]
             found.append(
                 LedgerRow(
                     _identity(cells, number),
                     at,
                     sku,
                     _EVENTS.get(tables.normal(event), event),
-                    cells.get("referenceid", ""),
+                    cells.get("referenceid", "")[:_LONGEST],
                     units,
                     cells.get("disposition", "").upper().replace("-", "_").replace(" ", "_"),
-                    cells.get("reason", ""),
+                    cells.get("reason", "")[:_LONGEST],
                     cells.get("fulfillmentcenter", ""),
                 )
             )

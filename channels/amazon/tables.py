@@ -6,15 +6,20 @@ Columns come in other orders, other cases and with other marks between the words
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from channels.amazon.wire import is_of_our_days
 from channels.base import Unreadable
 
 _NOT_NAME: Final = re.compile(r"[^a-z0-9]+")
+_LINE_END: Final = re.compile(r"\r\n|\n|\r")
+#: 1,000 and 1,000.5; the comma parts thousands.
+_THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 _DATES: Final = ("%Y-%m-%d", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%Y")
 
 
@@ -29,8 +34,9 @@ def rows(content: bytes, *, needed: frozenset[str]) -> Iterator[Mapping[str, str
     needed    normalised columns without which the report says nothing
     raises    Unreadable when one of them is missing
     """
-    lines = _text(content).splitlines()
-    names = [normal(cell) for cell in lines[0].split("\t")] if lines else []
+    # Only these end a line: a title may hold other characters that Python takes for an end.
+    lines = _LINE_END.split(_text(content))
+    names = [normal(cell) for cell in lines[0].split("\t")]
     missing = sorted(needed - set(names))
     if missing:
         raise Unreadable(f"Amazon: a report without {', '.join(missing)}; it has {names[:20]}")
@@ -44,9 +50,14 @@ def rows(content: bytes, *, needed: frozenset[str]) -> Iterator[Mapping[str, str
 def _text(content: bytes) -> str:
     """Amazon writes UTF-8 in some marketplaces and Windows-1252 in others, and says which of them nowhere."""
     try:
-        return content.decode("utf-8-sig")
+        if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            text = content.decode("utf-16")
+        else:
+            text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
+        text = content.decode("cp1252", errors="replace")
+    # Nobody means it, and PostgreSQL takes none.
+    return text.replace("\x00", "")
 
 
 def whole(cell: str | None) -> int | None:
@@ -56,9 +67,11 @@ def whole(cell: str | None) -> int | None:
 
 
 def decimal(cell: str | None) -> Decimal | None:
-    """A number with a point, thousands with or without commas; None where the report says none."""
+    """A number with a point or a comma, thousands with or without commas; None where the report says none."""
+    said = (cell or "").strip()
+    is_parted = _THOUSANDS.fullmatch(said) is not None
     try:
-        number = Decimal((cell or "").replace(",", ""))
+        number = Decimal(said.replace(",", "" if is_parted else "."))
     except InvalidOperation:
         return None
     return number if number.is_finite() and abs(number) < Decimal(10) ** 12 else None
@@ -76,11 +89,13 @@ def day(cell: str | None) -> date | None:
 
 
 def moment(cell: str | None) -> datetime | None:
-    """A time with its offset, or the beginning of a day (UTC); None where it is neither."""
+    """A time with its offset, or the beginning of a day (UTC), of our days; None where it is neither."""
     text = (cell or "").strip()
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         on = day(text)
         return None if on is None else datetime(on.year, on.month, on.day, tzinfo=UTC)
+    if not is_of_our_days(at):
+        return None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

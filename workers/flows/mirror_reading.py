@@ -185,7 +185,12 @@ class Reader:
     def _keep_report(self, report_id: str, kind: str, content: bytes) -> None:
         try:
             if kind == movements.LEDGER:
-                rows = movements.read(content).rows
+                found = movements.read(content)
+                rows = found.rows
+                if found.unreadable:
+                    self.report.problems.append(
+                        f"report {report_id}: {found.unreadable} rows without a time, a SKU or a number are left out"
+                    )
                 self._ended(report_id, len(rows), lambda c: self._keep_rows(c, rows))
             else:
                 figures = health.planning(content)
@@ -239,7 +244,7 @@ def _aware(said: str) -> datetime | None:
         at = _TIME.validate_python(said)
     except ValidationError:
         return None
-    return at if at.tzinfo is not None else None
+    return at if at.tzinfo is not None and wire.is_of_our_days(at) else None
 
 
 def _midnight(at: datetime) -> datetime:
