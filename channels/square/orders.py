@@ -14,7 +14,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from channels.base import ChannelOrder
+from pydantic import ValidationError
+
+from channels.base import ChannelOrder, Unreadable
 from channels.http import Json
 from channels.square import catalogue, history, wire
 from channels.square.api import Api
@@ -64,7 +66,34 @@ def _orders_at(
         },
     }
     for found in api.pages(SEARCH, wire.Orders, asked):
-        yield from _documents(api, found.orders)
+        read = [_told(order) for order in found.orders]
+        known = _documents(api, [order for order in read if isinstance(order, wire.Order)])
+        # In the order of the page, which is that of their changes.
+        for order in read:
+            yield next(known) if isinstance(order, wire.Order) else order
+
+
+def _told(order: Mapping[str, object]) -> wire.Order | ChannelOrder:
+    """An order; one that says too little as a document that the inbox refuses in words, so that the page goes on.
+
+    raises    Unreadable for one that has not even an id and a time
+    """
+    try:
+        return wire.Order.model_validate(order)
+    except ValidationError as error:
+        problem = wire.first_problem(error)
+    try:
+        unread = wire.Unread.model_validate(order)
+    except ValidationError:
+        raise Unreadable(f"Square: {SEARCH}: an order: {problem}") from None
+    document = wire.UnreadDocument(unread=unread, problem=problem)
+    return ChannelOrder(
+        order_id=unread.id,
+        updated_at=unread.updated_at,
+        delivery_id=f"order:{unread.id}:{unread.updated_at.astimezone(UTC).isoformat()}:unread",
+        topic=TOPIC,
+        body=document.model_dump_json().encode(),
+    )
 
 
 def _documents(api: Api, orders: Sequence[wire.Order]) -> Iterator[ChannelOrder]:

@@ -118,13 +118,26 @@ def parse(topic: str, body: bytes) -> Parsed:
     """The body as a value. Raises Unreadable, naming the field that is wrong but none of the customer's data."""
     topic = topic.strip().lower()
     if topic == orders.TOPIC:
-        return _read(wire.OrderDocument, topic, body)
+        return _order(body)
     if topic in ASKING:
         _read(wire.Event, topic, body)
         return Asks(topic)
     if topic == COUNTS:
         return _seen(topic, _read(wire.CountsUpdated, topic, body))
     return Nothing(topic, _why_silent(topic))
+
+
+def _order(body: bytes) -> wire.OrderDocument:
+    try:
+        return _read(wire.OrderDocument, orders.TOPIC, body)
+    except Unreadable:
+        try:
+            left = wire.UnreadDocument.model_validate_json(body)
+        except ValidationError:
+            pass
+        else:
+            raise Unreadable(f"{orders.TOPIC}: order {left.unread.id}: {left.problem}") from None
+        raise
 
 
 def _seen(topic: str, told: wire.CountsUpdated) -> Seen:
@@ -152,9 +165,7 @@ def _read(model: type[Body], topic: str, body: bytes) -> Body:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise Unreadable(f"{topic}: {place}: {first['msg']}") from None
+        raise Unreadable(f"{topic}: {wire.first_problem(error)}") from None
 
 
 def _why_silent(topic: str) -> str:

@@ -6,9 +6,18 @@ Source: the OpenAPI of 2025-08-20, and for moves between locations the changelog
 
 from __future__ import annotations
 
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Annotated, TypeAlias, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 Item = TypeVar("Item")
 
@@ -21,6 +30,21 @@ def _none_as_empty(value: object) -> object:
     return () if value is None else value
 
 
+def _in_our_days(at: datetime) -> datetime:
+    """The first and the last year of the calendar cannot be told in every time zone."""
+    if not MINYEAR < at.year < MAXYEAR:
+        raise ValueError(f"the year {at.year} is none of ours")
+    return at
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that is wrong with a document, by its field and without its content."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the body"
+    return f"{place}: {first['msg']}"
+
+
+Moment: TypeAlias = Annotated[AwareDatetime, AfterValidator(_in_our_days)]
 Many: TypeAlias = Annotated[tuple[Item, ...], BeforeValidator(_none_as_empty)]
 _Id: TypeAlias = Annotated[str, Field(min_length=1)]
 
@@ -41,7 +65,7 @@ class Count(_Body):
     location_id: _Id
     state: str
     quantity: str
-    calculated_at: AwareDatetime
+    calculated_at: Moment
 
 
 class Counts(Page):
@@ -55,8 +79,8 @@ class _Change(_Body):
     reference_id: str | None = None
     catalog_object_id: str | None = None
     quantity: str | None = None
-    occurred_at: AwareDatetime
-    created_at: AwareDatetime | None = None
+    occurred_at: Moment
+    created_at: Moment | None = None
 
 
 class PhysicalCount(_Change):
@@ -195,12 +219,12 @@ class Entry(_Body):
 class Details(_Body):
     """The moments of a pickup, a shipment or a delivery."""
 
-    picked_up_at: AwareDatetime | None = None
-    shipped_at: AwareDatetime | None = None
-    delivered_at: AwareDatetime | None = None
-    canceled_at: AwareDatetime | None = None
-    rejected_at: AwareDatetime | None = None
-    failed_at: AwareDatetime | None = None
+    picked_up_at: Moment | None = None
+    shipped_at: Moment | None = None
+    delivered_at: Moment | None = None
+    canceled_at: Moment | None = None
+    rejected_at: Moment | None = None
+    failed_at: Moment | None = None
 
 
 class Fulfillment(_Body):
@@ -250,19 +274,26 @@ class Order(_Body):
     location_id: _Id
     state: str | None = None
     version: int | None = None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    closed_at: AwareDatetime | None = None
+    created_at: Moment
+    updated_at: Moment
+    closed_at: Moment | None = None
     line_items: Many[Line] = ()
     fulfillments: Many[Fulfillment] = ()
     returns: Many[Return] = ()
     refunds: Many[Refund] = ()
 
 
-class Orders(Page):
-    """One page of orders."""
+class Unread(_Body):
+    """An order that cannot be read, as far as it can be named: it hides no other, and a person sees its name."""
 
-    orders: Many[Order] = ()
+    id: _Id
+    updated_at: Moment
+
+
+class Orders(Page):
+    """One page of orders, each to be read by itself (`Order`, else `Unread`)."""
+
+    orders: Many[dict[str, object]] = ()
 
 
 class Named(_Body):
@@ -273,6 +304,13 @@ class Named(_Body):
 
     sku: str = ""
     tracked: bool = True
+
+
+class UnreadDocument(_Body):
+    """An order as we keep it that could not be read, and why."""
+
+    unread: Unread
+    problem: str
 
 
 class OrderDocument(_Body):
@@ -314,7 +352,7 @@ class Event(_Body):
     type: _Id
     event_id: _Id
     merchant_id: str = ""
-    created_at: AwareDatetime | None = None
+    created_at: Moment | None = None
 
 
 class WebhookSubscription(_Body):

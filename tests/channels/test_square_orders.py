@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from channels.base import ChannelOrder, Unreadable
 from channels.names import Names
 from channels.simulators.square.serving import SquareRunning
-from channels.square import lane
+from channels.square import lane, webhook, wire
 from channels.square.client import VERSION, Square
 from ledger.events import AnyFact, Order, OrderCancel, Return, Ship
 from tests.channels.square_builders import a_line, an_order
@@ -207,8 +207,37 @@ def test_goods_put_back_later_are_another_delivery_of_the_same_order(
 def test_an_order_that_cannot_be_read_is_named_by_its_field(vendor: Stub, till: Square) -> None:
     vendor.says({"locations": [{"id": "OSLO-ID"}]}, {"orders": [{"id": "ORDER"}]})
 
-    with pytest.raises(Unreadable, match=r"orders\.0\.location_id"):
+    with pytest.raises(Unreadable, match="location_id"):
         list(till.orders_since(NOW))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"location_id": None}, "location_id"),
+        ({"line_items": [{"uid": "L", "quantity": None}]}, r"line_items\.0\.quantity"),
+        ({"created_at": "0001-01-01T00:00:00+14:00"}, "created_at"),
+    ],
+)
+def test_an_order_that_cannot_be_read_hides_no_other_of_its_page(
+    vendor: Stub, till: Square, wrong: dict[str, object], named: str
+) -> None:
+    good = {
+        "id": "GOOD",
+        "location_id": "OSLO-ID",
+        "created_at": "2026-08-20T12:00:00Z",
+        "updated_at": "2026-08-20T12:00:01Z",
+    }
+    bad = {**good, "id": "BAD", "updated_at": "2026-08-20T12:00:00Z", "customer_id": "ADA", **wrong}
+    vendor.says({"locations": [{"id": "OSLO-ID"}]}, {"orders": [bad, good]})
+
+    found = list(till.orders_since(NOW))
+
+    assert [each.order_id for each in found] == ["BAD", "GOOD"]
+    assert b"ADA" not in found[0].body
+    with pytest.raises(Unreadable, match=f"order BAD: {named}"):
+        webhook.parse(found[0].topic, found[0].body)
+    assert isinstance(webhook.parse(found[1].topic, found[1].body), wire.OrderDocument)
 
 
 def test_an_account_without_locations_has_no_orders(vendor: Stub, till: Square) -> None:
