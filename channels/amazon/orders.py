@@ -71,10 +71,12 @@ def _told(order: Mapping[str, object]) -> wire.Order | wire.Named:
 
 def _channel_order(order: wire.Order | wire.Named) -> ChannelOrder:
     changed_at = order.last_updated_time.astimezone(UTC)
+    # Read rightly one day it is another delivery, and booked.
+    mark = ":unread" if isinstance(order, wire.Named) else ""
     return ChannelOrder(
         order_id=order.order_id,
         updated_at=changed_at,
-        delivery_id=f"order:{order.order_id}:{changed_at.isoformat()}",
+        delivery_id=f"order:{order.order_id}:{changed_at.isoformat()}{mark}",
         topic=wire.ORDER_DOCUMENT,
         # Only what the model names: nothing about the buyer is kept.
         body=order.model_dump_json(by_alias=True, exclude_none=True).encode(),
