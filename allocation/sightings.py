@@ -66,9 +66,11 @@ _NOTE = text("""
                               AND d.location = shown.location))
 """)
 
+# The first of several that wait is not put off by those after it, and these are not taken to be answered with it.
 _ASK = text("""
-    UPDATE channel SET orders_asked_at = :now
-    WHERE channel = ANY(CAST(:channels AS text[])) AND orders_asked_at IS NULL
+    UPDATE channel SET orders_asked_at = coalesce(orders_asked_at, CAST(:at AS timestamptz)),
+        orders_asked_last = greatest(orders_asked_last, CAST(:at AS timestamptz))
+    WHERE channel = ANY(CAST(:channels AS text[]))
 """)
 
 
@@ -88,8 +90,8 @@ def note(connection: Connection, seen: Iterable[Seen], now: datetime) -> None:
         connection.execute(_NOTE, {"seen": orjson.dumps(rows).decode(), "now": now})
 
 
-def ask_for_orders(connection: Connection, channels: Iterable[str], now: datetime) -> None:
-    """Notifications named orders of these channels without telling them: their order API is to be asked."""
+def ask_for_orders(connection: Connection, channels: Iterable[str], at: datetime) -> None:
+    """Somebody named orders of these channels without telling them: their order API is to be asked, from `at` on."""
     named = sorted(set(channels))
     if named:
-        connection.execute(_ASK, {"channels": named, "now": now})
+        connection.execute(_ASK, {"channels": named, "at": at})

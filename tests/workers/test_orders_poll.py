@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from allocation import sightings
 from channels.base import (
     ChannelError,
     ChannelOrder,
@@ -217,7 +218,8 @@ def test_a_channel_that_knows_us_no_more_is_paused_and_says_why(
 
 class TestAskedFor:
     def ask(self, database: Database, at: datetime) -> None:
-        rows(database.engine, "UPDATE channel SET orders_asked_at = :at RETURNING 1", at=at)
+        with database.engine.begin() as connection:
+            sightings.ask_for_orders(connection, ["shopify"], at)
 
     def test_the_sweep_rings_until_a_poll_has_begun_well_after_the_asking(
         self, database: Database, told: Told
@@ -231,6 +233,23 @@ class TestAskedFor:
         poll(database, told)
 
         assert sweep(database.engine, now=told.clock.now).asked == ()
+
+    def test_who_asks_for_a_later_moment_is_not_answered_by_the_poll_of_an_earlier_one(
+        self, database: Database, told: Told
+    ) -> None:
+        """A vendor's search that is two minutes behind knows the first order, and not yet the second."""
+        self.ask(database, told.clock.now + timedelta(seconds=120))
+        self.ask(database, told.clock.now + timedelta(seconds=180))
+
+        told.clock.advance(125)
+        assert sweep(database.engine, now=told.clock.now).asked == ("shopify",)
+        poll(database, told)
+        assert sweep(database.engine, now=told.clock.now).asked == ()
+
+        told.clock.advance(60)
+        assert sweep(database.engine, now=told.clock.now).asked == ("shopify",)
+        poll(database, told)
+        assert sweep(database.engine, now=told.clock.advance(600)).asked == ()
 
     def test_a_channel_that_is_away_is_asked_later(self, database: Database, told: Told) -> None:
         self.ask(database, told.clock.now)

@@ -40,9 +40,11 @@ _MOVE = text("""
     UPDATE channel SET orders_mark = greatest(orders_mark, CAST(:mark AS timestamptz)) WHERE channel = :channel
 """)
 
-# Whoever asked a moment ago may mean an order that the vendor's search did not know yet: then it is asked once more.
+# Whoever asked a moment ago may mean an order that the vendor's search did not know yet: then it is asked once more,
+# when the search does.
 _HEARD = text("""
-    UPDATE channel SET orders_asked_at = NULL WHERE channel = :channel AND orders_asked_at <= :before
+    UPDATE channel SET orders_asked_at = CASE WHEN orders_asked_last > :before THEN orders_asked_last END
+    WHERE channel = :channel AND orders_asked_at <= :before
 """)
 
 _ASK_LATER = text("""

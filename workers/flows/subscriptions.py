@@ -14,6 +14,7 @@ from typing import Final, Literal
 import structlog
 from sqlalchemy import Connection, Engine, text
 
+from allocation import sightings
 from channels.base import Channel, ChannelError, Place, ReadsInBulk
 from ledger.db import transaction
 from reconcile import runs
@@ -25,10 +26,6 @@ from workers.flows.reconcile_terms import Clock
 log = structlog.get_logger(__name__)
 
 _HOOK: Final = text("SELECT hook_uri FROM channel WHERE channel = :channel")
-
-_ASK_ORDERS: Final = text("""
-    UPDATE channel SET orders_asked_at = coalesce(orders_asked_at, :now) WHERE channel = :channel
-""")
 
 _LOCATIONS: Final = text(
     "SELECT vendor_location_id, location FROM channel_location WHERE channel = :channel ORDER BY 1"
@@ -111,7 +108,7 @@ def _note_repair(
     reason = f"the vendor had dropped {', '.join(repaired)} to {uri}"
     log.warning("subscriptions.watch.repaired", channel=channel, topics=list(repaired), uri=uri)
     jobs.trail(connection, channel, "channel.subscribe", at, reason)
-    connection.execute(_ASK_ORDERS, {"channel": channel, "now": at})
+    sightings.ask_for_orders(connection, [channel], at)
 
 
 def _problems(connection: Connection, channel: str, places: Sequence[Place]) -> tuple[str, ...]:

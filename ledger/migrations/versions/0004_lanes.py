@@ -12,10 +12,12 @@ CHANNEL = """
 ALTER TABLE channel
     ADD COLUMN writes boolean NOT NULL DEFAULT true,
     ADD COLUMN orders_asked_at timestamptz,
+    ADD COLUMN orders_asked_last timestamptz,
     ADD COLUMN hook_uri text NOT NULL DEFAULT '';
 ALTER TABLE channel ALTER COLUMN writes SET DEFAULT false;
 COMMENT ON COLUMN channel.writes IS 'whether anything may be changed there; its certificate switches it on';
 COMMENT ON COLUMN channel.orders_asked_at IS 'a notification named orders without telling them: ask the order API';
+COMMENT ON COLUMN channel.orders_asked_last IS 'the newest of them is answered by a poll that begins after this';
 COMMENT ON COLUMN channel.hook_uri IS 'where the vendor sends its notifications; empty before anybody asked';
 """
 
