@@ -26,7 +26,7 @@ from channels.base import Unreadable
 from channels.names import Names, Part, Unmapped
 from channels.square import wire
 from channels.square.history import places
-from channels.square.units import whole_units
+from channels.square.units import is_by_measure, whole_units
 from ledger.events import AnyFact, Order, OrderCancel, Return, Ship
 
 _GONE = "COMPLETED"
@@ -89,7 +89,7 @@ class Book:
             variation = line.catalog_object_id
             if variation is None or line.item_type not in (None, "ITEM"):
                 continue
-            if self._is_stocked(variation):
+            if self._is_stocked(variation, line.quantity):
                 uid = line.uid or f"line-{position}"
                 units = self._units(line.quantity, f"line {uid} ({line.name or variation})")
                 found[uid] = (uid, variation, units)
@@ -199,7 +199,7 @@ class Book:
 
     def _came_back(self, adjustment: wire.Adjustment) -> None:
         variation = adjustment.catalog_object_id or ""
-        if not self._is_stocked(variation):
+        if not self._is_stocked(variation, adjustment.quantity or "0"):
             return
         units = self._units(adjustment.quantity or "0", f"adjustment {adjustment.id}")
         sale, line = self._sold_as(variation)
@@ -230,10 +230,12 @@ class Book:
 
     # ---- names ----
 
-    def _is_stocked(self, variation: str) -> bool:
-        """Whether it takes units of ours: somebody counts it, here (mapped) or at Square."""
+    def _is_stocked(self, variation: str, quantity: str) -> bool:
+        """Whether it takes units of ours: somebody counts it, here (mapped) or at Square, and not by measure there."""
         named = self._document.catalogue.get(variation, wire.Named())
-        return bool(self._names.parts(variation)) or named.tracked
+        if self._names.parts(variation):
+            return True
+        return named.tracked and not is_by_measure(quantity)
 
     def _parts(self, variation: str) -> Iterator[tuple[Part, str]]:
         parts = self._names.marked(variation)

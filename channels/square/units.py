@@ -32,3 +32,14 @@ def whole_units(text: str) -> int:
 def decimal_string(units: int) -> str:
     """As Square wants a quantity to be written."""
     return str(units)
+
+
+def is_by_measure(text: str) -> bool:
+    """Whether a quantity is a part of a unit: of something sold by weight or length."""
+    try:
+        whole_units(text)
+    except Fractional:
+        return True
+    except ValueError:
+        return False
+    return False

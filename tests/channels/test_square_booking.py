@@ -131,6 +131,15 @@ class TestSales:
         ):
             facts(a_document(order))
 
+    def test_what_is_sold_by_measure_and_stays_unmapped_keeps_nothing_else_of_its_order_back(
+        self,
+    ) -> None:
+        order = an_order(a_line("a", item="CHEESE", units="2.25"), a_line("b", item="V1"))
+
+        found = facts(a_document(order, CHEESE={"tracked": True}))
+
+        assert [fact.line for fact in found if isinstance(fact, Order)] == ["b"]
+
     def test_a_pack_takes_its_units_and_a_bundle_each_of_its_parts(self) -> None:
         names = Names(
             skus={"V1": "BEER", "V2": "SET"},
