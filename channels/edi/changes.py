@@ -36,7 +36,7 @@ def understand(
     change: OrderChange, standing: Standing, partner: Partner, names: Names
 ) -> list[Change]:
     """Every POC line of a change, understood against the order as it stands."""
-    places = max((line.place for line in standing.lines), default=0)
+    places = _last_place(standing, change)
     known = standing.by_number()
     understood = []
     for asked in change.lines:
@@ -45,6 +45,13 @@ def understand(
             places += 1
         understood.append(_one(asked, of_line, places, partner, names))
     return understood
+
+
+def _last_place(standing: Standing, change: OrderChange) -> int:
+    """The largest place or number of any line: a line that is added without a number gets one that nobody has."""
+    numbers = [line.line for line in standing.lines] + [each.line.number for each in change.lines]
+    counted = [int(number) for number in numbers if number.isascii() and number.isdecimal()]
+    return max([0, *(line.place for line in standing.lines), *(n for n in counted if n < 10**6)])
 
 
 def cancelled(standing: Standing) -> list[Draft]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from channels.base import Refused, Unavailable
+from channels.base import ChannelError, Refused, Unavailable
 
 INBOUND: Final = "inbound"
 OUTBOUND: Final = "outbound"
@@ -160,7 +160,7 @@ class Mailbox:
         if self._lies_there(path, body):
             return
         draft = f"{OUTBOUND}/.{name}.{secrets.token_hex(4)}.tmp"
-        self._disk.write(draft, body)
+        self._write(draft, body)
         try:
             self._disk.move(draft, path)
         except FileExistsError:
@@ -195,10 +195,19 @@ class Mailbox:
             if self._disk.settle(source, target):
                 return
 
+    def _write(self, draft: str, body: bytes) -> None:
+        """A draft, or nothing: halves of drafts would fill a full disk up each time that we try."""
+        try:
+            self._disk.write(draft, body)
+        except ChannelError:
+            with suppress(ChannelError):
+                self._disk.remove(draft)
+            raise
+
     def _write_reason(self, target: str, reason: str) -> None:
         self._disk.remove(target + _REASON)
         draft = f"{target}{_REASON}.{secrets.token_hex(4)}.tmp"
-        self._disk.write(draft, (reason.rstrip() + "\n").encode())
+        self._write(draft, (reason.rstrip() + "\n").encode())
         try:
             self._disk.move(draft, target + _REASON)
         except FileExistsError:
@@ -208,7 +217,7 @@ class Mailbox:
         """The disk's clock, read off a file that we write: ours may differ from a server's."""
         probe = f"{ARCHIVE}/.clock.{secrets.token_hex(4)}.tmp"
         self._disk.make_folder(ARCHIVE)
-        self._disk.write(probe, b"")
+        self._write(probe, b"")
         try:
             entry = self._disk.find(probe)
         finally:

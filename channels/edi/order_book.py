@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import orjson
 from sqlalchemy import Connection, text
@@ -13,6 +14,9 @@ from sqlalchemy import Connection, text
 from channels.edi.documents import Party, ProductId, Reference
 from channels.edi.standing import Standing, StandingLine
 from channels.names import Part
+
+#: An order's place among those that wait: (ordered at, partner, number, release).
+Turn: TypeAlias = tuple[datetime, str, str, str]
 
 _ORDER = text("""
     SELECT number, release, state, kind, day, location, document_id, content_hash, changes_seen, parties,
@@ -75,6 +79,8 @@ _BACKORDERS = text("""
     CROSS JOIN LATERAL jsonb_to_recordset(l.parts) AS part (sku text, units bigint)
     JOIN balance AS b ON b.sku = part.sku AND b.location = o.location AND b.state = 'available'
     WHERE l.backordered > 0 AND o.state = 'open' AND b.units >= part.units
+      AND (o.ordered_at, o.partner, o.number, o.release)
+        > (CAST(:ordered_at AS timestamptz), CAST(:partner AS text), CAST(:number AS text), CAST(:release AS text))
     ORDER BY o.ordered_at, o.partner, o.number, o.release
     LIMIT :most
 """)
@@ -140,10 +146,19 @@ def notice(
     connection.execute(_NOTICE, {**key, "rows": orjson.dumps(rows).decode()})
 
 
-def fillable(connection: Connection, *, most: int) -> list[tuple[str, str, str]]:
-    """(partner, number, release) of orders with a backordered line of which stock is there now, oldest first."""
-    rows = connection.execute(_BACKORDERS, {"most": most})
-    return [(row.partner, row.number, row.release) for row in rows]
+#: Before every order.
+FIRST: Final[Turn] = (datetime.min.replace(tzinfo=UTC), "", "", "")
+
+
+def fillable(connection: Connection, after: Turn = FIRST, *, most: int) -> list[Turn]:
+    """(ordered at, partner, number, release) of orders with a backordered line of which stock is there now.
+
+    Oldest first, and only those behind `after`.
+    """
+    ordered_at, partner, number, release = after
+    key = {"ordered_at": ordered_at, "partner": partner, "number": number, "release": release}
+    rows = connection.execute(_BACKORDERS, {**key, "most": most})
+    return [(row.ordered_at, row.partner, row.number, row.release) for row in rows]
 
 
 def _line(row: Any, shipped_units: dict[str, int]) -> StandingLine:

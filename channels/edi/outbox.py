@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -110,13 +110,15 @@ def number_cartons(
     raises    NotToNotice
     """
     numbers: dict[str, str] = {}
-    for name in dict.fromkeys(names):
+    names = list(dict.fromkeys(names))
+    own = {name for name in names if shipping.is_sscc(name)}
+    for name in names:
         if shipping.is_sscc(name):
             numbers[name] = name
         elif shipping.looks_like_sscc(name):
             raise NotToNotice(f"carton {name} is no SSCC: its check digit is wrong")
         else:
-            numbers[name] = _next(connection, partner)
+            numbers[name] = _next(connection, partner, own)
     given = list(connection.execute(_GIVEN, {"numbers": list(numbers.values())}).scalars())
     if given:
         raise NotToNotice(f"SSCC {', '.join(given)} went out before; a number is used once")
@@ -125,13 +127,17 @@ def number_cartons(
     return numbers
 
 
-def _next(connection: Connection, partner: Partner) -> str:
+def _next(connection: Connection, partner: Partner, own: Collection[str]) -> str:
+    """The next number of the prefix that nobody has given a carton by hand; `own` are those of this notice."""
     if not partner.company_prefix:
         raise NotToNotice(
             f"{partner.name}: cartons need a number each; set the option company_prefix (GS1), or name each carton by"
             " its SSCC"
         )
     scope = f"sscc/{partner.extension}{partner.company_prefix}"
-    return shipping.sscc(
-        partner.company_prefix, partner.extension, mail.next_number(connection, scope)
-    )
+    while True:
+        serial = mail.next_number(connection, scope)
+        number = shipping.sscc(partner.company_prefix, partner.extension, serial)
+        given = connection.execute(_GIVEN, {"numbers": [number]}).scalar_one_or_none()
+        if given is None and number not in own:
+            return number

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeAlias
@@ -32,6 +34,8 @@ LineKey: TypeAlias = tuple[str, str]
 _PICK_PACK: Final = "0001"
 _NO_PACKING: Final = "0004"
 _SHIPPED: Final = "011"
+#: Who an order that is not split is for: the buying party, and the store that its cartons are marked for.
+_MARKED_FOR: Final = ("BY", "Z7")
 _COLUMNS: Final = ("carton", "line", "quantity", "store", "tracking", "pallet")
 
 
@@ -152,10 +156,31 @@ def ship_notice(
         dates=(Dated(_SHIPPED, at.date()),),
         references=tuple(Reference(kind, value) for kind, value in references if value),
         parties=(
-            Party("SF", name=order.location[:60]),
-            *(party for party in order.parties if party.role == "ST"),
+            Party("SF", name=plain(order.location)[:60]),
+            *(_sayable(party) for party in order.parties if party.role == "ST"),
         ),
         freight=_freight(consignment, cartons),
+    )
+
+
+def plain(said: str) -> str:
+    """A name in characters that X12 can carry: a partner that writes UTF-8 gets its own name back without accents."""
+    if said.isprintable() and all(ord(character) < 256 for character in said):
+        return said
+    with suppress(UnicodeError):
+        said = said.encode("latin-1").decode("utf-8")
+    parted = unicodedata.normalize("NFKD", said)
+    kept = (character for character in parted if not unicodedata.combining(character))
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in kept).strip()
+
+
+def _sayable(party: Party) -> Party:
+    return replace(
+        party,
+        name=plain(party.name),
+        more_names=tuple(map(plain, party.more_names)),
+        address=tuple(map(plain, party.address)),
+        city=plain(party.city),
     )
 
 
@@ -228,7 +253,11 @@ def _orders(
             number=order.number,
             day=order.day,
             release=order.release,
-            parties=(Party("BY", code_qualifier="92", code=store),) if store else (),
+            parties=(
+                (Party("BY", code_qualifier="92", code=store),)
+                if store
+                else tuple(_sayable(party) for party in order.parties if party.role in _MARKED_FOR)
+            ),
             contents=contents,
         )
 

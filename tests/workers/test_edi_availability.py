@@ -195,7 +195,7 @@ def test_a_halt_says_zero_once_and_is_proven_by_the_997(grocer: Grocer) -> None:
 
 
 def test_a_value_that_cannot_stand_in_a_document_refuses_the_call(grocer: Grocer) -> None:
-    bad = Binding(PARTNER, "MUG", "WH", "1*1", "DC1", "1*1")
+    bad = Binding(PARTNER, "MUG", "WH", "1\x011", "DC1", "1\x011")
 
     with pytest.raises(Refused):
         client(grocer).push([Level(bad, 1, 1)], key="k")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from channels.edi import shipping
-from channels.edi.documents import Pack, ShipNotice, ShippedItem
+from channels.edi.documents import Pack, ShipNotice, ShippedItem, ShippedOrder
 from channels.edi.outbox import NotToResend
 from channels.edi.segments import segment
 from channels.edi.shipping import Consignment, NotToNotice, Packed
@@ -216,3 +216,38 @@ def test_an_sscc_ends_with_the_published_check_digit(
 def test_a_prefix_that_has_no_number_left_says_so() -> None:
     with pytest.raises(NotToNotice, match="no SSCC left"):
         shipping.sscc("061414100000", "0", 10_000)
+
+
+def test_a_ship_to_that_was_written_in_utf8_goes_back_without_its_accents(grocer: Grocer) -> None:
+    """Half of an É is a control character to X12, and a notice that cannot be written is never sent."""
+    store = segment("N1", "Z7", "STORE 12", "92", "0012")
+    set_id, body = po(line(1, 2), number="PO2")
+    data = grocer.send(
+        (set_id, [body[0], segment("N1", "ST", "PLACE", "92", "0042"), store, *body[1:]])
+    )
+    for file in (grocer.path / "inbound").iterdir():
+        file.unlink()
+    grocer.drop(data.replace(b"PLACE", "MONTRÉAL".encode()))
+    grocer.run()
+    grocer.ship("PO2", "1", 2)
+
+    ship(grocer.engine, "grocer", "PO2", now=grocer.clock.now)
+
+    notice = the_notice(grocer)
+    assert [(each.role, each.name) for each in notice.parties] == [("SF", "WH"), ("ST", "MONTREAL")]
+    (told,) = notice.contents
+    assert isinstance(told, ShippedOrder)
+    assert [(each.role, each.code) for each in told.parties] == [("Z7", "0012")]
+
+
+def test_a_number_that_somebody_gave_a_carton_by_hand_is_passed_by(grocer: Grocer) -> None:
+    """A packer that counts on under our prefix: the notices behind it must not wait for ever."""
+    by_hand = shipping.sscc("0614141", "0", 1)
+    grocer.ship("PO1", "1", 4)
+    noticed(grocer, packed=[Packed(by_hand, "1", 4)])
+    grocer.ship("PO1", "2", 2)
+    next_one = shipping.sscc("0614141", "0", 2)
+
+    said = noticed(grocer, packed=[Packed("A", "2", 1), Packed(next_one, "2", 1)])
+
+    assert said.cartons == {"A": shipping.sscc("0614141", "0", 3), next_one: next_one}

@@ -49,14 +49,20 @@ def allocate(
 def _allocate_batch(
     connection: Connection, skus: list[str], now: datetime, rise_wait_s: float
 ) -> set[str]:
+    version, targets = targets_now(connection, skus)
+    rise_run_at = now + timedelta(seconds=rise_wait_s)
+    return set(store.save_targets(connection, targets, version, now, rise_run_at))
+
+
+def targets_now(connection: Connection, skus: list[str]) -> tuple[int, list[Target]]:
+    """(version of the rules, 0 before the first; the targets of these SKUs as the stock stands), kept nowhere."""
     version, rules = store.current_rules(connection)
     targets: list[Target] = []
     for sku, position in store.positions(connection, skus).items():
         computed = allocate_sku(sku, position.stock, rules, position.listed)
         targets += [_fitted(target, position) for target in computed]
         targets += [Target(channel, sku, location, 0) for channel, location in position.lost]
-    rise_run_at = now + timedelta(seconds=rise_wait_s)
-    return set(store.save_targets(connection, targets, version, now, rise_run_at))
+    return version, targets
 
 
 def _fitted(target: Target, position: Position) -> Target:

@@ -36,11 +36,22 @@ class Filled:
 
 
 def fill(house: House, *, now: datetime) -> list[Filled]:
-    """Commit what is there for backordered lines, one transaction an order."""
-    with transaction(house.engine) as connection:
-        waiting = order_book.fillable(connection, most=_MOST)
-    filled = [_fill(house, *order, now=now) for order in waiting]
-    return [each for each in filled if each.units]
+    """Commit what is there for backordered lines, one transaction an order.
+
+    Orders that get nothing (their share is used up, or they take all or nothing) are passed by: those behind them may.
+    """
+    filled: list[Filled] = []
+    after = order_book.FIRST
+    while len(filled) < _MOST:
+        with transaction(house.engine) as connection:
+            waiting = order_book.fillable(connection, after, most=_MOST)
+        for after in waiting:
+            _, name, number, release = after
+            done = _fill(house, name, number, release, now=now)
+            filled += [done] if done.units else []
+        if len(waiting) < _MOST:
+            break
+    return filled
 
 
 def _fill(house: House, name: str, number: str, release: str, *, now: datetime) -> Filled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,6 +18,7 @@ from channels.names import Names, Part
 from ledger import decide
 from ledger.events import Order
 from ledger.types import Place, State
+from workers.flows.allocate import targets_now
 from workers.flows.edi_desk import Desk, answer, book, names
 
 #: BEG01: 00 original, 06 confirmation; 01 cancellation; 05 replacement; 07 duplicate.
@@ -26,10 +28,10 @@ _BLANKET = "BK"
 _SHARE = "\x00"
 
 _SHARES = text("""
-    SELECT binding.variant_id AS item, sum(target.units) / binding.pack AS units
+    SELECT binding.variant_id AS item, binding.sku, binding.location, binding.pack, target.units
     FROM binding JOIN target USING (channel, sku, location)
     WHERE binding.channel = :channel AND binding.variant_id = ANY(CAST(:items AS text[]))
-    GROUP BY binding.variant_id, binding.pack
+    ORDER BY binding.sku, binding.location
 """)
 
 _USUAL_PLACE = text("""
@@ -186,8 +188,16 @@ def _with_share(desk: Desk, line: StandingLine, wanted: Wanted) -> Wanted:
 
 
 def _shares(desk: Desk, items: set[str]) -> dict[str, int]:
-    rows = desk.connection.execute(_SHARES, {"channel": desk.partner.name, "items": sorted(items)})
-    return {_SHARE + row.item: int(row.units) for row in rows}
+    """What the partner is shown of each item; less, where sales since then have left its rules less."""
+    name = desk.partner.name
+    rows = desk.connection.execute(_SHARES, {"channel": name, "items": sorted(items)}).all()
+    version, targets = targets_now(desk.connection, sorted({row.sku for row in rows}))
+    now = {(each.sku, each.location): each.units for each in targets if each.channel == name}
+    shares: Counter[str] = Counter()
+    for row in rows:
+        left = now.get((row.sku, row.location), 0) if version else row.units
+        shares[_SHARE + row.item] += min(row.units, left) // row.pack
+    return dict(shares)
 
 
 def _opened(
