@@ -119,14 +119,18 @@ class _Part:
         in_doubt = line.open_units is None
         revision = (snapshot.placed_at if in_doubt else snapshot.changed_at).astimezone(UTC)
         units = line.ordered if line.open_units is None else line.shipped + line.open_units
+        # Of two documents of one moment, the one that knows the place is news.
+        at = "" if line.location in (FBA, MERCHANT) else f"@{line.location}"
         return Order(
             source=self.source,
-            id=f"order:{snapshot.order}:{line.item}:{revision.isoformat()}{self.suffix}",
+            id=f"order:{snapshot.order}:{line.item}:{revision.isoformat()}{at}{self.suffix}",
             channel=self.channel,
             order=snapshot.order,
             line=f"{line.item}{self.suffix}",
             sku=self.part.sku,
             location=location,
+            # The order API knows no supply sources, and a notification only where the seller has some.
+            location_is_guess=line.location == MERCHANT,
             units=units * self.part.units,
             revision=revision,
             occurred_at=snapshot.placed_at,

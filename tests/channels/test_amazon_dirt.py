@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,9 @@ from channels.amazon import orders, wire
 from channels.amazon.lane import LANE
 from channels.base import Unreadable
 from channels.names import Names
+from ledger.digest import Digest, Known, digest
 from ledger.events import AnyFact, Order
+from tests.channels.amazon_life import balance
 
 NAMES = Names({"SKU-A": "SKU-A"}, {"DEFAULT": "OSLO", "FBA": "FBA-US"}, "")
 LINE = {"OrderItemId": "1", "SellerSKU": "SKU-A", "Quantity": 2, "QuantityShipped": 0}
@@ -144,3 +146,35 @@ def test_half_a_character_is_refused_before_it_reaches_the_book(sku: str) -> Non
     assert LANE.routing({}, body).topic == ""
     with pytest.raises(Unreadable, match="not JSON"):
         booked(body)
+
+
+@pytest.mark.parametrize("at", [AT, "2026-11-27T10:05:00Z"])
+@pytest.mark.parametrize("is_polled_first", [True, False])
+def test_the_order_api_that_knows_no_supply_source_moves_no_line_away_from_it(
+    at: str, is_polled_first: bool
+) -> None:
+    names = Names({"SKU-A": "SKU-A"}, {"DEFAULT": "OSLO", "S-1": "BERGEN"}, "")
+    told = change({**LINE, "SupplySourceId": "S-1"}, trigger={"TimeOfOrderChange": AT})
+    item = {"orderItemId": "1", "quantityOrdered": 2, "product": {"sellerSku": "SKU-A"}}
+    polled = {
+        "orderId": "111-1",
+        "createdTime": AT,
+        "lastUpdatedTime": AT if is_polled_first else at,
+        "fulfillment": {"fulfillmentStatus": "UNSHIPPED", "fulfilledBy": "MERCHANT"},
+        "orderItems": [item],
+    }
+    deliveries = [("ORDER_CHANGE", told), (wire.ORDER_DOCUMENT, json.dumps(polled).encode())]
+
+    result = booked_in_turn(deliveries[::-1] if is_polled_first else deliveries, names)
+
+    assert {line.location for line in result.lines.values()} == {"BERGEN"}
+    assert balance(result, "SKU-A", "BERGEN", "committed") == 2
+    assert balance(result, "SKU-A", "OSLO", "committed") == 0
+
+
+def booked_in_turn(deliveries: Sequence[tuple[str, bytes]], names: Names) -> Digest:
+    """What the ledger makes of deliveries, in this order."""
+    facts = [
+        LANE.read(*one).facts(source="amazon", channel="amazon", names=names) for one in deliveries
+    ]
+    return digest(enumerate(facts), Known({"SKU-A"}, {"OSLO", "BERGEN"}, {}, {}))
