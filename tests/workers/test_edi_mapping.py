@@ -41,6 +41,7 @@ def test_a_file_binds_the_partners_numbers_packs_and_bundles_among_them(grocer: 
     grocer.send(po(line(1, 2, item="700"), line(2, 3, item="701")))
     grocer.run()
     assert grocer.lines() == [("1", 2, 2, 0, 0), ("2", 3, 3, 0, 0)]
-    assert grocer.rows(
-        "SELECT sku, units FROM balance WHERE state = 'committed' ORDER BY sku"
-    ) == [("MUG", 15), ("TEE", 3)]
+    assert grocer.rows("SELECT sku, units FROM balance WHERE state = 'committed' ORDER BY sku") == [
+        ("MUG", 15),
+        ("TEE", 3),
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,7 +22,7 @@ from channels.edi.acknowledgements import TechnicalAck
 from channels.edi.envelope import Interchange
 from channels.edi.mailbox import Exchange
 from channels.edi.partner import Partner
-from channels.edi.segments import NotX12
+from channels.edi.segments import NotX12, Unwritable
 from channels.edi.writing import acks
 from ledger import inbox
 from ledger.db import refuse_inside_transaction, transaction
@@ -116,7 +117,7 @@ def _keep(
     reasons = []
     with transaction(engine) as connection:
         for interchange, piece in zip(parsed.interchanges, pieces, strict=True):
-            why = _not_for_us(interchange, partner)
+            why = _unnameable(interchange) or _not_for_us(interchange, partner)
             if not why and (why := _broken_off(interchange)):
                 _answer_refused(connection, partner, interchange, "023", now())
             if not why:
@@ -133,10 +134,18 @@ def _keep(
             if why:
                 reasons.append(why)
                 done.refused.append(f"{name}: {why}")
-                mail.refused(
-                    connection, partner.name, name, interchange.isa.control, piece, why, now=now()
-                )
+                control = interchange.isa.control.replace("\0", "?")
+                mail.refused(connection, partner.name, name, control, piece, why, now=now())
     return reasons
+
+
+def _unnameable(interchange: Interchange) -> str:
+    """Why nobody could be told of an interchange, "" when one can: its ids go into tables, files and answers."""
+    isa = interchange.isa
+    for number, said in ((6, isa.sender), (8, isa.receiver), (13, isa.control)):
+        if not said.isprintable():
+            return f"ISA{number:02} is {said!r}: control characters name nobody; ask the partner to send it again"
+    return ""
 
 
 def _not_for_us(interchange: Interchange, partner: Partner) -> str:
@@ -162,7 +171,8 @@ def _not_for_us(interchange: Interchange, partner: Partner) -> str:
 
 def _delivery(partner: Partner, file: str, interchange: Interchange, piece: bytes) -> Delivery:
     isa = interchange.isa
-    key = f"{isa.sender.strip()}:{isa.receiver.strip()}:{isa.control}"
+    # A sender that drops zeros means the same number.
+    key = f"{isa.sender.strip()}:{isa.receiver.strip()}:{isa.control.zfill(9)}"
     if partner.resets_counters:
         key = f"{key}:{hashlib.sha256(piece).hexdigest()[:32]}"
     return Delivery(partner.name, key, INTERCHANGE_TOPIC, piece, {"file": file})
@@ -185,7 +195,9 @@ def _answer_refused(
     isa = interchange.isa
     if isa.ack == "1":
         ack = TechnicalAck(isa.control, isa.date, isa.time, "R", code)
-        mail.post_technical(connection, partner, [acks.technical_ack(ack)], now=now)
+        # A header that cannot be repeated cannot be answered; the file in failed/ says it.
+        with suppress(Unwritable):
+            mail.post_technical(connection, partner, [acks.technical_ack(ack)], now=now)
 
 
 def _refuse(
