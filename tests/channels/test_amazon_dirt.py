@@ -139,6 +139,22 @@ def test_an_order_that_cannot_be_read_hides_no_other_of_its_page() -> None:
     assert booked(read[1].body, wire.ORDER_DOCUMENT) == []
 
 
+def test_orders_come_as_they_are_told_so_that_a_cut_walk_claims_nothing_it_has_not_read() -> None:
+    told = [
+        {
+            "orderId": f"111-{minute}",
+            "createdTime": AT,
+            "lastUpdatedTime": f"2026-11-27T10:0{minute}:00Z",
+        }
+        for minute in (5, 3, 1)
+    ]
+    mark, now = datetime(2026, 11, 27, 9, tzinfo=UTC), datetime(2026, 11, 27, 11, tzinfo=UTC)
+
+    read = list(orders.orders_since(Page(*told), mark, now=now))  # type: ignore[arg-type]  # a page of its own
+
+    assert [order.order_id for order in read] == ["111-5", "111-3", "111-1"]
+
+
 @pytest.mark.parametrize("sku", ["\ud800", "A\udfff"])
 def test_half_a_character_is_refused_before_it_reaches_the_book(sku: str) -> None:
     body = change({**LINE, "SellerSKU": sku})
