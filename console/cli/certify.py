@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -90,6 +91,7 @@ def _certificate(
         new_key=lambda: str(uuid4()),
         events=events,
         wait_s=wait_s,
+        progress=partial(_progress, events),
     )
     read = certifying.read_only(bench)
     if not read.readable or not approved:
@@ -104,6 +106,11 @@ def _certificate(
     with transaction(wiring.engine) as connection:
         signature = certificates.keep(connection, written, _key(wiring))
     return written.report() | {"signature": signature}
+
+
+def _progress(events: int, done: int) -> None:
+    """A vendor that takes its time must not look like one that hangs."""
+    click.echo(f"{min(done, events)} of {events} events", err=True)
 
 
 def _key(wiring: Wiring) -> bytes:

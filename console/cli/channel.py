@@ -18,7 +18,7 @@ from workers.flows import mapping
 from workers.wiring import NotSetUp, now
 
 _LIST = text("""
-    SELECT c.channel, c.kind, c.base_url, c.account, c.paused, c.paused_why, c.next_call_at,
+    SELECT c.channel, c.kind, c.base_url, c.account, c.writes AS certified, c.paused, c.paused_why, c.next_call_at,
            (SELECT count(*) FROM binding AS b WHERE b.channel = c.channel) AS bindings,
            (SELECT count(*) FROM push_due AS d WHERE d.channel = c.channel AND NOT d.parked) AS due,
            (SELECT count(*) FROM push_due AS d WHERE d.channel = c.channel AND d.parked) AS parked,

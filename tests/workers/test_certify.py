@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from allocation import backlog
 from channels.base import Binding, Level, Outcome, Throttled
+from channels.packs import Packed
 from ledger.db import transaction
 from tests.servers import Clock, Database
 from tests.workers.shelf import House, Shelf, a_house
@@ -95,6 +96,38 @@ def test_the_first_numbers_after_a_certificate_compare_with_what_was_read(house:
     push(house.lane)
 
     assert all(expected is not None for call in house.shelf.calls for _, expected in call.values())
+
+
+def test_a_sale_during_the_certificate_is_shown_after_it(house: House) -> None:
+    """The channel is in step; what the test writes over its own sale must not stay there."""
+    certified(house)
+    push(house.lane)
+    house.clock.advance(60)
+    assert house.queue() == {}
+    read = certify.read_only(on := bench(house))
+    sold: list[bool] = []
+
+    def sells(levels: Sequence[Level]) -> None:
+        if not sold:
+            sold.append(True)
+            house.shelf.numbers["A"] -= 3
+            house.run(
+                "UPDATE shown SET units = units - 3, read_units = read_units - 3 WHERE sku = 'A'"
+            )
+            house.set(A=7)
+
+    house.shelf.during = sells
+    written = certify.write(on, read, by="ann")
+    with transaction(house.engine) as connection:
+        certificates.keep(connection, written, KEY)
+    assert written.passed
+    assert house.shelf.numbers["A"] == 10
+
+    print(house.rows("SELECT * FROM push_due"), house.rows("SELECT * FROM target"), house.rows("SELECT * FROM shown"), house.rows("SELECT * FROM channel"))
+    print(push(house.lane))
+
+    assert house.shelf.numbers["A"] == 7
+    assert house.queue() == {}
 
 
 def test_another_state_of_the_channel_has_another_name(house: House) -> None:
@@ -219,3 +252,26 @@ def test_what_differs_before_the_certificate_is_no_drift_but_orders_are_read(hou
     certified(house)
     windows = reconcile.open_windows(house.engine, now=house.clock.now, window_s=900)
     assert [channel for channel, _ in windows.opened] == ["shop"]
+
+
+def test_a_pack_listing_is_tried_in_whole_packs(house: House) -> None:
+    house.run("UPDATE binding SET pack = 5 WHERE sku = 'A'")
+    house.shelf.numbers["A"] = 1
+    on = replace(bench(house), client=Packed(house.shelf))
+
+    written = certify.write(on, certify.read_only(on), by="ann")
+
+    assert written.passed, written.tried
+    assert {
+        units for call in house.shelf.calls for sku, (units, _) in call.items() if sku == "A"
+    } == {1, 2}
+
+
+def test_whoever_waits_is_told_how_far_it_is(house: House) -> None:
+    told: list[int] = []
+    on = replace(bench(house), progress=told.append)
+
+    certify.write(on, certify.read_only(on), by="ann")
+
+    assert told[0] == 3
+    assert told == sorted(set(told))

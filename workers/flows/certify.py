@@ -1,7 +1,7 @@
 """The go-live test of a channel: first read and change nothing, then, once its first numbers are approved, write.
 
 What is written is never above what the channel should show: a number one lower, then the number itself. So a test on a
-living shop can cost a sale of one unit for a moment, and can oversell nothing.
+living shop can cost a sale of one unit (or pack) for a moment, and can oversell nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
-from allocation import backlog
+from allocation import backlog, moved
 from channels import bindings
 from channels.base import (
     Accepted,
@@ -59,6 +59,7 @@ class Bench:
     new_key     a name for a call that no other has
     events      writes and read-backs to compare
     wait_s      longest wait for one number beyond the lane's settling time
+    progress    told how many events are done
     """
 
     engine: Engine
@@ -69,6 +70,7 @@ class Bench:
     new_key: Callable[[], str]
     events: int = 100
     wait_s: float = 20.0
+    progress: Callable[[int], None] = lambda done: None
 
 
 def read_only(bench: Bench) -> Certificate:
@@ -118,6 +120,10 @@ def write(bench: Bench, certificate: Certificate, *, by: str) -> Certificate:
                 _tried("a bad row does not block", lambda: _bad_row(bench, chosen))
             )
         certificate.tried.append(_tried("a halt is undone exactly", lambda: _halt(bench, chosen)))
+    with transaction(bench.engine) as connection:
+        # What is tried here is nobody's number: once the channel may write, each goes out as it is by then.
+        places = [(b.channel, b.sku, b.location) for b, _ in chosen]
+        moved.send_anew(connection, places, bench.now())
     certificate.finished_at = bench.now()
     return certificate
 
@@ -191,7 +197,9 @@ def _numbers(
     wrong: list[str] = []
     for number in itertools.count(1):
         lower = number % 2 == 1
-        levels = [Level(b, max(0, units - 1) if lower else units, number) for b, units in chosen]
+        levels = [
+            Level(b, max(0, units - b.pack) if lower else units, number) for b, units in chosen
+        ]
         try:
             key = bench.new_key()
             _send(bench, levels, key)
@@ -202,6 +210,7 @@ def _numbers(
             wrong.append(f"round {number}: {error}")
         certificate.events += len(levels)
         certificate.failed = len(wrong)
+        bench.progress(certificate.events)
         if wrong or (not lower and certificate.events >= bench.events):
             break
     yield Tried(
