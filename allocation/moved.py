@@ -48,15 +48,26 @@ def show_anew(
 
     moved    (channel, SKU, location), bound to their new listings in this transaction
     """
-    if not moved:
-        return
-    ordered = sorted(moved)
-    keys = {
+    if moved:
+        # Targets, the queue, what is shown: the order in which everybody takes these locks.
+        send_anew(connection, moved, now)
+        connection.execute(_FORGET, _columns(moved))
+
+
+def send_anew(
+    connection: Connection, places: Collection[tuple[str, str, str]], now: datetime
+) -> None:
+    """Send these (channel, SKU, location) their numbers though those have not changed."""
+    if places:
+        keys = _columns(places)
+        connection.execute(_RENUMBER, keys)
+        connection.execute(_QUEUE, keys | {"now": now})
+
+
+def _columns(places: Collection[tuple[str, str, str]]) -> dict[str, object]:
+    ordered = sorted(places)
+    return {
         "channels": [channel for channel, _, _ in ordered],
         "skus": [sku for _, sku, _ in ordered],
         "locations": [location for _, _, location in ordered],
     }
-    # Targets, the queue, what is shown: the order in which everybody takes these locks.
-    connection.execute(_RENUMBER, keys)
-    connection.execute(_QUEUE, keys | {"now": now})
-    connection.execute(_FORGET, keys)
