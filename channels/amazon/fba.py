@@ -112,7 +112,7 @@ class _Details(_Camel):
 
 
 class _Summary(_Camel):
-    seller_sku: Annotated[str, Field(min_length=1)]
+    seller_sku: Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]
     last_updated_time: Moment
     inventory_details: _Details
 

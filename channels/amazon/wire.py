@@ -330,6 +330,10 @@ def _lowered(value: object) -> object:
         return lowered(value)
     if isinstance(value, list):
         return [_lowered(one) for one in value]
+    if isinstance(value, str) and "\x00" in value:
+        raise Unreadable(
+            "a notification with a NUL in a text: no SKU has one, and no database keeps it"
+        )
     return value
 
 

@@ -194,3 +194,11 @@ def booked_in_turn(deliveries: Sequence[tuple[str, bytes]], names: Names) -> Dig
         LANE.read(*one).facts(source="amazon", channel="amazon", names=names) for one in deliveries
     ]
     return digest(enumerate(facts), Known({"SKU-A"}, {"OSLO", "BERGEN"}, {}, {}))
+
+
+def test_a_nul_is_refused_at_the_door_before_it_stops_the_mirror() -> None:
+    body = notification("FBA_INVENTORY_AVAILABILITY_CHANGES", {"SKU": "A\x00"})
+
+    assert LANE.routing({}, body).topic == ""
+    with pytest.raises(Unreadable, match="NUL"):
+        LANE.read("FBA_INVENTORY_AVAILABILITY_CHANGES", body)

@@ -84,7 +84,7 @@ def test_a_summary_with_nulls_is_read_and_one_that_is_none_hides_no_other() -> N
     page = fba.page_of(fba.Summaries.model_validate({"payload": {"inventorySummaries": rows}}))
 
     assert [(one.seller_sku, one.parts.fulfillable) for one in page.readings] == [("A", 5)]
-    assert page.unreadable == ("", "B")
+    assert page.unreadable == ("", "C\x00", "B")
 
 
 def test_an_offer_with_nulls_is_an_offer() -> None:
