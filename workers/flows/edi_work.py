@@ -35,7 +35,14 @@ from workers.flows.ingest import House, take_turn
 _TAKEN = ("850", "860")
 _ACKS, _ACK_SETS = "FA", ("997", "999")
 #: Bytes that we did not think of: told, and out of the way of what comes behind them.
-_STRANGE = (ValueError, ArithmeticError, LookupError)
+_STRANGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 #: What makes one set wait for a person, and nothing else of its interchange.
 _OWN_FAULT = (Puzzling, NotBooked, Unwritable, IntegrityError, DataError, *_STRANGE)
 
