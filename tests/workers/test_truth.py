@@ -86,6 +86,19 @@ def test_what_was_put_right_while_the_export_was_written_is_no_drift(house: Shop
     assert (report.state, report.counts.drifted) == ("done", 0)
 
 
+def test_an_export_that_a_night_left_behind_is_not_taken_for_the_next_ones(
+    house: ShopHouse,
+) -> None:
+    house.read_truth()
+    house.rig.advance(24 * 3600)
+    house.rig.do("drift", sku="SKU-B", location="Bergen", units=5)
+
+    report = through(house)
+
+    assert (report.state, report.counts.drifted) == ("done", 1)
+    assert drifts(house) == [("SKU-B", "BERGEN", 20, 25)]
+
+
 def test_what_is_noted_as_read_is_as_old_as_the_export(house: ShopHouse) -> None:
     began = house.rig.now()
 

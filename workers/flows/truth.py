@@ -27,6 +27,8 @@ from workers.flows.reconcile_terms import Clock, RunReport, Terms
 LOOK_AGAIN_S: Final = 30.0
 #: Of an export that failed nothing more comes: how long until another one is begun.
 _BEGIN_AGAIN_S: Final = 1800.0
+#: An export that is older says what was, and one that is not written by then never will be.
+_OLDEST_S: Final = 6 * 3600.0
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +70,7 @@ def read_truth(
         return RunReport(channel, window_at, "skipped")
     step = _Step(engine, bulk, channel, run, now)
     try:
-        if row is None:
+        if row is None or row.begun_at < now() - timedelta(seconds=_OLDEST_S):
             return step.begin()
         export = _Export(row.operation_id, row.begun_at)
         told = bulk.read_all(export.operation_id)
