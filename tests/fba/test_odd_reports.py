@@ -74,6 +74,7 @@ def test_a_summary_with_nulls_is_read_and_one_that_is_none_hides_no_other() -> N
     rows = [
         None,
         {"sellerSku": "A", "lastUpdatedTime": AT, "inventoryDetails": details},
+        {"sellerSku": "C\x00", "lastUpdatedTime": AT, "inventoryDetails": details},
         {
             "sellerSku": "B",
             "lastUpdatedTime": "0001-01-01T00:00:00+14:00",
