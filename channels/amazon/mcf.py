@@ -28,9 +28,10 @@ ASKED: Final = "Asked"
 LONGEST_ID: Final = 40
 LINES_AT_MOST: Final = 100
 
+#: In the spelling of 2020-07-01; the model of 2026-07-04 writes COMPLETE_PARTIAL.
 _STATUSES: Final = {
     name.lower(): name for name in ("New", "Received", "Planning", "Processing", *ENDED)
-}
+} | {"completepartial": "CompletePartialled"}
 _SHORTEST_TOKEN: Final = 4
 
 

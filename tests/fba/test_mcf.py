@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from channels.amazon import mcf_store, outbound
+from channels.amazon.mcf import Detailed, McfShipped
 from channels.base import Unavailable
+from ledger.db import transaction
 from tests.channels.amazon_rig import CHANNEL
 from tests.fba.house import FBA, OSLO, SHOP, FbaHouse, told
 from workers.flows import mcf
@@ -217,3 +222,45 @@ def _cancel(fba: FbaHouse, seller_id: str) -> None:
     simulator = fba.rig.running.simulator
     answer = simulator.call("PUT", f"/fba/outbound/2020-07-01/fulfillmentOrders/{seller_id}/cancel")
     assert answer.status == 200, answer
+
+
+def test_a_shipment_of_an_item_that_its_order_does_not_have_is_told_and_stops_no_other(
+    stocked: FbaHouse,
+) -> None:
+    stocked.rig.do("mcf", id="odd", lines=[{"sku": "A-1", "units": 3}])
+    detail = outbound.show(stocked.rig.channel.api, "odd")
+    assert detail is not None
+    strange = McfShipped("S-9", "another", 1, stocked.now)
+    with transaction(stocked.engine) as connection:
+        kept = replace(detail, shipped=(strange,))
+        mcf_store.keep(connection, CHANNEL, kept, now=stocked.now)
+    stocked.pass_time(mcf.PATIENCE.total_seconds())
+    report = mcf.McfReport()
+
+    mcf.settle(stocked.engine, channel=CHANNEL, now=stocked.now, report=report)
+
+    assert list(report.problems) == ["odd"]
+    assert "item another" in report.problems["odd"]
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("COMPLETE_PARTIAL", "CompletePartialled"),
+        ("COMPLETE_PARTIALLED", "CompletePartialled"),
+        ("CompletePartialled", "CompletePartialled"),
+        ("UNFULFILLABLE", "Unfulfillable"),
+    ],
+)
+def test_an_order_has_ended_however_its_status_is_spelt(said: str, status: str) -> None:
+    order = {
+        "sellerFulfillmentOrderId": "F1",
+        "displayableOrderId": "D1",
+        "fulfillmentOrderStatus": said,
+        "receivedDate": "2026-11-27T10:00:00Z",
+        "statusUpdatedDate": "2026-11-27T10:05:00Z",
+    }
+
+    detail = Detailed.model_validate({"fulfillmentOrder": order}).detail
+
+    assert (detail.order.status, detail.ended) == (status, True)

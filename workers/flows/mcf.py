@@ -105,9 +105,18 @@ class _Settling:
     def settle(self, kept: Kept) -> None:
         seller_id = kept.detail.order.seller_id
         missing = sorted({line.seller_sku for line in kept.detail.lines} - set(self.places))
+        strange = sorted(
+            {one.item_id for one in kept.detail.shipped}
+            - {line.item_id for line in kept.detail.lines}
+        )
         of, problem = kept.of, ""
         if missing:
             problem = f"seller SKU {', '.join(missing)} is not mapped: lockstep channel map"
+        elif strange:
+            problem = (
+                f"Amazon shipped item {', '.join(strange)}, which the order does not have: look at it in Seller Central"
+                " and post by hand what left"
+            )
         elif of is None:
             of, problem = self._whose(kept.detail)
         role = "matched" if of else kept.role
