@@ -160,11 +160,12 @@ def _answers(
 
 def _changed(asked: Change, after: Sequence[StandingLine]) -> ChangeLine:
     line = asked.asked.line
-    counts = line.quantity is not None or asked.asked.left is not None
+    # Quantity and measure come together or not at all (P0305), whatever the partner wrote.
+    measure = line.measure or (after[0].measure if after else "") or _EACH
     said = OrderLine(
         number=line.number,
         quantity=line.quantity,
-        measure=line.measure or (after[0].measure if after else _EACH if counts else ""),
+        measure="" if line.quantity is None else measure,
         price=line.price,
         price_basis=line.price_basis,
         products=line.products[:10] or (after[0].products[:10] if after else ()),
@@ -174,9 +175,7 @@ def _changed(asked: Change, after: Sequence[StandingLine]) -> ChangeLine:
         ),
     )
     if asked.refused or not after:
-        answers: tuple[LineAnswer, ...] = (
-            LineAnswer("IR", line.quantity, "" if line.quantity is None else said.measure or _EACH),
-        )
+        answers: tuple[LineAnswer, ...] = (LineAnswer("IR", line.quantity, said.measure),)
     else:
         wanted = sum((draft.quantity for draft in asked.drafts), Decimal(0))
         answers = _answers(after, {}, deleted=asked.asked.change == "DI", wanted=wanted)

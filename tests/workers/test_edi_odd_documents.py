@@ -150,6 +150,17 @@ def test_a_change_of_an_unknown_line_without_a_measure_is_answered(grocer: Groce
     assert grocer.documents()[-1][:2] == ("860", "applied")
 
 
+def test_a_deletion_that_names_a_measure_but_no_quantity_is_answered(grocer: Grocer) -> None:
+    grocer.stock(MUG=10)
+    grocer.send(po(line(1, 4)))
+    grocer.run()
+    grocer.send(change(segment("POC", "1", "DI", None, None, "EA")))
+    grocer.run()
+
+    assert grocer.documents()[-1][:2] == ("860", "applied")
+    assert balance(grocer.engine, "MUG", "WH") == {"available": 10}
+
+
 def test_numbers_that_hold_our_separators_are_answered_with_others(grocer: Grocer) -> None:
     grocer.stock(MUG=10)
     grocer.drop(text_of("BEG*00*SA*PO:9**20261127", "PO1*1*3*EA*9**SK*11*VN*A:B", "CTT*1"))
