@@ -213,7 +213,9 @@ async def _hook(request: Request) -> Response:
     sender = relay.sender(lane, hooks, signed.account, body, signed.signature)
     if sender is None:
         raise HTTPException(
-            401, "the signature does not match the body under any webhook secret of ours"
+            401,
+            "the signature does not match the body under any webhook secret of ours; where the vendor signs its own"
+            " address too (Square), the channel's option notification_url must be that address, letter for letter",
         )
     try:
         said = lane.routing(request.headers, body)
