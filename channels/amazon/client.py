@@ -7,7 +7,7 @@ push would convert the offer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from channels.amazon import feeds, inventory, listings, orders, wire
@@ -60,6 +60,8 @@ class Amazon:
         self._now = now
         self._subscriptions = Subscriptions(api, pipes, now)
         self._orders_page = orders_page
+        #: When a feed may be made again, after Amazon refused one.
+        self._no_feed_until: datetime | None = None
 
     def close(self) -> None:
         """Give the connections back."""
@@ -82,14 +84,18 @@ class Amazon:
             raise ValueError(f"{len(levels)} levels; one push carries {self.push_rows} at most")
         if len(levels) <= self.direct_rows:
             return listings.push(self.api, levels)
-        try:
-            return feeds.push(self.api, levels)
-        except Throttled as refusal:
-            first = listings.push(self.api, levels[: self.direct_rows])
-            rest = levels[self.direct_rows :]
-            dry = next((o.retry_after_s for o in reversed(first) if isinstance(o, NotSent)), None)
-            wait_s = refusal.retry_after_s if dry is None else dry
-            return first + [NotSent(level, wait_s) for level in rest]
+        now = self._now()
+        if self._no_feed_until is None or now >= self._no_feed_until:
+            try:
+                return feeds.push(self.api, levels)
+            except Throttled as refusal:
+                # Asked again at once, the document would be uploaded each time for a feed that cannot be made.
+                self._no_feed_until = now + timedelta(seconds=refusal.retry_after_s)
+        first = listings.push(self.api, levels[: self.direct_rows])
+        rest = levels[self.direct_rows :]
+        dry = next((o.retry_after_s for o in reversed(first) if isinstance(o, NotSent)), None)
+        wait_s = (self._no_feed_until - now).total_seconds() if dry is None else dry
+        return first + [NotSent(level, wait_s) for level in rest]
 
     def answers(self, receipt: str, levels: Sequence[Level]) -> list[Outcome] | None:
         """What became of a feed's rows; None while Amazon works on it. See `feeds.answers`."""

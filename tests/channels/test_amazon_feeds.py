@@ -159,6 +159,22 @@ def test_when_no_more_feeds_may_be_made_rows_go_one_by_one(rig: AmazonRig) -> No
     assert {outcome.retry_after_s for outcome in outcomes if isinstance(outcome, NotSent)} == {1.0}
 
 
+def test_while_no_feed_may_be_made_no_document_is_uploaded_for_one(rig: AmazonRig) -> None:
+    rig.do("fault", kind="throttle", operation="createFeed", count=1)
+    a_feed(rig)
+    documents = len(rig.called("createFeedDocument"))
+    levels = [level(sku, 3) for sku in skus(301)]
+
+    rig.advance(2)
+    meanwhile = rig.channel.push(levels, key="soon")
+    uploaded = len(rig.called("createFeedDocument")) - documents
+    rig.advance(125)
+    later = rig.channel.push(levels, key="later")
+
+    assert (uploaded, words(meanwhile)[:3]) == (0, ["Confirmed"] * 3)
+    assert set(words(later)) == {"Accepted"}
+
+
 def test_a_feed_whose_answer_is_lost_may_be_on_its_way(rig: AmazonRig) -> None:
     rig.do("fault", kind="reset_after_apply", operation="createFeed", count=1)
     names = skus(301)
