@@ -237,18 +237,14 @@ class TestAskedFor:
     def test_who_asks_for_a_later_moment_is_not_answered_by_the_poll_of_an_earlier_one(
         self, database: Database, told: Told
     ) -> None:
-        """A vendor's search that is two minutes behind knows the first order, and not yet the second."""
-        self.ask(database, told.clock.now + timedelta(seconds=120))
-        self.ask(database, told.clock.now + timedelta(seconds=180))
+        for after_s in (120, 180):
+            self.ask(database, told.clock.now + timedelta(seconds=after_s))
 
-        told.clock.advance(125)
-        assert sweep(database.engine, now=told.clock.now).asked == ("shopify",)
-        poll(database, told)
-        assert sweep(database.engine, now=told.clock.now).asked == ()
-
-        told.clock.advance(60)
-        assert sweep(database.engine, now=told.clock.now).asked == ("shopify",)
-        poll(database, told)
+        for seconds in (125, 60):
+            told.clock.advance(seconds)
+            assert sweep(database.engine, now=told.clock.now).asked == ("shopify",)
+            poll(database, told)
+            assert sweep(database.engine, now=told.clock.now).asked == ()
         assert sweep(database.engine, now=told.clock.advance(600)).asked == ()
 
     def test_a_channel_that_is_away_is_asked_later(self, database: Database, told: Told) -> None:
