@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import date
 from typing import Final
 
@@ -115,17 +115,23 @@ def _judge_type(text: str, rule: ElementRule, tables: Tables) -> Kind | None:
 
 
 def _conditions(segment: Segment, rule: SegmentRule) -> Iterator[Finding]:
+    if not rule.conditions:
+        return
+    present = {n for n, element in enumerate(segment.elements, 1) if element and segment.get(n)}
     for condition in rule.conditions:
-        missing = _unmet(segment, condition)
+        missing = _unmet(present, condition)
         if missing:
             at = segment.at.of(missing)
             message = f"{at.name}: condition {condition.text} is not met"
             yield Finding(findings.CONDITION, at, message)
 
 
-def _unmet(segment: Segment, condition: Condition) -> int:
-    """The place of the element that is missing (or one too many), 0 when the condition is met."""
-    there = [number for number in condition.elements if segment.get(number)]
+def _unmet(present: Set[int], condition: Condition) -> int:
+    """The place of the element that is missing (or one too many), 0 when the condition is met.
+
+    present    places of the segment's elements that hold something
+    """
+    there = [number for number in condition.elements if number in present]
     absent = [number for number in condition.elements if number not in there]
     first = condition.elements[0]
     match condition.letter:
