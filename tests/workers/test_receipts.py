@@ -188,3 +188,16 @@ def test_a_write_that_takes_its_time_is_read_back_when_it_can_be_there(house: Ho
 
     due = house.rows("SELECT DISTINCT verify_at FROM shown")
     assert due == [(house.later(30.0),)]
+
+
+def test_what_has_sold_out_goes_before_a_call_that_is_answered_later(
+    database: Database, clock: Clock
+) -> None:
+    house = a_house(database.engine, clock, "A", "B", "C", "D", shown=9)
+    house.shelf.takes_in, house.shelf.direct_rows = True, 2
+    house.set(A=4, B=5, C=6, D=0)
+
+    push(house.lane)
+
+    assert [sorted(call) for call in house.shelf.calls] == [["D"], ["A", "B", "C"]]
+    assert house.shelf.numbers["D"] == 0

@@ -90,7 +90,7 @@ def _round(lane: Lane, report: PushReport) -> bool:
         )
     ready = [row for row in claimed if not row.in_doubt]
     doubtful = [row for row in claimed if row.in_doubt]
-    calls = list(_calls(ready, most))
+    calls = list(_calls(ready, most, lane.client.direct_rows))
     # What is sent after its lease may be sent by somebody else as well: half of it is kept for the last call.
     until = lane.now() + timedelta(seconds=lane.lease_s / 2)
     try:
@@ -119,14 +119,21 @@ def _most_rows(connection: Connection, lane: Lane) -> int:
     return client.push_rows
 
 
-def _calls(ready: Sequence[DuePush], push_rows: int) -> Iterator[list[DuePush]]:
-    """Rows by call: the more often one has failed, the fewer share its call, until a bad row is alone."""
+def _calls(ready: Sequence[DuePush], push_rows: int, direct_rows: int) -> Iterator[list[DuePush]]:
+    """Rows by call: the more often one has failed, the fewer share its call, until a bad row is alone.
+
+    What has sold out does not wait for minutes in a call that is answered later: it goes before, by itself.
+    """
     by_size: dict[int, list[DuePush]] = {}
     for row in ready:
         size = max(1, push_rows >> (2 * min(row.attempts, 10)))
         by_size.setdefault(size, []).append(row)
     for size in sorted(by_size, reverse=True):
         rows = by_size[size]
+        gone = [row for row in rows if row.priority == 0]
+        if len(rows) > direct_rows and 0 < len(gone) <= direct_rows:
+            yield gone
+            rows = [row for row in rows if row.priority != 0]
         yield from (rows[start : start + size] for start in range(0, len(rows), size))
 
 
