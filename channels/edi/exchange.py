@@ -142,9 +142,11 @@ class _FolderDisk:
     def settle(self, source: str, target: str) -> bool:
         old, new = self._root / source, self._root / target
         with _told(new):
-            if not os.path.lexists(old):
-                return True
-            if not os.path.samestat(old.lstat(), new.lstat()):
+            try:
+                waiting = old.lstat()
+            except FileNotFoundError:
+                return True  # another taker was faster, be it by a moment
+            if not os.path.samestat(waiting, new.lstat()):
                 return False
             old.unlink(missing_ok=True)
             return True
