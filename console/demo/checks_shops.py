@@ -234,15 +234,14 @@ def _not_stopped_and_back(about: Halted) -> Iterator[str]:
 
 
 def _was_disturbed(seen: Evidence, run: Row) -> bool:
-    """Whether the crash or the storm fell into a window: then a second attempt is what should be."""
+    """Whether the crash or a storm fell into a window: then a second attempt is what should be."""
     ends = run["window_at"] + _DISTURBED
-    crash, storm = seen.notes.crash, seen.notes.storm
+    crash, at_amazon = seen.notes.crash, seen.notes.lanes.storm
+    storms = [storm for storm in (seen.notes.storm, at_amazon and ("amazon", *at_amazon)) if storm]
     shot = crash is not None and run["window_at"] <= crash.at <= ends
-    throttled = (
-        storm is not None
-        and storm[0] == run["channel"]
-        and run["window_at"] <= storm[2]
-        and storm[1] <= ends
+    throttled = any(
+        channel == run["channel"] and run["window_at"] <= ended and begun <= ends
+        for channel, begun, ended in storms
     )
     return shot or throttled
 

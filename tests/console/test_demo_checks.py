@@ -161,6 +161,18 @@ def test_what_is_wrong_is_found(
     assert not check(seen).passed
 
 
+@pytest.mark.parametrize(("channel", "passes"), [("amazon", True), ("outlet", False)])
+def test_a_window_in_amazons_storm_may_take_two_attempts_at_amazon_only(
+    channel: str, passes: bool
+) -> None:
+    seen = a_good_day()
+    row(seen, "run").update(channel=channel, window_at=at(109), attempts=2)
+    seen.notes.repeated_windows.clear()
+    seen.notes.repeated_windows.append((channel, at(109), row(seen, "run")["finished_at"]))
+
+    assert checks_shops.windows_once(seen).passed is passes
+
+
 def test_every_check_is_tried_with_something_wrong() -> None:
     assert {check for _, check, _ in DOCTORED} == set(checks.CHECKS)
 
