@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -42,6 +43,10 @@ from tests.servers import Clock, Database
 if TYPE_CHECKING:
     from channels.simulators.serve import Running
     from tests.channels.shopify_rig import ShopifyRig
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background deaf to SIGINT, and the commands under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEMPLATE = "lockstep_template"
 TEMPLATE_LOCK = 7_305_200_116
