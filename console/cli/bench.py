@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -40,13 +41,7 @@ def ingest(events: int, rounds: int, tasks: int, durable: bool, as_json: bool) -
 
     with house(throw_away=True, durable=durable) as wiring:
         result = measuring.measure(wiring.settings, events=events, rounds=rounds, tasks=tasks)
-    if as_json:
-        click.echo(json.dumps(result, indent=1))
-    else:
-        measuring.table(result, click.echo)
-        click.echo("goals reached" if result["passed"] else "goals missed")
-    if not result["passed"]:
-        raise SystemExit(3)
+    _tell(result, measuring.table, as_json)
 
 
 @bench.command()
@@ -63,13 +58,7 @@ def readback(rows: int, as_json: bool) -> None:
     from console.bench import readback as measuring
 
     result = measuring.measure(rows=rows)
-    if as_json:
-        click.echo(json.dumps(result, indent=1))
-    else:
-        measuring.table(result, click.echo)
-        click.echo("goals reached" if result["passed"] else "goals missed")
-    if not result["passed"]:
-        raise SystemExit(3)
+    _tell(result, measuring.table, as_json)
 
 
 @bench.command()
@@ -111,10 +100,19 @@ def push(changes: int, skus: int, lanes: str, seed: int, durable: bool, as_json:
         seed=seed,
         say=lambda words: click.echo(words, err=True),
     )
+    _tell(result, measuring.table, as_json)
+
+
+def _tell(
+    result: dict[str, Any],
+    table: Callable[[dict[str, Any], Callable[[str], None]], None],
+    as_json: bool,
+) -> None:
+    """Print what was measured; exit code 3 when goals were missed."""
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
-        measuring.table(result, click.echo)
+        table(result, click.echo)
         click.echo("goals reached" if result["passed"] else "goals missed")
     if not result["passed"]:
         raise SystemExit(3)

@@ -16,7 +16,7 @@ import requests
 
 from channels.amazon.client import Amazon
 from channels.amazon.lane import connect
-from channels.base import Binding
+from channels.base import Binding, Level, Outcome
 from channels.lane import Account
 from channels.limits import Allowance, Bucket, Limiter, Patient
 from channels.simulators.amazon.serving import AmazonRunning, start_amazon
@@ -194,3 +194,19 @@ def document(order: Mapping[str, object]) -> bytes:
 def skus(count: int) -> Sequence[str]:
     """Names for many listings."""
     return [f"MANY-{number:05d}" for number in range(count)]
+
+
+def bound(sku: str, vendor_location: str = "DEFAULT") -> Binding:
+    return Binding(CHANNEL, sku, "OSLO", sku, vendor_location, sku)
+
+
+def level(sku: str, units: int, vendor_location: str = "DEFAULT") -> Level:
+    return Level(bound(sku, vendor_location), units, 1)
+
+
+def words(outcomes: Sequence[Outcome]) -> list[str]:
+    return [type(outcome).__name__ for outcome in outcomes]
+
+
+def read(rig: AmazonRig, *bindings: Binding) -> list[int | None]:
+    return [reading.units for reading in rig.channel.snapshot(bindings)]

@@ -21,7 +21,7 @@ from channels.base import (
     Unreadable,
 )
 from channels.simulators.amazon.serving import AmazonRunning
-from tests.channels.amazon_rig import AmazonRig, an_account, skus
+from tests.channels.amazon_rig import AmazonRig, an_account, bound, level, read, skus, words
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +35,6 @@ def rig(account: AmazonRunning) -> Iterator[AmazonRig]:
     made = AmazonRig(account, apply_s=5)
     yield made
     made.close()
-
-
-def bound(sku: str, vendor_location: str = "DEFAULT") -> Binding:
-    return Binding("amazon-us", sku, "OSLO", sku, vendor_location, sku)
-
-
-def level(sku: str, units: int, vendor_location: str = "DEFAULT") -> Level:
-    return Level(bound(sku, vendor_location), units, 1)
-
-
-def words(outcomes: Sequence[Outcome]) -> list[str]:
-    return [type(outcome).__name__ for outcome in outcomes]
-
-
-def read(rig: AmazonRig, *bindings: Binding) -> list[int | None]:
-    return [reading.units for reading in rig.channel.snapshot(bindings)]
 
 
 def a_feed(rig: AmazonRig, count: int = 301, units: int = 2) -> list[Outcome]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,14 +10,13 @@ from channels.base import (
     Binding,
     Level,
     NotSent,
-    Outcome,
     Refused,
     Rejected,
     Throttled,
     Unauthorised,
 )
 from channels.simulators.amazon.serving import AmazonRunning
-from tests.channels.amazon_rig import AmazonRig, an_account, skus
+from tests.channels.amazon_rig import AmazonRig, an_account, bound, level, read, skus, words
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +30,6 @@ def rig(account: AmazonRunning) -> Iterator[AmazonRig]:
     made = AmazonRig(account, apply_s=5)
     yield made
     made.close()
-
-
-def bound(sku: str, vendor_location: str = "DEFAULT") -> Binding:
-    return Binding("amazon-us", sku, "OSLO", sku, vendor_location, sku)
-
-
-def level(sku: str, units: int, vendor_location: str = "DEFAULT") -> Level:
-    return Level(bound(sku, vendor_location), units, 1)
-
-
-def words(outcomes: Sequence[Outcome]) -> list[str]:
-    return [type(outcome).__name__ for outcome in outcomes]
-
-
-def read(rig: AmazonRig, *bindings: Binding) -> list[int | None]:
-    return [reading.units for reading in rig.channel.snapshot(bindings)]
 
 
 # ---- one by one ----

@@ -8,33 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from channels.simulators.square import schema
+from tests.channels.simulators.square.contract import errors_of, operation_of, schema_of
 from tests.wire.tap import Exchange
-
-
-def operation_of(call: Exchange) -> Mapping[str, Any] | None:
-    """The operation by method and path, fixed paths before those with parameters; None when Square has none there."""
-    for path, methods in sorted(schema.paths().items(), key=lambda pair: pair[0].count("{")):
-        if call.method.lower() in methods and re.fullmatch(_pattern(path), call.path):
-            found: Mapping[str, Any] = methods[call.method.lower()]
-            return found
-    return None
-
-
-def _pattern(path: str) -> str:
-    return re.sub(r"\{\w+\}", "[^/]+", path)
 
 
 def faults(call: Exchange) -> list[str]:
     """What the OpenAPI says against a call and its answer, nothing when both are fine."""
-    op = operation_of(call)
+    op = operation_of(call.method, call.path)
     if op is None:
         return [f"Square has no {call.method} {call.path}"]
     version = call.headers.get("square-version", "")
@@ -89,7 +75,7 @@ def _body(op: Mapping[str, Any], call: Exchange, version: str) -> Iterator[str]:
     except ValueError:
         yield "the body is no JSON"
         return
-    yield from _against(_named(wanted), asked, version, "body")
+    yield from _against(schema_of(wanted), asked, version, "body")
 
 
 def _answer(op: Mapping[str, Any], call: Exchange, version: str) -> Iterator[str]:
@@ -101,7 +87,7 @@ def _answer(op: Mapping[str, Any], call: Exchange, version: str) -> Iterator[str
     except ValueError:
         return
     if call.status == 200:
-        yield from _against(_named(op["responses"]["200"]), told, version, "answer 200")
+        yield from _against(schema_of(op["responses"]["200"]), told, version, "answer 200")
         return
     if set(told) != {"errors"} or not told["errors"]:
         yield f"answer {call.status} is not errors and nothing else"
@@ -109,34 +95,7 @@ def _answer(op: Mapping[str, Any], call: Exchange, version: str) -> Iterator[str
         yield from _against("Error", error, version, f"answer {call.status}")
 
 
-def _named(content: Mapping[str, Any]) -> str:
-    return str(content["content"]["application/json"]["schema"]["$ref"]).rsplit("/", 1)[-1]
-
-
 def _against(name: str, given: Any, version: str, where: str) -> Iterator[str]:
-    for error in _validator(name, schema.moves_are_adjustments(version)).iter_errors(given):
+    for error in errors_of(name, given, version):
         deepest = best_match([error])
         yield f"{where} {deepest.json_path}: {deepest.message[:300]}"
-
-
-@cache
-def _validator(name: str, moves: bool) -> Any:
-    return Draft202012Validator({**_strict(moves), "$ref": f"#/components/schemas/{name}"})
-
-
-@cache
-def _strict(moves: bool) -> Mapping[str, Any]:
-    version = schema.NEWEST if moves else "2025-08-20"
-    return {"components": {"schemas": _converted(schema.schemas(version))}}
-
-
-def _converted(node: Any) -> Any:
-    """OpenAPI 3.0 to JSON Schema: `nullable` becomes a type, and an object has no fields but its own."""
-    if isinstance(node, list):
-        return [_converted(one) for one in node]
-    if not isinstance(node, dict):
-        return node
-    made = {name: _converted(value) for name, value in node.items() if name != "nullable"}
-    if "properties" in made and made.get("type") == "object":
-        made.setdefault("additionalProperties", False)
-    return {"anyOf": [made, {"type": "null"}]} if node.get("nullable") is True else made

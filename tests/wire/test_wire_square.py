@@ -16,9 +16,10 @@ from channels.simulators.square import schema
 from channels.simulators.square.app import make_app
 from channels.simulators.square.serving import SquareRunning
 from channels.square.client import VERSION
+from tests.channels.simulators.square.contract import operation_of
 from tests.channels.square_rig import OLDER, SquareRig, an_account
 from tests.wire import square_calls
-from tests.wire.openapi_judge import faults, operation_of
+from tests.wire.openapi_judge import faults
 from tests.wire.tap import Exchange, tapped
 from tests.wire.walk import walk
 
@@ -110,7 +111,8 @@ def test_every_call_names_one_version(heard: Sequence[Exchange]) -> None:
     moves = [
         change
         for call in heard
-        if (op := operation_of(call)) is not None and op["operationId"] == "BatchChangeInventory"
+        if (op := operation_of(call.method, call.path)) is not None
+        and op["operationId"] == "BatchChangeInventory"
         for change in call.asked["changes"]
         if change["type"] != "PHYSICAL_COUNT"
     ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
 
 from channels.simulators.square import schema
 
@@ -38,17 +39,33 @@ def judge_event(body: Any, version: str = schema.NEWEST) -> None:
     _judge(EVENTS[body["type"]], body, version)
 
 
-def _response(method: str, path: str) -> str:
+def operation_of(method: str, path: str) -> Mapping[str, Any] | None:
+    """The operation by method and path, fixed paths before those with parameters; None when Square has none there."""
     for pattern, methods in sorted(schema.paths().items(), key=lambda pair: pair[0].count("{")):
         if method.lower() in methods and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path):
-            content = methods[method.lower()]["responses"]["200"]["content"]
-            return str(content["application/json"]["schema"]["$ref"]).rsplit("/", 1)[-1]
-    raise AssertionError(f"the vendor has no {method} {path}")
+            found: Mapping[str, Any] = methods[method.lower()]
+            return found
+    return None
+
+
+def schema_of(content: Mapping[str, Any]) -> str:
+    """The name of the schema of a request body or an answer of an operation."""
+    return str(content["content"]["application/json"]["schema"]["$ref"]).rsplit("/", 1)[-1]
+
+
+def errors_of(name: str, body: Any, version: str) -> Iterator[ValidationError]:
+    """What the schema says against a body, in the words of the version."""
+    yield from _validator(name, schema.moves_are_adjustments(version)).iter_errors(body)
+
+
+def _response(method: str, path: str) -> str:
+    operation = operation_of(method, path)
+    assert operation is not None, f"the vendor has no {method} {path}"
+    return schema_of(operation["responses"]["200"])
 
 
 def _judge(name: str, body: Any, version: str) -> None:
-    errors = _validator(name, schema.moves_are_adjustments(version)).iter_errors(body)
-    wrong = [f"{error.json_path}: {error.message}" for error in errors]
+    wrong = [f"{error.json_path}: {error.message}" for error in errors_of(name, body, version)]
     assert not wrong, f"{name}: {wrong}"
 
 
