@@ -112,8 +112,10 @@ class Market:
 
     def post_bytes(self, data: bytes, name: str = "") -> None:
         name = name or f"{next(self.numbers)}.edi"
-        (self.root / "outbound" / name).write_bytes(data)
-        assert self.do("collect")["taken"] == [name]
+        # A clock moved forward wakes the partner's own look into the mailbox, which would take the file from under us.
+        with self.simulator.partner.lock:
+            (self.root / "outbound" / name).write_bytes(data)
+            assert self.do("collect")["taken"] == [name]
 
     def acknowledge(self) -> None:
         """A 997 for everything in the merchant's inbound, which is gone afterwards."""
