@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from allocation.rules import rule_for
-from allocation.types import ChannelRule, Override, Rule, Rules, Show
+from allocation.rules import fitting, rule_for
+from allocation.types import ChannelRule, Override, Rule, Rules, Show, Which
 
 #: Where (the path of a setting) and what is wrong with it.
 Finding: TypeAlias = tuple[tuple[int | str, ...], str]
@@ -108,7 +108,7 @@ def _accounts(channels: Iterable[ChannelRule]) -> Iterator[Finding]:
 
 def _overrides(rules: Rules, overrides: Iterable[Override]) -> Iterator[Finding]:
     names = [channel.name for channel in rules.channels]
-    seen: dict[tuple[str, str | None, str], int] = {}
+    seen: dict[tuple[Which, str | None, str], int] = {}
     for index, override in enumerate(overrides):
         path = ("overrides", index)
         if override.channel is not None and override.channel not in names:
@@ -119,7 +119,7 @@ def _overrides(rules: Rules, overrides: Iterable[Override]) -> Iterator[Finding]
         if not stated:
             yield path, "changes nothing; state percent, buffer, cap, floor or exclude"
         for name in stated:
-            key = (override.sku, override.channel, name)
+            key = (override.which, override.channel, name)
             if key in seen:
                 first = f"overrides.{seen[key]}"
                 yield (*path, name), f"is said by {first} for the same SKU and channel; keep one"
@@ -143,15 +143,16 @@ def _numbers(rules: Rules, overrides: tuple[Override, ...]) -> Iterator[Finding]
         return
     tried = set()
     for index, override in enumerate(overrides):
-        if override.sku in tried:
+        sku = override.which.sku or ""
+        if sku in tried:
             continue
-        tried.add(override.sku)
+        tried.add(sku)
+        fits = fitting(rules, sku).overrides
         effective = {
-            channel.name: rule_for(rules, channel.name, channel.rule, override.sku)
-            for channel in rules.channels
+            channel.name: rule_for(channel.name, channel.rule, fits) for channel in rules.channels
         }
         for _, message in _checked(rules, effective):
-            yield ("overrides", index), f"for SKU {override.sku}: {message}"
+            yield ("overrides", index), f"for SKU {sku}: {message}"
 
 
 def _checked(rules: Rules, effective: Mapping[str, Rule]) -> Iterator[Finding]:

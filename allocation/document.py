@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from allocation import contradictions
 from allocation.lines import line_of
-from allocation.types import ChannelRule, LocationRule, OverCap, Override, Rule, Rules, Show
+from allocation.types import ChannelRule, LocationRule, OverCap, Override, Rule, Rules, Show, Which
 
 Units = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
 Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
@@ -102,16 +102,10 @@ class Document(_Table):
 
     def rules(self) -> Rules:
         """The same in the engine's words."""
-        overrides = [_override(table) for table in self.overrides]
-        exact: dict[str, tuple[Override, ...]] = {}
-        for override in overrides:
-            if "*" not in override.sku:
-                exact[override.sku] = (*exact.get(override.sku, ()), override)
         return Rules(
             locations={name: self._location(name) for name in self.locations},
             channels=tuple(_channel(name, table) for name, table in self.channels.items()),
-            exact=exact,
-            patterns=tuple(override for override in overrides if "*" in override.sku),
+            overrides=tuple(_override(table) for table in self.overrides),
             over_cap=self.split.over_cap,
         )
 
@@ -245,7 +239,13 @@ def _channel(name: str, table: ChannelTable) -> ChannelRule:
         locations=table.locations,
         show=table.show,
         show_at=table.shown_at(),
-        rule=Rule(table.percent, table.buffer, table.cap, table.floor, False, why),
+        rule=Rule(
+            percent=table.percent,
+            buffer=table.buffer,
+            cap=table.cap,
+            floor=table.floor,
+            why=why,
+        ),
         hide_at_zero=table.hide_at_zero,
         vendor_locations=table.vendor_locations,
         options=table.options,
@@ -254,7 +254,7 @@ def _channel(name: str, table: ChannelTable) -> ChannelRule:
 
 def _override(table: OverrideTable) -> Override:
     return Override(
-        sku=table.sku,
+        which=Which(sku=table.sku),
         channel=table.channel,
         percent=table.percent,
         buffer=table.buffer,

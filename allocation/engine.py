@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from allocation.rules import rule_for
+from allocation.rules import fitting, rule_for
 from allocation.types import ChannelRule, OverCap, Rule, Rules, Show, Stock, Target
 from allocation.webster import Party, apportion
 
-_WHOLE = 10_000  # hundred percent, in the hundredths of `Rule.weight`
+_WHOLE = 10_000  # hundred percent, in the hundredths of `Rule.claim`
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,9 @@ def allocate(
     """
     sellable = _sellable(stock, rules)
     listed = {channel for channel, _ in places}
+    overrides = fitting(rules, sku).overrides
     claims = [
-        _Claim(channel, rule_for(rules, channel.name, channel.rule, sku))
+        _Claim(channel, rule_for(channel.name, channel.rule, overrides))
         for channel in rules.channels
     ]
     taking = [c for c in claims if c.channel.name in listed and not c.rule.excluded]
@@ -82,13 +83,13 @@ def _target(
     rule, name = claim.rule, claim.channel.name
     pool = _pool(claim.channel, location, sellable)
     if rule.excluded:
-        return Target(name, sku, location, 0, pool, 0, rule)
+        return Target(name, sku, location, 0, pool=pool, rule=rule)
     share = pool if rule.percent is None else min(pool, shares.get((name, location), 0))
     units = max(0, share - rule.buffer)
     if rule.cap is not None:
         units = min(units, rule.cap)
     units = max(units, min(claim.floor(), share))
-    return Target(name, sku, location, units, pool, share, rule)
+    return Target(name, sku, location, units, pool=pool, share=share, rule=rule)
 
 
 def _shares(
@@ -123,7 +124,7 @@ def _shares(
 
 def _held_back(claims: Iterable[_Claim], location: str) -> int:
     """The part of 100 that the file gives to nobody at this location; it stays back also when a channel is missing."""
-    given = sum(c.rule.weight for c in claims if location in c.channel.locations)
+    given = sum(c.rule.claim for c in claims if location in c.channel.locations)
     return max(0, _WHOLE - given) if given else 0
 
 
@@ -132,7 +133,7 @@ def _party(claim: _Claim, over_cap: OverCap) -> Party:
     most = None
     if over_cap is OverCap.SPREAD and rule.cap is not None:
         most = rule.cap + rule.buffer
-    return Party(rule.weight, claim.floor(), most)
+    return Party(rule.claim, claim.floor(), most)
 
 
 def explain(target: Target) -> str:

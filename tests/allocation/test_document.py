@@ -9,7 +9,7 @@ import pytest
 
 from allocation.document import RuleFileError, read
 from allocation.lines import line_of
-from allocation.rules import rule_for
+from allocation.rules import fitting, rule_for
 from allocation.types import Rule, Show
 
 EXAMPLE = Path(__file__).parents[2] / "lockstep.example.toml"
@@ -54,7 +54,7 @@ def test_a_file_is_read_into_the_words_of_the_engine() -> None:
     assert channel.locations == ("WH", "ST")
     assert (channel.show, channel.show_at) == (Show.POOLED, "WH")
     assert channel.rule == Rule(percent=Decimal("62.5"), buffer=2)
-    assert channel.rule.weight == 6250
+    assert channel.rule.claim == 6250
     assert channel.vendor_locations == {"gid://1": "WH"}
 
 
@@ -264,12 +264,12 @@ def test_the_most_particular_override_wins_field_by_field() -> None:
     rules = read(source).rules()
     (shop,) = rules.channels
 
-    rule = rule_for(rules, "shop", shop.rule, "TEE-RED-1")
+    rule = rule_for("shop", shop.rule, fitting(rules, "TEE-RED-1").overrides)
 
     assert (rule.cap, rule.buffer, rule.floor) == (1, 20, 1)
     assert rule.why == ("all", "named", "long", "exact")
-    assert rule_for(rules, "shop", shop.rule, "HAT-1") == shop.rule
-    assert rule_for(rules, "shop", shop.rule, "TEE-BLUE").cap == 3
+    assert rule_for("shop", shop.rule, fitting(rules, "HAT-1").overrides) == shop.rule
+    assert rule_for("shop", shop.rule, fitting(rules, "TEE-BLUE").overrides).cap == 3
 
 
 def test_the_line_of_a_setting_is_found_in_nested_tables_and_lists() -> None:

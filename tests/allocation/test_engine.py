@@ -20,6 +20,7 @@ from allocation.types import (
     Rules,
     Show,
     Target,
+    Which,
 )
 
 LOCATIONS = ("WH", "ST", "KI")
@@ -139,8 +140,8 @@ def test_the_share_of_a_channel_that_does_not_list_the_sku_falls_to_the_others()
 
 def test_an_excluded_sku_is_shown_as_zero_and_its_share_falls_to_the_others() -> None:
     rules = rules_of(a_channel("one", percent(60)), a_channel("two", percent(40)))
-    out = Override("SKU", "two", None, None, None, None, True, "recall")
-    rules = replace(rules, exact={"SKU": (out,)})
+    out = Override(Which(sku="SKU"), "two", exclude=True, why="recall")
+    rules = replace(rules, overrides=(out,))
 
     assert shown(rules, WH=50) == {"one": 50, "two": 0}
 
@@ -224,7 +225,9 @@ def test_places_no_rule_serves_are_zero() -> None:
 
 
 def test_a_number_explains_itself() -> None:
-    rules = rules_of(a_channel("one", Rule(Decimal("60"), 2, 30, 1, why=("our best margin",))))
+    rules = rules_of(
+        a_channel("one", Rule(Decimal("60"), buffer=2, cap=30, floor=1, why=("our best margin",)))
+    )
 
     (target,) = allocate("SKU", {"WH": 40}, rules, [("one", "WH")])
 

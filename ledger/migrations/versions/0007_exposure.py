@@ -1,0 +1,99 @@
+"""What sizes a buffer (pace of sales, lag of channels), scarce SKUs, every target with its arithmetic, dated rules."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+PACE = """
+CREATE TABLE pace (
+    sku           text NOT NULL REFERENCES sku (sku),
+    channel       text NOT NULL,
+    location      text NOT NULL,
+    fast_lines    double precision NOT NULL DEFAULT 0 CHECK (fast_lines >= 0),
+    slow_lines    double precision NOT NULL DEFAULT 0 CHECK (slow_lines >= 0),
+    slow_units    double precision NOT NULL DEFAULT 0 CHECK (slow_units >= 0),
+    slow_squares  double precision NOT NULL DEFAULT 0 CHECK (slow_squares >= 0),
+    at            timestamptz NOT NULL,
+    since         timestamptz NOT NULL CHECK (since <= at),
+    PRIMARY KEY (sku, channel, location)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE pace IS
+    'order lines by SKU, channel and location served from, each sum fading with time as of `at`: minutes and weeks';
+COMMENT ON COLUMN pace.slow_squares IS 'squares of the units of a line: how uneven lines are';
+COMMENT ON COLUMN pace.since IS 'the first sale';
+"""
+
+LAG = """
+CREATE TABLE lag (
+    channel      text PRIMARY KEY REFERENCES channel (channel),
+    detect_s     double precision CHECK (detect_s >= 0),
+    queue_s      double precision CHECK (queue_s >= 0),
+    push_s       double precision CHECK (push_s >= 0),
+    visible_s    double precision CHECK (visible_s >= 0),
+    stale_s      double precision NOT NULL DEFAULT 0 CHECK (stale_s >= 0),
+    samples      jsonb NOT NULL DEFAULT '{}',
+    in_use_hear_s  double precision CHECK (in_use_hear_s >= 0),
+    in_use_show_s  double precision CHECK (in_use_show_s >= 0),
+    measured_at  timestamptz NOT NULL
+);
+COMMENT ON TABLE lag IS 'how far each channel is behind: 99th percentiles of our own records; NULL was never measured';
+COMMENT ON COLUMN lag.stale_s IS 'how long the channel has shown nothing of what it should, beyond its usual lag';
+COMMENT ON COLUMN lag.in_use_hear_s IS 'what the buffers were last computed with; changed only when it moves by much';
+"""
+
+SCARCE = """
+CREATE TABLE exposure (
+    sku      text PRIMARY KEY REFERENCES sku (sku),
+    scarce   text[] NOT NULL DEFAULT '{}',
+    held     boolean NOT NULL DEFAULT false,
+    short    jsonb NOT NULL DEFAULT '{}',
+    since    timestamptz NOT NULL,
+    look_at  timestamptz
+);
+COMMENT ON TABLE exposure IS 'SKUs divided into quotas, or to be looked at again when time passes';
+COMMENT ON COLUMN exposure.scarce IS 'names of the zones that are divided into disjoint quotas';
+COMMENT ON COLUMN exposure.held IS 'a number may not rise before another channel has been seen to let go';
+COMMENT ON COLUMN exposure.short IS 'channel -> units of its floor that are not there';
+CREATE INDEX exposure_held ON exposure (sku) WHERE held;
+CREATE INDEX exposure_look ON exposure (look_at) WHERE look_at IS NOT NULL;
+"""
+
+HISTORY = """
+CREATE TABLE target_history (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    channel       text NOT NULL,
+    sku           text NOT NULL,
+    location      text NOT NULL,
+    number        bigint NOT NULL,
+    units         bigint NOT NULL CHECK (units >= 0),
+    rule_version  bigint NOT NULL,
+    set_at        timestamptz NOT NULL,
+    terms         jsonb NOT NULL
+);
+COMMENT ON TABLE target_history IS 'every target ever computed that differed from the one before, with its arithmetic';
+CREATE UNIQUE INDEX target_history_of ON target_history (sku, channel, location, number);
+
+ALTER TABLE push ADD COLUMN due_since timestamptz;
+COMMENT ON COLUMN push.due_since IS 'the oldest change that this number tells';
+
+CREATE TABLE rule_turn (
+    at       timestamptz PRIMARY KEY,
+    version  bigint NOT NULL REFERENCES rule_set (version)
+);
+COMMENT ON TABLE rule_turn IS 'moments at which the rules in force change by themselves: seasons begin and end';
+"""
+
+GRANTS = """
+GRANT SELECT, INSERT, UPDATE, DELETE ON pace, exposure, rule_turn TO lockstep_app;
+GRANT SELECT, INSERT, UPDATE ON lag TO lockstep_app;
+GRANT SELECT, INSERT ON target_history TO lockstep_app;
+"""
+
+
+def upgrade() -> None:
+    """Add what exposure needs to know and remember."""
+    for statements in (PACE, LAG, SCARCE, HISTORY, GRANTS):
+        op.execute(statements)
