@@ -24,6 +24,7 @@ VERSIONS = ROOT / "ledger" / "migrations" / "versions"
 
 # Whoever grants more writes it here too.
 WHOLE_TABLES = {
+    "alarm": "INSERT SELECT UPDATE",
     "amazon_mark": "INSERT SELECT UPDATE",
     "amazon_report": "INSERT SELECT UPDATE",
     "audit": "INSERT SELECT",
@@ -70,6 +71,10 @@ WHOLE_TABLES = {
     "pace": "DELETE INSERT SELECT UPDATE",
     "position": "SELECT",
     "posting": "INSERT SELECT",
+    "program": "INSERT SELECT",
+    "program_line": "INSERT SELECT",
+    "program_step": "INSERT SELECT",
+    "program_use": "INSERT SELECT UPDATE",
     "push": "INSERT SELECT",
     "push_due": "DELETE INSERT SELECT UPDATE",
     "receipt": "INSERT SELECT UPDATE",
@@ -96,6 +101,8 @@ SINGLE_COLUMNS = {
         "INSERT",
     ): "id kind source source_id occurred_at recorded_at actor reason reference channel order_id"
     " line_id reverses inbox_id payload",
+    ("program", "UPDATE"): "state moves ended_at looked_at",
+    ("program_line", "UPDATE"): "used released",
     ("inbox", "UPDATE"): "state attempts wait_for error settled_at",
     ("push", "UPDATE"): "answered_at outcome detail",
 }
