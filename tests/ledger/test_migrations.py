@@ -104,7 +104,7 @@ SINGLE_COLUMNS = {
     ("program", "UPDATE"): "state moves ended_at looked_at",
     ("program_line", "UPDATE"): "used released",
     ("inbox", "UPDATE"): "state attempts wait_for error settled_at",
-    ("push", "UPDATE"): "answered_at outcome detail",
+    ("push", "UPDATE"): "answered_at outcome detail seen_at",
 }
 
 _RELATIONS = (

@@ -76,8 +76,13 @@ CREATE TABLE target_history (
 COMMENT ON TABLE target_history IS 'every target ever computed that differed from the one before, with its arithmetic';
 CREATE UNIQUE INDEX target_history_of ON target_history (sku, channel, location, number);
 
-ALTER TABLE push ADD COLUMN due_since timestamptz;
+ALTER TABLE push ADD COLUMN due_since timestamptz, ADD COLUMN seen_at timestamptz;
 COMMENT ON COLUMN push.due_since IS 'the oldest change that this number tells';
+COMMENT ON COLUMN push.seen_at IS 'when a read-back first found the number that was confirmed';
+-- What lags are measured from. These columns stay as written (since: hardly moves), so that updates stay on their page.
+CREATE INDEX push_sent ON push (channel, sent_at);
+CREATE INDEX push_due_oldest ON push_due (channel, since) WHERE NOT parked;
+CREATE INDEX event_heard ON event (channel, recorded_at) WHERE kind = 'order';
 
 CREATE TABLE rule_turn (
     at       timestamptz PRIMARY KEY,
@@ -90,6 +95,7 @@ GRANTS = """
 GRANT SELECT, INSERT, UPDATE, DELETE ON pace, exposure, rule_turn TO lockstep_app;
 GRANT SELECT, INSERT, UPDATE ON lag TO lockstep_app;
 GRANT SELECT, INSERT ON target_history TO lockstep_app;
+GRANT UPDATE (seen_at) ON push TO lockstep_app;
 """
 
 
