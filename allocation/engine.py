@@ -1,24 +1,52 @@
 """From what is available of one SKU to the number each channel should show. Pure: same input, same numbers.
 
-Promises, each one a property test: no number is below 0; the percent channels together never show more than there is;
-more stock never lowers a number; a larger buffer never raises one.
+Promises, each one a property test: no number is below 0; channels that divide a pool, by percents or by quotas, never
+show more together than there is; more stock never lowers a number; a larger buffer never raises one; terms add up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from allocation.rules import fitting, rule_for
-from allocation.types import ChannelRule, OverCap, Rule, Rules, Show, Stock, Target
-from allocation.webster import Party, apportion
+from allocation.cover import protected_units, safety_units
+from allocation.division import Division, divide
+from allocation.rules import Fitting, fitting, rule_for
+from allocation.types import (
+    ChannelRule,
+    Outlook,
+    OverCap,
+    Rule,
+    Rules,
+    Show,
+    Stock,
+    Target,
+)
+from allocation.zones import Member, Zone, held_back, zones_of
 
-_WHOLE = 10_000  # hundred percent, in the hundredths of `Rule.claim`
+NOTHING_KNOWN = Outlook()
+
+
+@dataclass(frozen=True, slots=True)
+class Allotment:
+    """The numbers of one SKU.
+
+    targets      one a place, sorted by (channel, location)
+    divisions    how each zone was divided, with the buffers
+    """
+
+    targets: tuple[Target, ...]
+    divisions: tuple[Division, ...]
+
+    @property
+    def scarce(self) -> frozenset[str]:
+        """Names of the zones divided into quotas; the next computation is to know them."""
+        return frozenset(d.zone.name for d in self.divisions if d.scarce)
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A channel that sells this SKU, with the rule that holds for it."""
+    """A channel with the rule that holds for this SKU."""
 
     channel: ChannelRule
     rule: Rule
@@ -30,110 +58,214 @@ class _Claim:
 
 
 def allocate(
-    sku: str, stock: Stock, rules: Rules, places: Collection[tuple[str, str]]
+    sku: str,
+    stock: Stock,
+    rules: Rules,
+    places: Collection[tuple[str, str]],
+    outlook: Outlook = NOTHING_KNOWN,
 ) -> list[Target]:
-    """The targets of one SKU.
+    """The targets of one SKU; see `compute`."""
+    return list(compute(sku, stock, rules, places, outlook).targets)
+
+
+def compute(
+    sku: str,
+    stock: Stock,
+    rules: Rules,
+    places: Collection[tuple[str, str]],
+    outlook: Outlook = NOTHING_KNOWN,
+    told: Collection[tuple[str, str]] = (),
+) -> Allotment:
+    """The numbers of one SKU.
 
     stock      units available by location; a location that is missing has none
+    rules      as they are in force now (`allocation.rules.in_force`)
     places     (channel, location) where the SKU is listed; only these get a target
-    returns    one target a place, sorted by (channel, location); a place that no rule serves is 0
+    told       those of them where the channel holds the stock itself and shows all of it
+    returns    a place that no rule serves is 0
     source     allocation/README.md, "The order of computing"
     """
-    sellable = _sellable(stock, rules)
-    listed = {channel for channel, _ in places}
-    overrides = fitting(rules, sku).overrides
+    fits = fitting(rules, sku)
+    sellable = _sellable(stock, rules, fits, outlook)
     claims = [
-        _Claim(channel, rule_for(channel.name, channel.rule, overrides))
-        for channel in rules.channels
+        _Claim(c, rule_for(c.name, c.rule, fits.overrides) if fits.overrides else c.rule)
+        for c in rules.channels
     ]
-    taking = [c for c in claims if c.channel.name in listed and not c.rule.excluded]
-    shares = _shares(claims, taking, sellable, rules.over_cap)
+    listed = {channel for channel, _ in places}
+    zones = _zones(claims, listed, rules, outlook, {channel for channel, _ in told})
+    by_name = {channel.name: channel for channel in rules.channels}
+    divisions = tuple(
+        divide(
+            zone,
+            max(0, sum(sellable[at] for at in zone.locations)),
+            by_name,
+            rules.exposure,
+            outlook,
+        )
+        for zone in zones
+    )
+    guarded = _protected(fits, outlook)
     targets = {(c, location): Target(c, sku, location, 0) for c, location in places}
     for claim in claims:
-        for location in _shown_at(claim.channel):
-            if (claim.channel.name, location) in targets:
-                target = _target(claim, sku, location, sellable, shares)
-                targets[claim.channel.name, location] = target
-    return [targets[place] for place in sorted(targets)]
+        for location in shown_at(claim.channel):
+            key = claim.channel.name, location
+            if key in targets:
+                at = _place(targets[key], claim.channel, stock, sellable)
+                targets[key] = _number(at, claim, divisions, guarded, outlook)
+    return Allotment(tuple(targets[place] for place in sorted(targets)), divisions)
 
 
-def _sellable(stock: Stock, rules: Rules) -> dict[str, int]:
-    """Units a location adds to a pool: what is over its safety, or what it owes (below 0)."""
-    return {
-        name: min(stock.get(name, 0), max(0, stock.get(name, 0) - location.safety))
-        for name, location in rules.locations.items()
-    }
-
-
-def _shown_at(channel: ChannelRule) -> tuple[str, ...]:
+def shown_at(channel: ChannelRule) -> tuple[str, ...]:
+    """The locations whose numbers at the vendor say what the channel has."""
     if channel.show is Show.PER_LOCATION:
         return channel.locations
     return (channel.show_at,) if channel.show_at is not None else ()
 
 
-def _pool(channel: ChannelRule, location: str, sellable: Stock) -> int:
-    """What a channel may draw on for its number at `location`; what one location owes lessens the rest of the pool."""
-    drawn = (location,) if channel.show is Show.PER_LOCATION else channel.locations
-    return max(0, sum(sellable[name] for name in drawn))
+def drawn_on(channel: ChannelRule, location: str) -> tuple[str, ...]:
+    """The locations whose units stand behind a channel's number at `location`."""
+    return (location,) if channel.show is Show.PER_LOCATION else channel.locations
 
 
-def _target(
-    claim: _Claim, sku: str, location: str, sellable: Stock, shares: dict[tuple[str, str], int]
-) -> Target:
-    rule, name = claim.rule, claim.channel.name
-    pool = _pool(claim.channel, location, sellable)
-    if rule.excluded:
-        return Target(name, sku, location, 0, pool=pool, rule=rule)
-    share = pool if rule.percent is None else min(pool, shares.get((name, location), 0))
-    units = max(0, share - rule.buffer)
-    if rule.cap is not None:
-        units = min(units, rule.cap)
-    units = max(units, min(claim.floor(), share))
-    return Target(name, sku, location, units, pool=pool, share=share, rule=rule)
+def _sellable(stock: Stock, rules: Rules, fits: Fitting, outlook: Outlook) -> dict[str, int]:
+    """Units a location adds to a pool: what is over its safety, or what it owes (below 0)."""
+    sellable = {}
+    for name, location in rules.locations.items():
+        units = stock.get(name, 0)
+        safety = _safety(name, location.safety, fits, outlook) if fits.safeties else location.safety
+        sellable[name] = units if units < 0 else max(0, units - safety)
+    return sellable
 
 
-def _shares(
-    claims: Iterable[_Claim], taking: Iterable[_Claim], sellable: Stock, over_cap: OverCap
-) -> dict[tuple[str, str], int]:
-    """Shares of the percent channels by (channel, location shown at).
-
-    Channels with the same pool divide its sum. Where pools only overlap, each group of locations that the same
-    channels draw on is divided by itself: that keeps the sum of all shares within what is there.
-    """
-    dividing = [c for c in taking if c.rule.percent is not None]
-    zones: dict[tuple[object, ...], list[str]] = {}
-    members: dict[tuple[object, ...], tuple[list[_Claim], int]] = {}
-    for location in sellable:
-        here = [c for c in dividing if location in c.channel.locations]
-        alone = any(c.channel.show is Show.PER_LOCATION for c in here)
-        held = _held_back(claims, location)
-        key: tuple[object, ...] = (held, alone and location, *(c.channel.name for c in here))
-        zones.setdefault(key, []).append(location)
-        members[key] = here, held
-    shares: dict[tuple[str, str], int] = {}
-    for key, locations in zones.items():
-        here, held = members[key]
-        total = max(0, sum(sellable[location] for location in locations))
-        parties = [*(_party(claim, over_cap) for claim in here), Party(held)]
-        for claim, units in zip(here, apportion(total, parties), strict=False):
-            shown_at = _shown_at(claim.channel)
-            at = locations[0] if claim.channel.show is Show.PER_LOCATION else shown_at[0]
-            shares[claim.channel.name, at] = shares.get((claim.channel.name, at), 0) + units
-    return shares
+def _safety(location: str, usual: int, fits: Fitting, outlook: Outlook) -> int:
+    """What stays back at a location: as the most particular safety rule says, else the location itself."""
+    for safety in reversed(fits.safeties):
+        if safety.location in (None, location):
+            paces = [pace for (_, at), pace in outlook.paces.items() if at == location]
+            return safety_units(safety, paces)
+    return usual
 
 
-def _held_back(claims: Iterable[_Claim], location: str) -> int:
-    """The part of 100 that the file gives to nobody at this location; it stays back also when a channel is missing."""
-    given = sum(c.rule.claim for c in claims if location in c.channel.locations)
-    return max(0, _WHOLE - given) if given else 0
+def _zones(
+    claims: Sequence[_Claim],
+    listed: Collection[str],
+    rules: Rules,
+    outlook: Outlook,
+    told: Collection[str],
+) -> tuple[Zone, ...]:
+    members = tuple(
+        _member(claim, rules.over_cap, outlook, claim.channel.name in told)
+        for claim in claims
+        if claim.channel.name in listed and not claim.rule.excluded
+    )
+    percents = [
+        (claim.channel.locations, claim.rule.claim)
+        for claim in claims
+        if claim.rule.percent is not None
+    ]
+    locations = tuple(rules.locations)
+    return zones_of(members, locations, tuple(held_back(percents, at) for at in locations))
 
 
-def _party(claim: _Claim, over_cap: OverCap) -> Party:
-    rule = claim.rule
-    most = None
+def _member(claim: _Claim, over_cap: OverCap, outlook: Outlook, told: bool) -> Member:
+    channel, rule = claim.channel, claim.rule
+    room = None
     if over_cap is OverCap.SPREAD and rule.cap is not None:
-        most = rule.cap + rule.buffer
-    return Party(rule.claim, claim.floor(), most)
+        room = max(rule.cap + rule.buffer, claim.floor())
+    return Member(
+        channel.name,
+        channel.locations,
+        channel.show is Show.PER_LOCATION,
+        rule.percent is not None,
+        rule.claim,
+        claim.floor(),
+        room,
+        told,
+    )
+
+
+def _protected(fits: Fitting, outlook: Outlook) -> dict[str, int]:
+    """Units that each channel leaves for better ones."""
+    units: dict[str, int] = {}
+    for protection in fits.protections:
+        paces = [p for (channel, _), p in outlook.paces.items() if channel == protection.channel]
+        for channel in protection.against:
+            units[channel] = max(units.get(channel, 0), protected_units(protection, paces))
+    return units
+
+
+def _place(target: Target, channel: ChannelRule, stock: Stock, sellable: Stock) -> Target:
+    """The target with what there is: available - safety + owed = pool."""
+    drawn = drawn_on(channel, target.location)
+    available = sum(stock.get(at, 0) for at in drawn)
+    left = sum(sellable[at] for at in drawn)
+    pool = max(0, left)
+    return replace(
+        target, available=available, safety=available - left, owed=pool - left, pool=pool
+    )
+
+
+def _number(
+    target: Target,
+    claim: _Claim,
+    divisions: Sequence[Division],
+    guarded: Mapping[str, int],
+    outlook: Outlook,
+) -> Target:
+    """The target with its terms: each takes from what the one before has left."""
+    rule, pool = claim.rule, target.pool
+    if rule.excluded:
+        return replace(target, others=pool, rule=rule)
+    own, limit, quota = _part(target, divisions)
+    own = min(pool, own)
+    share = min(own, max(0, pool - guarded.get(target.channel, 0)))
+    units = max(0, share - rule.buffer)
+    buffered = share - units
+    exposed = max(0, units - limit)
+    units -= exposed
+    capped = max(0, units - rule.cap) if rule.cap is not None else 0
+    units -= capped
+    left = share
+    if rule.quota is not None:
+        left = max(0, rule.quota.units - outlook.sold.get(target.channel, 0))
+    spent = max(0, units - left)
+    units -= spent
+    floored = max(0, min(claim.floor(), share, left) - units)
+    units += floored
+    cut = units if pool < rule.cut_off else 0
+    units -= cut
+    return replace(
+        target,
+        units=units,
+        others=pool - own,
+        protected=own - share,
+        share=share,
+        exposed=exposed,
+        buffered=buffered,
+        capped=capped,
+        spent=spent,
+        floored=floored,
+        cut=cut,
+        short=max(0, claim.floor() - units),
+        quota=quota,
+        rule=rule,
+    )
+
+
+def _part(target: Target, divisions: Sequence[Division]) -> tuple[int, int, bool]:
+    """(own part of the zones behind a number, most of it that may be shown, whether quotas are among it)."""
+    own = limit = 0
+    quota = False
+    for division in divisions:
+        for member, part in zip(division.zone.members, division.parts, strict=True):
+            if member.channel != target.channel:
+                continue
+            if member.alone and target.location not in division.zone.locations:
+                continue
+            own += part.units
+            limit += part.limit
+            quota = quota or division.scarce
+    return own, limit, quota
 
 
 def explain(target: Target) -> str:
@@ -143,13 +275,18 @@ def explain(target: Target) -> str:
         return "0: no rule serves this channel and location"
     if rule.excluded:
         return f"0: excluded ({'; '.join(rule.why)})"
-    part = "all of it" if rule.percent is None else f"{rule.percent}%"
-    steps = [f"pool {target.pool}", f"share {target.share} ({part})"]
-    if rule.buffer:
-        steps.append(f"buffer {rule.buffer}")
-    if rule.cap is not None:
-        steps.append(f"cap {rule.cap}")
-    if rule.floor:
-        steps.append(f"floor {rule.floor}")
+    part = "all of it" if not rule.divides else f"{rule.percent}%" if rule.percent else "by weight"
+    steps = [f"pool {target.pool}", f"share {target.share} ({'quota' if target.quota else part})"]
+    named = {
+        "buffer": rule.buffer,
+        "at risk": target.exposed,
+        "cap": rule.cap,
+        "sold of its quota": target.spent,
+        "floor": rule.floor,
+        "cut-off": rule.cut_off,
+        "no whole pack": target.unpacked,
+        "held": target.held,
+    }
+    steps += [f"{name} {units}" for name, units in named.items() if units]
     reasons = "; ".join(reason for reason in rule.why if reason)
     return f"{target.units}: {', '.join(steps)}{f' ({reasons})' if reasons else ''}"

@@ -309,12 +309,15 @@ class Outlook:
     lags       by channel; a channel that is missing was never measured
     scarce     names of the zones (`Zone.name`) that were divided into quotas before
     sold       units sold by channel since its quota began
+    rivals     by location: sales that take from the same units and lower no channel's own number, such as those of a
+               bundle's parts
     """
 
     paces: Mapping[tuple[str, str], Pace] = field(default_factory=dict)
     lags: Mapping[str, Lag] = field(default_factory=dict)
     scarce: frozenset[str] = frozenset()
     sold: Mapping[str, int] = field(default_factory=dict)
+    rivals: Mapping[str, Pace] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from console.local.cluster import APP, OWNER, SUPERUSER
 from console.local.lifeline import lifeline
@@ -47,6 +48,12 @@ if TYPE_CHECKING:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background deaf to SIGINT, and the commands under test would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Busy machines are slow now and then; how many houses a property is tried with is `--hypothesis-profile`'s to say.
+_CALMLY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("short", _CALMLY)
+settings.register_profile("proof", _CALMLY, max_examples=10_000)
+settings.load_profile("short")
 
 TEMPLATE = "lockstep_template"
 TEMPLATE_LOCK = 7_305_200_116

@@ -121,7 +121,7 @@ def test_a_channel_without_percent_sees_the_whole_pool_less_its_buffer() -> None
         a_channel("two", locations=("WH", "ST")),
     )
 
-    assert shown(rules, WH=10, ST=5, KI=99) == {"one": 13, "two": 15}
+    assert shown(rules, WH=10, ST=5, KI=99) == {"one": 13, "two": 14}
 
 
 def test_percents_below_a_hundred_leave_the_rest_unshown() -> None:

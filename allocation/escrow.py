@@ -1,0 +1,90 @@
+"""Quotas on their way: a number rises only after what it takes has been let go elsewhere.
+
+Theorem. Let a zone be divided into quotas, and every channel's *hold* be the most it may be showing: what was last seen
+or confirmed, what is on its way to it, and the target it has. If the sum of holds is at most the units there are, it
+stays so under any order of sales, pushes, failures and repeats: a sale lowers a hold and the stock alike; a drop lowers
+a hold when it is confirmed; a rise is set only within what is left of the units above the sum of holds.
+
+What it asks of a vendor: that a write fails which does not know of a sale (compare-and-set, or counts dated by their
+reading). Where a write is plain, as on Amazon, a unit sold while a number is on its way may be shown again.
+
+Source: O'Neil 1986, "The escrow transactional method", TODS 11(4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from allocation.division import Division
+from allocation.engine import Allotment
+from allocation.types import Target
+
+Place: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Places (channel, location) whose numbers together may not be above the units there are."""
+
+    places: frozenset[Place]
+    units: int
+
+
+def bounds(allotment: Allotment) -> list[Bound]:
+    """Groups of places whose stock is all divided into quotas.
+
+    Channels that share a zone are in one group. A group of which a part is deep has no bound: there, buffers decide.
+    """
+    groups: list[tuple[set[str], list[Division]]] = []
+    for division in allotment.divisions:
+        names = {member.channel for member in division.zone.members}
+        joined = [group for group in groups if group[0] & names]
+        groups = [group for group in groups if not group[0] & names]
+        names = names.union(*(others for others, _ in joined))
+        groups.append((names, [*(d for _, of in joined for d in of), division]))
+    return [
+        Bound(
+            frozenset((t.channel, t.location) for t in allotment.targets if t.channel in names),
+            sum(division.units for division in divisions),
+        )
+        for names, divisions in groups
+        if any(d.scarce for d in divisions) and all(_disjoint(d) for d in divisions)
+    ]
+
+
+def _disjoint(division: Division) -> bool:
+    """Whether no unit of it is shown twice."""
+    return division.threshold is None or division.scarce or division.units <= 0
+
+
+def hold_rises(
+    targets: Iterable[Target], limits: Sequence[Bound], holds: Mapping[Place, int | None]
+) -> list[Target]:
+    """The targets, none above what its group has left.
+
+    holds      the most each place may be showing; None is unknown (it is taken to be the target), a place that is
+               missing shows nothing yet
+    returns    the same targets, with `held` units less where something must be let go first
+    """
+    by_place = {(target.channel, target.location): target for target in targets}
+    for limit in limits:
+        rows = [by_place[place] for place in sorted(limit.places) if place in by_place]
+        left = limit.units - sum(_hold(row, holds) for row in rows)
+        for row in rows:
+            wanted = row.units - _hold(row, holds)
+            if wanted > 0:
+                raised = max(0, min(wanted, left))
+                left -= raised
+                by_place[row.channel, row.location] = replace(
+                    row,
+                    units=row.units - wanted + raised,
+                    held=row.held + wanted - raised,
+                )
+    return list(by_place.values())
+
+
+def _hold(target: Target, holds: Mapping[Place, int | None]) -> int:
+    hold = holds.get((target.channel, target.location), 0)
+    return target.units if hold is None else max(0, hold)

@@ -1,0 +1,162 @@
+"""Units at risk: what others may sell of a zone before a channel hears of it, and when a zone is too scarce to share.
+
+While a zone is deep its channels see the same units, each less its buffer. When it falls to the sum of the buffers it
+is divided into disjoint quotas: then the sum of what is shown is at most what there is, whatever happens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from allocation.risk import buffer_units, economic_risk
+from allocation.types import ChannelRule, Exposure, Lag, Outlook, Pace
+from allocation.zones import WHOLE, Member, Zone
+
+#: Quotas follow demand in steps of a twentieth, so that they do not move with every sale.
+_STEPS = 20
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """One member of a zone as the others see it.
+
+    assumed    its pace or its lag was never measured: the safe side is taken
+    """
+
+    pace: Pace
+    lag: Lag
+    assumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """What one member of a zone is exposed to.
+
+    lines     order lines expected on the other channels until this one shows what follows from them
+    buffer    units that cover them; risk: the chance left that they do not
+    """
+
+    lines: float
+    buffer: int
+    risk: float
+    assumed: bool
+
+
+def members_seen(zone: Zone, outlook: Outlook, exposure: Exposure) -> tuple[Rival, ...]:
+    """Pace and lag of every member of a zone, in order."""
+    known = {channel for channel, _ in outlook.paces}
+    return tuple(_rival(member, zone, outlook, exposure, known) for member in zone.members)
+
+
+def _rival(
+    member: Member, zone: Zone, outlook: Outlook, exposure: Exposure, known: set[str]
+) -> Rival:
+    lag = outlook.lags.get(member.channel)
+    taken = lag or Lag(exposure.lag_s / 2, exposure.lag_s / 2)
+    if member.channel not in known:
+        part = sum(location in member.locations for location in zone.locations)
+        lines = exposure.per_day / _DAY_S * part / len(member.locations)
+        return Rival(Pace(lines), taken, assumed=True)
+    paces = [
+        pace
+        for location in zone.locations
+        if (pace := outlook.paces.get((member.channel, location))) is not None
+    ]
+    return Rival(together(paces), taken, assumed=lag is None)
+
+
+def together(paces: Sequence[Pace]) -> Pace:
+    """Several streams of order lines as one."""
+    lines = sum(pace.lines_per_s for pace in paces)
+    if lines <= 0:
+        return Pace(0.0)
+    return Pace(
+        lines,
+        sum(pace.units_per_s for pace in paces) / lines,
+        sum(pace.lines_per_s * pace.square_per_line for pace in paces) / lines,
+    )
+
+
+def risks(
+    zone: Zone,
+    seen: Sequence[Rival],
+    rules: Mapping[str, ChannelRule],
+    exposure: Exposure,
+    others: Pace,
+) -> tuple[Risk, ...]:
+    """What each member of a zone is exposed to, in order.
+
+    seen      pace and lag of each member
+    others    sales that take from the same units and lower no member's own number, as bundles do
+    """
+    return tuple(
+        _risk(index, seen, rules[member.channel], exposure, others)
+        for index, member in enumerate(zone.members)
+    )
+
+
+def _risk(
+    index: int,
+    seen: Sequence[Rival],
+    channel: ChannelRule,
+    exposure: Exposure,
+    others: Pace,
+) -> Risk:
+    show_s = seen[index].lag.show_s
+    streams = [
+        (rival.pace, rival.lag.hear_s + show_s) for at, rival in enumerate(seen) if at != index
+    ]
+    if others.lines_per_s > 0:
+        streams.append((others, max(rival.lag.hear_s for rival in seen) + show_s))
+    lines = sum(pace.lines_per_s * seconds for pace, seconds in streams)
+    risk = exposure.risk
+    if channel.cost_oversell is not None and channel.margin is not None:
+        risk = economic_risk(float(channel.cost_oversell), float(channel.margin))
+    assumed = any(rival.assumed for rival in seen)
+    if lines <= 0:
+        return Risk(0.0, 0, risk, assumed)
+    units = sum(p.units_per_s * seconds for p, seconds in streams) / lines
+    squares = sum(p.lines_per_s * p.square_per_line * seconds for p, seconds in streams) / lines
+    return Risk(lines, buffer_units(lines, units, squares, risk), risk, assumed)
+
+
+def threshold(zone: Zone, buffers: Sequence[int], exposure: Exposure, *, was_scarce: bool) -> int:
+    """The units at or below which a zone is divided into quotas; higher while it is, so that it does not flutter.
+
+    Floors count: what does not reach for all of them must be divided, or each channel would show the same last units.
+    """
+    units = max(sum(buffers), sum(member.floor for member in zone.members))
+    if was_scarce and units:
+        return max(units + 1, math.ceil(units * (1 + exposure.hysteresis)))
+    return units
+
+
+def quota_weights(zone: Zone, seen: Sequence[Rival]) -> tuple[int, ...]:
+    """How a scarce zone is divided: percents and weights as the file says, the rest by demand.
+
+    returns    a weight a member, in hundredths; each at least 1
+    """
+    claimed = sum(member.claim for member in zone.members)
+    free = [i for i, member in enumerate(zone.members) if not member.divides]
+    lines = [rival.pace.units_per_s for rival in seen]
+    demand, of_free = sum(lines), sum(lines[i] for i in free)
+    base = WHOLE if all(m.percent for m in zone.members if m.divides) else max(claimed, 1)
+    rest = max(0, base - claimed) if claimed else base
+
+    def weight(index: int) -> int:
+        if zone.members[index].divides:
+            return max(1, zone.members[index].claim)
+        by_rest = _step(lines[index], of_free, len(free)) * rest // _STEPS
+        by_demand = _step(lines[index], demand, len(zone.members)) * base // _STEPS
+        return max(1, by_rest, by_demand)
+
+    return tuple(weight(index) for index in range(len(zone.members)))
+
+
+def _step(part: float, whole: float, count: int) -> int:
+    """A part of the whole in twentieths, at least one; equal parts where nothing is known."""
+    share = part / whole if whole > 0 else 1 / count
+    return max(1, round(share * _STEPS))

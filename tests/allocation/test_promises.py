@@ -1,0 +1,105 @@
+"""What the engine promises, for houses of any shape. `make test-proof` tries each with ten thousand of them."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allocation.engine import drawn_on
+from tests.allocation.houses import CHANNELS, LOCATIONS, House, houses
+
+more = st.integers(1, 30)
+
+
+@given(houses())
+def test_no_number_is_below_zero_and_none_above_its_pool(house: House) -> None:
+    for target in house.compute().targets:
+        assert 0 <= target.units <= target.pool
+
+
+@given(houses())
+def test_the_same_input_gives_the_same_numbers(house: House) -> None:
+    assert house.compute() == house.compute()
+
+
+@given(houses())
+def test_the_terms_of_every_number_add_up(house: House) -> None:
+    for t in house.compute().targets:
+        if t.rule is None:
+            assert t.units == 0
+            continue
+        assert t.pool == t.available - t.safety + t.owed
+        assert t.share == t.pool - t.protected - t.others
+        assert t.units == (
+            t.share
+            - t.exposed
+            - t.buffered
+            - t.capped
+            - t.spent
+            + t.floored
+            - t.cut
+            - t.unpacked
+            - t.held
+        )
+        terms = (t.owed, t.protected, t.others, t.exposed, t.buffered, t.capped, t.spent, t.floored)
+        assert min(*terms, t.cut, t.unpacked, t.held) >= 0
+
+
+@given(houses(), st.sampled_from(LOCATIONS), more)
+def test_more_stock_never_lowers_a_number(house: House, location: str, units: int) -> None:
+    before, after = house.numbers(), house.with_more(location, units).numbers()
+
+    assert {place: n for place, n in before.items() if after[place] < n} == {}
+
+
+@given(houses(), st.sampled_from(CHANNELS), more)
+def test_a_larger_buffer_never_raises_a_number(house: House, channel: str, units: int) -> None:
+    before, after = house.numbers(), house.with_buffer(channel, units).numbers()
+
+    raised = {place: n for place, n in before.items() if after[place] > n}
+    assert {place for place in raised if place[0] == channel} == set()
+
+
+@given(houses())
+def test_quotas_never_sum_to_more_than_is_there(house: House) -> None:
+    allotment = house.compute()
+    for division in allotment.divisions:
+        if division.scarce:
+            assert sum(part.units for part in division.parts) <= division.units
+            assert all(part.units == part.limit for part in division.parts)
+
+
+@given(houses(only_sharing=True))
+def test_when_scarce_all_numbers_together_are_at_most_what_is_there(house: House) -> None:
+    allotment = house.compute()
+    if all(d.scarce or d.units == 0 for d in allotment.divisions):
+        assert sum(t.units for t in allotment.targets) <= max(0, house.stock["WH"])
+
+
+@given(houses(only_sharing=True))
+def test_when_deep_each_channel_keeps_its_whole_buffer_back(house: House) -> None:
+    allotment = house.compute()
+    shown = {t.channel: t.units for t in allotment.targets}
+    for division in allotment.divisions:
+        if division.threshold is not None and division.units > division.threshold:
+            for member, risk in zip(division.zone.members, division.risks, strict=True):
+                assert shown[member.channel] == division.units - risk.buffer
+
+
+@given(houses())
+def test_floors_hold_on_every_channel_or_the_shortage_is_told(house: House) -> None:
+    for target in house.compute().targets:
+        rule = target.rule
+        if rule is None or rule.excluded:
+            continue
+        floor = rule.floor if rule.cap is None else min(rule.floor, rule.cap)
+        assert target.units + target.short >= floor
+
+
+@given(houses())
+def test_what_a_number_draws_on_is_what_its_channel_serves(house: House) -> None:
+    for target in house.compute().targets:
+        channel = next(c for c in house.rules.channels if c.name == target.channel)
+        if target.rule is not None:
+            drawn = drawn_on(channel, target.location)
+            assert target.available == sum(house.stock[at] for at in drawn)
