@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import orjson
 from sqlalchemy import Connection, text
 
-from ledger import postings
+from ledger import expecting, memory, postings
 from ledger.digest import FactKey, Known, LineKey, Written
 from ledger.events import AnyFact, Reversal
 from ledger.postings import OrderLine
@@ -35,7 +35,7 @@ _EVENTS = text("""
 """)
 
 _REVERSIBLE = text("""
-    SELECT e.id, e.source, e.source_id, e.kind, e.channel, e.order_id, e.line_id,
+    SELECT e.id, e.source, e.source_id, e.kind, e.reference, e.channel, e.order_id, e.line_id,
            EXISTS (SELECT FROM event AS r WHERE r.reverses = e.id) AS reversed,
            p.sku, p.from_location, p.from_state, p.to_location, p.to_state, p.units
     FROM event AS e
@@ -69,12 +69,15 @@ class Catalogue:
 
 
 def known(connection: Connection, facts: Sequence[AnyFact], catalogue: Catalogue) -> Known:
-    """Read what the book knows of these facts; their order lines stay locked for this transaction."""
+    """Read what the book knows of these facts; what it remembers of them stays locked for this transaction."""
     places = [postings.named_places(fact) for fact in facts]
     reversals = [fact for fact in facts if isinstance(fact, Reversal)]
     written = _reversible(connection, reversals)
     keys = {key for fact in facts if (key := postings.order_line_key(fact))}
     keys |= {event.line for event in written.values() if event.line}
+    supply = {named for fact in facts if (named := expecting.supply_key(fact))}
+    supply |= {event.supply for event in written.values() if event.supply}
+    requests = {asked for fact in facts if (asked := expecting.request_key(fact))}
     return Known(
         skus=catalogue.skus(connection, {sku for sku, _ in places if sku is not None}),
         locations=catalogue.locations(
@@ -82,6 +85,8 @@ def known(connection: Connection, facts: Sequence[AnyFact], catalogue: Catalogue
         ),
         lines=_lines(connection, keys),
         events=_written(connection, facts) | written,
+        supply=memory.supply(connection, supply),
+        requests=memory.requests(connection, requests),
     )
 
 
@@ -137,5 +142,7 @@ def _reversible(connection: Connection, reversals: Sequence[Reversal]) -> dict[F
             if row.channel and row.order_id and row.line_id
             else None
         )
-        events[name] = Written(row.id, row.kind, known_moves + move, line, row.reversed)
+        moves = known_moves + move
+        supply = expecting.supplied(row.kind, row.reference, moves)
+        events[name] = Written(row.id, row.kind, moves, line, row.reversed, supply)
     return events

@@ -12,14 +12,29 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from ledger import postings
-from ledger.events import AnyFact, Count, Order, OrderCancel, Return, Reversal, Ship
+from ledger import expecting, postings
+from ledger.events import (
+    AnyFact,
+    Count,
+    Expected,
+    Order,
+    OrderCancel,
+    PullForward,
+    Receipt,
+    Return,
+    Reversal,
+    Ship,
+    TransferReceive,
+)
+from ledger.expecting import Request, RequestKey, SupplyKey, SupplyLine
 from ledger.postings import OrderLine
 from ledger.types import Move, Settlement
 
 LineKey = tuple[str, str, str]
 _NO_LINE = (None, None, None)
 FactKey = tuple[str, str]
+#: Kinds whose newest snapshot alone counts: there is nothing to undo, only something newer to say.
+_SNAPSHOTS = ("expected", "pull_forward")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,7 @@ class Written:
     moves: tuple[Move, ...]
     line: LineKey | None
     reversed: bool
+    supply: SupplyKey | None = None
 
 
 @dataclass(slots=True)
@@ -72,6 +88,8 @@ class Known:
     fresh: set[FactKey] = field(default_factory=set)
     #: Events that this batch has reversed so far.
     undone: set[FactKey] = field(default_factory=set)
+    supply: dict[SupplyKey, SupplyLine] = field(default_factory=dict)
+    requests: dict[RequestKey, Request] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -80,12 +98,16 @@ class Digest:
 
     entries        to be appended, in order
     lines          order lines as they stand afterwards
+    supply         lines of supply, likewise
+    requests       requests to make or buy sooner, likewise
     settlements    one a delivery
     repeats        facts that were in the book already
     """
 
     entries: list[Entry] = field(default_factory=list)
     lines: dict[LineKey, OrderLine] = field(default_factory=dict)
+    supply: dict[SupplyKey, SupplyLine] = field(default_factory=dict)
+    requests: dict[RequestKey, Request] = field(default_factory=dict)
     settlements: list[Settlement] = field(default_factory=list)
     repeats: int = 0
 
@@ -137,6 +159,8 @@ class _Draft:
 
     entries: list[Entry] = field(default_factory=list)
     lines: dict[LineKey, OrderLine] = field(default_factory=dict)
+    supply: dict[SupplyKey, SupplyLine] = field(default_factory=dict)
+    requests: dict[RequestKey, Request] = field(default_factory=dict)
     names: set[FactKey] = field(default_factory=set)
     undone: set[FactKey] = field(default_factory=set)
     repeats: int = 0
@@ -165,24 +189,79 @@ def _accept(row_id: int, facts: int, draft: _Draft, known: Known, result: Digest
     known.fresh |= draft.names
     known.lines.update(draft.lines)
     known.undone |= draft.undone
+    known.supply.update(draft.supply)
+    known.requests.update(draft.requests)
     result.lines.update(draft.lines)
+    result.supply.update(draft.supply)
+    result.requests.update(draft.requests)
     result.entries.extend(draft.entries)
     result.repeats += draft.repeats
     note = f"{draft.repeats} of {facts} facts were in the book already" if draft.repeats else None
     result.settlements.append(Settlement(row_id, "applied", error=note))
 
 
+@dataclass(frozen=True, slots=True)
+class _Posted:
+    """What a fact moves, whose order line it is about, and which event it undoes."""
+
+    moves: Sequence[Move]
+    line: LineKey | None = None
+    reverses: UUID | None = None
+
+
 def _entry(row_id: int, fact: AnyFact, known: Known, draft: _Draft) -> Entry | None:
     """One fact as an entry; None when it changes nothing that is worth a line in the book."""
-    key = postings.order_line_key(fact)
-    line = draft.line(key, known)
-    reverses: UUID | None = None
+    posted = _posted(fact, known, draft)
+    if posted is None:
+        return None
+    named = posted.line or _for_whom(fact)
+    return Entry(
+        kind=fact.kind,
+        source=fact.source,
+        source_id=fact.id,
+        occurred_at=fact.occurred_at,
+        moves=tuple(posted.moves),
+        actor=fact.actor,
+        reason=fact.reason,
+        reference=fact.reference,
+        channel=named[0],
+        order_id=named[1],
+        line_id=named[2],
+        reverses=posted.reverses,
+        inbox_id=row_id,
+        payload=_payload(fact),
+        counted=fact.counted if isinstance(fact, Count) else None,
+        place=(fact.sku, fact.location) if isinstance(fact, Count) else None,
+    )
+
+
+def _for_whom(fact: AnyFact) -> tuple[str | None, str | None, str | None]:
+    """The order line that a fact names without touching what is remembered of it."""
+    if isinstance(fact, Return | PullForward):
+        return fact.channel, fact.order, fact.line
+    return _NO_LINE
+
+
+def _posted(fact: AnyFact, known: Known, draft: _Draft) -> _Posted | None:
+    """What a fact moves; what it leaves to be remembered goes into the draft."""
     match fact:
         case Reversal():
-            undo = _undo(fact, known, draft)
-            if undo is None:
-                return None
-            moves, key, line, reverses = undo
+            return _undo(fact, known, draft)
+        case PullForward():
+            return _ask(fact, known, draft)
+        case Expected() | Receipt() | TransferReceive():
+            return _supply(fact, known, draft)
+        case _:
+            return _of_line(fact, known, draft)
+
+
+def _of_line(
+    fact: Order | OrderCancel | postings.Unlined, known: Known, draft: _Draft
+) -> _Posted | None:
+    """What a fact moves that belongs to an order line, or stands for itself."""
+    key = postings.order_line_key(fact)
+    line = draft.line(key, known)
+    match fact:
         case Order():
             moves, line = postings.order(fact, line)
         case OrderCancel():
@@ -195,25 +274,38 @@ def _entry(row_id: int, fact: AnyFact, known: Known, draft: _Draft) -> Entry | N
         draft.lines[key] = line
     if isinstance(fact, Order) and not moves:
         return None
-    named = key or ((fact.channel, fact.order, fact.line) if isinstance(fact, Return) else _NO_LINE)
-    return Entry(
-        kind=fact.kind,
-        source=fact.source,
-        source_id=fact.id,
-        occurred_at=fact.occurred_at,
-        moves=tuple(moves),
-        actor=fact.actor,
-        reason=fact.reason,
-        reference=fact.reference,
-        channel=named[0],
-        order_id=named[1],
-        line_id=named[2],
-        reverses=reverses,
-        inbox_id=row_id,
-        payload=_payload(fact),
-        counted=fact.counted if isinstance(fact, Count) else None,
-        place=(fact.sku, fact.location) if isinstance(fact, Count) else None,
-    )
+    return _Posted(moves, key)
+
+
+def _supply(
+    fact: Expected | Receipt | TransferReceive, known: Known, draft: _Draft
+) -> _Posted | None:
+    """What comes in, or is to come; None for an expectation that says nothing new."""
+    key = expecting.supply_key(fact)
+    if key is None:
+        return _Posted([] if isinstance(fact, Expected) else postings.unlined(fact))
+    was = draft.supply.get(key, known.supply.get(key))
+    moves, line = expecting.supply(fact, was)
+    draft.supply[key] = line
+    if isinstance(fact, Expected) and was is not None and _says_the_same(line, was):
+        return None
+    return _Posted(moves)
+
+
+def _says_the_same(line: SupplyLine, was: SupplyLine) -> bool:
+    return (line.expected_units, line.due_at) == (was.expected_units, was.due_at)
+
+
+def _ask(fact: PullForward, known: Known, draft: _Draft) -> _Posted | None:
+    """A request as it stands now; None when a newer snapshot was seen."""
+    key = expecting.request_key(fact)
+    if key is None:
+        return None
+    asked = expecting.request(fact, draft.requests.get(key, known.requests.get(key)))
+    if asked is None:
+        return None
+    draft.requests[key] = asked
+    return _Posted(())
 
 
 def _arrived(line: OrderLine | None, key: LineKey | None) -> OrderLine:
@@ -236,9 +328,7 @@ def _require_known_places(fact: AnyFact, known: Known) -> None:
         )
 
 
-def _undo(
-    fact: Reversal, known: Known, draft: _Draft
-) -> tuple[list[Move], LineKey | None, OrderLine | None, UUID | None] | None:
+def _undo(fact: Reversal, known: Known, draft: _Draft) -> _Posted | None:
     """The moves of a reversal; waits while the event it names is not in the book, unless it says not to."""
     name = (fact.reverses_source, fact.reverses_id)
     written = known.events.get(name)
@@ -250,13 +340,29 @@ def _undo(
         if fact.if_known:
             return None
         raise NotEver(f"event {name[0]}/{name[1]} is reversed already; an event is reversed once")
-    if written.kind == "reversal":
+    _refuse_to_undo(name, written.kind)
+    draft.undone.add(name)
+    key = written.supply
+    supply = draft.supply.get(key, known.supply.get(key)) if key else None
+    if key and supply is not None:
+        moves, draft.supply[key] = expecting.unsupply(written.kind, written.moves, supply, key)
+        return _Posted(moves, None, written.event_id)
+    moves, line = postings.reversal(written.kind, written.moves, draft.line(written.line, known))
+    if written.line and line is not None:
+        draft.lines[written.line] = line
+    return _Posted(moves, written.line, written.event_id)
+
+
+def _refuse_to_undo(name: FactKey, kind: str) -> None:
+    if kind == "reversal":
         raise NotEver(
             f"event {name[0]}/{name[1]} is itself a reversal; send the fact again under a new id instead"
         )
-    moves, line = postings.reversal(written.kind, written.moves, draft.line(written.line, known))
-    draft.undone.add(name)
-    return moves, written.line, line, written.event_id
+    if kind in _SNAPSHOTS:
+        raise NotEver(
+            f"event {name[0]}/{name[1]} says how things stood; send a newer one that says how they stand"
+            " (units 0 calls it off)"
+        )
 
 
 def _payload(fact: AnyFact) -> dict[str, Any]:
@@ -266,7 +372,25 @@ def _payload(fact: AnyFact) -> dict[str, Any]:
             return {"units": fact.units, "revision": fact.as_of.isoformat()}
         case Count() if fact.counted is not None:
             return {"counted": fact.counted}
+        case Expected():
+            return {
+                "units": fact.units,
+                "due_at": fact.due.isoformat(),
+                "revision": fact.as_of.isoformat(),
+            }
+        case PullForward():
+            # It has no postings to say what it is about.
+            return {
+                "sku": fact.sku,
+                "location": fact.location,
+                "units": fact.units,
+                "due_at": fact.due.isoformat(),
+                "revision": fact.as_of.isoformat(),
+            }
         case OrderCancel() | Return():
             return {"disposition": fact.disposition}
+        case Ship(order=None, channel=str(channel)):
+            # The column names an order's channel; a till sale has no order.
+            return {"channel": channel}
         case _:
             return {}

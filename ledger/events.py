@@ -6,7 +6,7 @@ fact down to the order line and its revision. The same (source, id) is the same 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import (
@@ -128,10 +128,69 @@ class Return(_AtPlace):
 
 
 class Receipt(_AtPlace):
-    """Units that came in from a supplier."""
+    """Units that came in from a supplier; `reference` names what they were expected by."""
 
     kind: Literal["receipt"] = "receipt"
     units: Positive
+
+
+class _AsItStands(_AtPlace):
+    """A snapshot of what is to come: `units` and `due_at` as they stand now, not a change.
+
+    revision    its sender's own time of this state; a newer one counts, an older one does not
+    """
+
+    units: Natural
+    due_at: AwareDatetime | date
+    revision: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _is_due_in_our_time(self) -> _AsItStands:
+        if not 2000 <= self.due_at.year < 3000:
+            raise ValueError("due_at is a day, or a moment with its offset, from 2000 to 2999")
+        return self
+
+    @property
+    def as_of(self) -> datetime:
+        """The time that decides between two snapshots."""
+        return self.revision or self.occurred_at
+
+    @property
+    def due(self) -> datetime:
+        """The moment it is due; of a day, its first one (UTC)."""
+        if isinstance(self.due_at, datetime):
+            return self.due_at
+        return datetime.combine(self.due_at, time(), UTC)
+
+
+class Expected(_AsItStands):
+    """Units expected to come in, all of them; 0 calls off what has not come.
+
+    reference   the line of a purchase order, transfer or ship notice; a receipt that names it is what was expected
+    """
+
+    kind: Literal["expected"] = "expected"
+    reference: LongName
+
+
+class PullForward(_AsItStands):
+    """A request to make or buy units sooner, by `due_at`; 0 when they are needed no longer. It moves nothing.
+
+    channel, order, line   for whom; none of the three where the location itself is short
+    """
+
+    kind: Literal["pull_forward"] = "pull_forward"
+    channel: Name | None = None
+    order: Name | None = None
+    line: Name | None = None
+
+    @model_validator(mode="after")
+    def _says_why_and_for_whom(self) -> PullForward:
+        if not self.reason.strip():
+            raise ValueError("a request needs a reason; put it in `reason`")
+        if len({said is None for said in (self.channel, self.order, self.line)}) > 1:
+            raise ValueError("a request names channel, order and line, or none of them")
+        return self
 
 
 class TransferShip(_AtPlace):
@@ -237,6 +296,8 @@ AnyFact: TypeAlias = (
     | Ship
     | Return
     | Receipt
+    | Expected
+    | PullForward
     | TransferShip
     | TransferReceive
     | Adjustment
@@ -265,6 +326,8 @@ KINDS = (
     "ship",
     "opening",
     "reversal",
+    "expected",
+    "pull_forward",
 )
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)

@@ -1,4 +1,4 @@
-"""From a fact to balanced moves: the only place that knows which way each kind of event goes.
+"""From a fact to balanced moves: which way each kind of event goes (`expecting` has what is to come).
 
 Every move takes units from one place and puts them in another, so that an event sums to zero by construction
 (`README.md`, "One recipe per event", shows each kind in a line).

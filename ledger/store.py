@@ -1,9 +1,9 @@
 """Writing the book: append events, post their moves, move the balances, mark the SKUs due. One transaction,
 few statements.
 
-Locks are taken in one order everywhere: the writers' gate, order lines, balances sorted by (SKU, location,
-state), due SKUs sorted. Balances are the last thing touched, so that a hot SKU is held only over two
-statements and the commit.
+Locks are taken in one order everywhere: the writers' gate, order lines, lines of supply, requests, balances
+sorted by (SKU, location, state), due SKUs sorted. Balances are the last thing touched, so that a hot SKU is
+held only over two statements and the commit.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, text
 
-from ledger import counts
-from ledger.digest import Entry, LineKey
+from ledger import counts, memory
+from ledger.digest import Digest, Entry, LineKey
 from ledger.ids import uuid7s
 from ledger.postings import OrderLine
 from ledger.types import Place
@@ -268,6 +268,13 @@ def _event_rows(entries: Sequence[tuple[Entry, UUID]]) -> str:
         for position, (entry, event_id) in enumerate(entries)
     ]
     return orjson.dumps(rows).decode()
+
+
+def remember(connection: Connection, result: Digest) -> None:
+    """Write down what has been posted for each order line and line of supply, and each request as it stands."""
+    write_lines(connection, result.lines)
+    memory.write_supply(connection, result.supply)
+    memory.write_requests(connection, result.requests)
 
 
 def write_lines(connection: Connection, lines: Mapping[LineKey, OrderLine]) -> None:

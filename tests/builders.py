@@ -42,6 +42,10 @@ def a_fact(kind: str, **said: Any) -> dict[str, Any]:
         fact |= {"reason": "fell off the shelf"}
     if kind in {"reservation", "release"}:
         fact |= {"reference": "SPRING-FAIR"}
+    if kind == "expected":
+        fact |= {"reference": "PO-1", "due_at": "2026-03-12"}
+    if kind == "pull_forward":
+        fact |= {"reason": "sold and not there", "due_at": "2026-03-12"}
     said = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in said.items()}
     return fact | said
 

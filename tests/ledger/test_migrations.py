@@ -75,6 +75,7 @@ WHOLE_TABLES = {
     "program_line": "INSERT SELECT",
     "program_step": "INSERT SELECT",
     "program_use": "INSERT SELECT UPDATE",
+    "pull_forward": "INSERT SELECT UPDATE",
     "push": "INSERT SELECT",
     "push_due": "DELETE INSERT SELECT UPDATE",
     "receipt": "INSERT SELECT UPDATE",
@@ -85,6 +86,7 @@ WHOLE_TABLES = {
     "seal": "INSERT SELECT",
     "shown": "DELETE INSERT SELECT UPDATE",
     "sku": "INSERT SELECT UPDATE",
+    "supply_line": "INSERT SELECT UPDATE",
     "target": "DELETE INSERT SELECT UPDATE",
     "target_history": "INSERT SELECT",
 }

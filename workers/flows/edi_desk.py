@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -16,16 +16,11 @@ from channels.edi.mail import Incoming, Outgoing
 from channels.edi.partner import BadPartner, Partner, partner_of
 from channels.edi.writing import Writable
 from channels.names import Names
-from ledger import context, inbox, store
-from ledger.digest import digest
 from ledger.events import AnyFact
+from workers.flows import booking
 from workers.flows.ingest import House
 
 _PARTNER = text("SELECT channel, kind, options FROM channel WHERE channel = :channel")
-
-
-class NotBooked(Exception):
-    """The book does not take a promise; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +69,8 @@ def incoming(group: Group, transaction_: Transaction) -> Incoming:
 
 
 def book(desk: Desk, facts: Sequence[AnyFact]) -> int:
-    """Write facts into the book, as the drain does; how many changed something.
-
-    raises    NotBooked when one of them cannot be taken
-    """
-    connection, house = desk.connection, desk.house
-    known = context.known(connection, facts, house.catalogue)
-    result = digest([(desk.inbox_id or 0, facts)], known)
-    settled = result.settlements[0]
-    if settled.state != "applied":
-        raise NotBooked(settled.error or f"it waits for {settled.wait_for}")
-    store.write_lines(connection, result.lines)
-    entries = [replace(entry, inbox_id=desk.inbox_id) for entry in result.entries]
-    store.append(connection, entries, now=desk.now, entropy=house.entropy)
-    inbox.wake(connection, result.arrived)
-    return len(result.entries)
+    """Write facts into the book; how many changed something. Raises NotBooked when one of them cannot be taken."""
+    return booking.book(desk.connection, desk.house, facts, now=desk.now, inbox_id=desk.inbox_id)
 
 
 def answer(

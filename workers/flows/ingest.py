@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from allocation import holding, own_sales, sightings
+from allocation import holding, own_sales, pace_store, sightings
 from allocation.own_sales import OwnSale
 from allocation.sightings import Seen
 from channels import bindings
@@ -162,9 +162,11 @@ def _apply(house: House, connection: Connection, rows: Sequence[Row], *, now: da
     read, unreadable, messages = _read(house, connection, rows)
     facts = [fact for _, of_row in read for fact in of_row]
     known = context.known(connection, facts, house.catalogue)
+    before = dict(known.lines)
     result = digest(read, known)
-    store.write_lines(connection, result.lines)
+    store.remember(connection, result)
     store.append(connection, result.entries, now=now, entropy=house.entropy)
+    pace_store.follow(connection, result, before)
     sold, seen = _own_sales(house, connection, result), _seen(messages)
     holding.hold_told(connection, sold, seen)
     own_sales.follow(connection, sold)
