@@ -30,7 +30,7 @@ from starlette.routing import Route
 from channels.base import Unreadable
 from channels.lane import Lane
 from channels.registry import LANES
-from console import partners
+from console import availability, partners
 from ledger import inbox
 from ledger.db import transaction
 from ledger.events import FACT
@@ -171,17 +171,20 @@ def application(
     raises        NotSetUp when the channels' secrets cannot be read
     """
     relay = Relay(settings, engine, ring, body_s=body_s, channels_s=channels_s)
+    pickup = availability.Availability(settings, engine)
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
         relay.start()
         yield
         relay.stop()
+        await pickup.close()
 
     app = Starlette(
         routes=[
             Route("/hooks/{kind}", _hook, methods=["POST"]),
             Route("/events", _events, methods=["POST"]),
+            Route(availability.PATH, pickup, methods=["GET"]),
             Route("/partners/{partner}/availability", partners.availability, methods=["GET"]),
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/readyz", _readyz, methods=["GET"]),

@@ -55,6 +55,22 @@ class Settings(BaseSettings):
     relay_token: SecretStr = Field(
         default=SecretStr(""), description="Bearer token of POST /events; empty closes that door"
     )
+    availability_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Bearer token of GET /availability; empty closes that door",
+    )
+    availability_port: int = Field(
+        default=8081,
+        ge=0,
+        le=65535,
+        description="Port of GET /availability where it is served alone; 0 takes a free one",
+    )
+    availability_age_s: float = Field(
+        default=2.0,
+        ge=0,
+        le=60,
+        description="Greatest age of an answer about pick-up; 0 asks the database each time",
+    )
     channels: Annotated[tuple[str, ...], NoDecode] = Field(
         default=CHANNEL_QUEUES,
         description="Channels that have a push queue, separated by commas",

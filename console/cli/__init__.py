@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ledger": ("ledger", "The book: verify, seal."),
     "push": ("push", "What waits to be shown, and what was parked."),
     "recon": ("recon", "Compare what channels show with what they should."),
-    "serve": ("serve", "Run a door: relay."),
+    "serve": ("serve", "Run a door: relay, availability."),
     "sim": ("local", "Play the vendors."),
     "sku": ("stock", "One SKU: what is where, and what each channel shows."),
     "stock": ("stock", "Correct stock by hand."),

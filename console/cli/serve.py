@@ -54,6 +54,29 @@ def relay() -> None:
     )
 
 
+@serve.command()
+def availability() -> None:
+    """Answer what stores may promise for pick-up (GET /availability/...), without the relay's other doors."""
+    here = _here()
+    import uvicorn
+
+    from console.availability import application
+    from workers.wiring import Wiring
+
+    with sentences():
+        app = application(here, Wiring(here).engine)
+    uvicorn.run(
+        app,
+        host=here.relay_host,
+        port=here.availability_port,
+        log_config=None,
+        access_log=False,
+        limit_concurrency=512,
+        timeout_keep_alive=15,
+        server_header=False,
+    )
+
+
 @click.command()
 @click.option(
     "--name", default="worker", show_default=True, help="Name of the worker on this host."

@@ -1,0 +1,335 @@
+"""GET /availability/{sku}?location=: units of a SKU that stores may promise for pick-up now.
+
+An answer says as of which moment it is true (`as_of`, the database's clock), how long ago that was at most
+(`age_s`), and from which versions of the rules and of the ledger it was computed. It is never older than
+`max_age_s`. Redis saves the database most of the work and is never needed: without it, or after it lost everything,
+the database is asked. Without the database, answers end when the last entry is too old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import parse_qsl
+
+import orjson
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from allocation import pickup_store
+from allocation.pickup import Counted, Number, Part
+from allocation.types import Rules
+from console.availability_cache import Cache, DatabaseClock, Entry, Key
+from console.batches import Batches
+from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import Receive, Scope, Send
+
+log = structlog.get_logger()
+
+PATH: Final = "/availability/{sku:path}"
+#: Longest name of a SKU or location in the ledger.
+MOST_NAME: Final = 128
+
+#: An answer that takes the database longer is none.
+_ANSWER_S: Final = 2.0
+#: How often counts are looked through for what is lost a day, and how far back.
+_COUNT_S: Final = 600.0
+_COUNTS_OF: Final = timedelta(days=730)
+_US: Final = 1_000_000
+_NO_MORE: Final[tuple[tuple[bytes, bytes], ...]] = ()
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Refusal(Exception):
+    """The answer to a question that cannot be answered."""
+
+    def __init__(self, status: int, words: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(words)
+        self.status = status
+        self.headers = headers
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no number; `words` say why."""
+
+    words: str
+
+
+Looked: TypeAlias = Entry | Missing
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What all numbers have in common; read again when the rules change, and now and then for the counts.
+
+    version    of the rules; -1 before anything was read
+    read       monotonic seconds
+    """
+
+    version: int = -1
+    rules: Rules = field(default_factory=Rules)
+    counted: Mapping[str, Counted] = field(default_factory=dict)
+    read: float = float("-inf")
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return pickup_store.picked_up_at(self.rules)
+
+
+class Availability:
+    """The route, as an ASGI application that says no more than it must: it is asked a thousand times a second."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        most_us = int(settings.availability_age_s * _US)
+        self._token = settings.availability_token.get_secret_value().encode()
+        self._max_age_s = settings.availability_age_s
+        # One statement reads all there is to a number: a transaction around it would be two more round trips.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._clock = DatabaseClock()
+        self._cache: Cache | None = None
+        if settings.redis_url and most_us:
+            prefix = f"lockstep:{settings.env}"
+            self._cache = Cache(
+                settings.redis_url, prefix=prefix, most_us=most_us, clock=self._clock
+            )
+            self._kept = Batches(self._cache.read, at_once=1, most=100)
+        self._looks = Batches(self._look_up, at_once=2, most=200)
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="availability")
+        self._standing = _Standing()
+        self._counting = False
+        self._writing: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Give back what was opened."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._cache is not None:
+            await self._cache.close()
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """200 with a number; 400, 401, 404 with what is wrong; 503 while the database is away."""
+        status, more = 200, _NO_MORE
+        try:
+            self._admit(scope)
+            body = await self._answer(_key(scope))
+        except Refusal as refusal:
+            status, more = refusal.status, refusal.headers
+            body = orjson.dumps({"error": str(refusal)})
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            *more,
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _admit(self, scope: Scope) -> None:
+        if not self._token:
+            raise Refusal(404, "this door is closed: set LOCKSTEP_AVAILABILITY_TOKEN to open it")
+        given = next((said for name, said in scope["headers"] if name == b"authorization"), b"")
+        if not hmac.compare_digest(given, b"Bearer " + self._token):
+            raise Refusal(
+                401,
+                "send `Authorization: Bearer <LOCKSTEP_AVAILABILITY_TOKEN>`",
+                (b"www-authenticate", b"Bearer"),
+            )
+
+    async def _answer(self, key: Key) -> bytes:
+        entry: Looked | None = None if self._cache is None else await self._kept.get(key)
+        if entry is None:
+            entry = await self._looked(key)
+        if isinstance(entry, Missing):
+            raise Refusal(404, entry.words)
+        age_us = self._clock.age_us(entry.at_us)
+        if age_us is None:
+            raise Refusal(503, "the database's clock cannot be told", (b"retry-after", b"1"))
+        # Rounded up: an age is never said to be less than it is.
+        age_s = -(-age_us // 1000) / 1000
+        return b'%b,"age_s":%.3f,"max_age_s":%g}' % (entry.body[:-1], age_s, self._max_age_s)
+
+    async def _looked(self, key: Key) -> Looked:
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                return await self._looks.get(key)
+        except (SQLAlchemyError, TimeoutError) as error:
+            log.error("availability.database.away", error=type(error).__name__)
+            raise Refusal(
+                503, "the ledger cannot be reached now; ask again", (b"retry-after", b"1")
+            ) from None
+
+    async def _look_up(self, keys: Sequence[Key]) -> Mapping[Key, Looked]:
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, self._look, keys)
+        entries = {key: entry for key, entry in found.items() if isinstance(entry, Entry)}
+        if self._cache is not None and entries:
+            task = asyncio.create_task(self._cache.keep(entries))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+        return found
+
+    # ---- in a thread ----
+
+    def _look(self, keys: Sequence[Key]) -> dict[Key, Looked]:
+        with self._engine.connect() as connection:
+            standing = self._standing
+            while True:
+                asked = time.monotonic()
+                seen = pickup_store.look(connection, _wanted(keys, standing))
+                self._clock.told(_us(seen.at), asked)
+                if seen.rules_version == standing.version:
+                    break
+                standing = self._standing = _stand(connection, seen.rules_version, seen.at)
+        self._count_again(standing)
+        numbers = pickup_store.numbers(seen, list(seen.shelves), standing.rules, standing.counted)
+        return {key: self._found(key, seen, numbers, standing) for key in keys}
+
+    def _found(
+        self, key: Key, seen: pickup_store.Seen, numbers: Mapping[Key, Number], standing: _Standing
+    ) -> Looked:
+        sku, location = key
+        places = standing.places
+        known = seen.shelves.get((sku, location or next(iter(places), ""))) is not None
+        if not known:
+            return Missing(f"no SKU {sku!r} is known")
+        if not places:
+            return Missing("no orders are picked up anywhere: no location has a pickup rule")
+        if location and location not in places:
+            return Missing(
+                f"no orders are picked up at {location!r}; they are at {', '.join(places)}"
+            )
+        said = [numbers[sku, place] for place in ([location] if location else places)]
+        body: dict[str, object] = {"sku": sku}
+        if location:
+            body |= _place(said[0])
+        else:
+            body["units"] = sum(one.units for one in said)
+            body["locations"] = [_place(one) for one in said]
+        ledger = sum(one.version for one in said)
+        body |= {
+            "version": {"rules": standing.version, "ledger": ledger},
+            "as_of": seen.at.astimezone(UTC).isoformat(),
+        }
+        return Entry(standing.version, ledger, _us(seen.at), orjson.dumps(body))
+
+    def _count_again(self, standing: _Standing) -> None:
+        if not self._counting and time.monotonic() - standing.read > _COUNT_S:
+            self._counting = True
+            self._threads.submit(self._recount, standing)
+
+    def _recount(self, standing: _Standing) -> None:
+        try:
+            with self._engine.connect() as connection:
+                now = pickup_store.look(connection, [("", "")])
+                again = _stand(connection, standing.version, now.at)
+            if self._standing is standing:
+                self._standing = again
+        except SQLAlchemyError as error:
+            log.warning("availability.counts.unread", error=type(error).__name__)
+        finally:
+            self._counting = False
+
+
+def application(settings: Settings, engine: Engine) -> Starlette:
+    """The door by itself, as an ASGI application."""
+    door = Availability(settings, engine)
+
+    @asynccontextmanager
+    async def running(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await door.close()
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"up": True})
+
+    return Starlette(
+        routes=[
+            Route(PATH, door, methods=["GET"]),
+            Route("/healthz", healthz, methods=["GET"]),
+        ],
+        lifespan=running,
+    )
+
+
+def _key(scope: Scope) -> Key:
+    """The SKU and location asked for; raises Refusal for what can be neither."""
+    sku = scope["path_params"]["sku"]
+    said = parse_qsl(
+        scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="replace"
+    )
+    others = sorted({name for name, _ in said} - {"location"})
+    if others:
+        raise Refusal(400, f"unknown: {', '.join(others)[:200]}; there is only `location`")
+    if len(said) > 1:
+        raise Refusal(400, "ask for one location, or leave it out for all of them")
+    location = said[0][1] if said else ""
+    if said and not location:
+        raise Refusal(400, "location is empty; leave it out for all locations")
+    for what, name in (("SKU", sku), ("location", location)):
+        if "\0" in name or len(name) > MOST_NAME:
+            raise Refusal(400, f"no {what} has more than {MOST_NAME} characters or a NUL")
+    if not sku:
+        raise Refusal(400, "name a SKU: /availability/<SKU>")
+    return sku, location
+
+
+def _wanted(keys: Iterable[Key], standing: _Standing) -> set[Key]:
+    """The places to be read: all where orders are picked up for a key without a location."""
+    wanted: set[Key] = set()
+    for sku, location in keys:
+        places = [location] if location else standing.places
+        wanted |= {(sku, place) for place in places} or {(sku, "")}
+    return wanted
+
+
+def _stand(connection: Connection, version: int, at: datetime) -> _Standing:
+    rules = pickup_store.rules_of(connection, version)
+    places = pickup_store.picked_up_at(rules)
+    counted = pickup_store.losses(connection, places, at - _COUNTS_OF) if places else {}
+    return _Standing(version, rules, counted, time.monotonic())
+
+
+def _place(number: Number) -> dict[str, Any]:
+    """A location's number; of a bundle, by its parts."""
+    said: dict[str, Any] = {"location": number.location, "units": number.units}
+    if len(number.parts) == 1 and number.parts[0].each == 1:
+        return said | _terms(number.parts[0])
+    return said | {
+        "parts": [
+            {"sku": part.sku, "each": part.each, "units": part.units, **_terms(part)}
+            for part in number.parts
+        ]
+    }
+
+
+def _terms(part: Part) -> dict[str, Any]:
+    """units = available - safety - threshold + owed."""
+    return {
+        "available": part.available,
+        "safety": part.safety,
+        "threshold": part.threshold,
+        "owed": part.owed,
+        "expected_lost": round(part.lost, 3),
+        "expected_sold": round(part.sold, 3),
+        "counted_at": None if part.counted_at is None else part.counted_at.isoformat(),
+        "pace_assumed": part.assumed,
+    }
+
+
+def _us(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
