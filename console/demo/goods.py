@@ -64,6 +64,7 @@ FBA_SOLD, FBA_MCF = BY_AMAZON[:2]
 _HEAD = f"""
 [locations.{HERE}]
 safety_units = 10
+why = "what the last count may have missed"
 
 [locations.{FBA}]
 kind = "mirror"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from allocation.document import RuleFileError, read
-from allocation.lines import line_of
+from allocation.document.lines import line_of
 from allocation.rules import fitting, rule_for
 from allocation.types import Rule, Show
 
@@ -19,9 +19,11 @@ SMALL = """\
 [locations.ST]
 kind = "store"
 safety_units = 1
+why = "one in the window"
 
 [safety]
 default_units = 3
+why = "counts are off by three"
 
 [channels.shop]
 kind = "shopify"
@@ -31,6 +33,7 @@ locations = ["WH", "ST"]
 show_at = "WH"
 percent = 62.5
 buffer = 2
+why = "own shop"
 [channels.shop.vendor_locations]
 "gid://1" = "WH"
 """
@@ -53,7 +56,7 @@ def test_a_file_is_read_into_the_words_of_the_engine() -> None:
     assert {name: place.safety for name, place in rules.locations.items()} == {"WH": 3, "ST": 1}
     assert channel.locations == ("WH", "ST")
     assert (channel.show, channel.show_at) == (Show.POOLED, "WH")
-    assert channel.rule == Rule(percent=Decimal("62.5"), buffer=2)
+    assert channel.rule == Rule(percent=Decimal("62.5"), buffer=2, why=("own shop",))
     assert channel.rule.claim == 6250
     assert channel.vendor_locations == {"gid://1": "WH"}
 
@@ -88,76 +91,76 @@ def test_an_empty_file_serves_nobody() -> None:
         (
             "percent = 62.5",
             "percnt = 6",
-            "15: channels.shop.percnt: is not a setting; did you mean percent?",
+            "17: channels.shop.percnt: is not a setting; did you mean percent?",
         ),
         (
             "buffer = 2",
             'token = "x"',
-            "16: channels.shop.token: secrets do not belong into this file; put it into LOCKSTEP_CHANNEL_SECRETS",
+            "18: channels.shop.token: secrets do not belong into this file; put it into LOCKSTEP_CHANNEL_SECRETS",
         ),
         (
             "buffer = 2",
             "buffer = -2",
-            "16: channels.shop.buffer: input should be greater than or equal to 0, but it is -2; correct the value",
+            "18: channels.shop.buffer: input should be greater than or equal to 0, but it is -2; correct the value",
         ),
         (
             "buffer = 2",
             'buffer = "2"',
-            "16: channels.shop.buffer: input should be a valid integer, but it is '2'; correct the value",
+            "18: channels.shop.buffer: input should be a valid integer, but it is '2'; correct the value",
         ),
         (
             "buffer = 2",
             "cap = 1\nfloor = 2",
-            "17: channels.shop.floor: floor 2 is above cap 1; lower the floor or raise the cap",
+            "19: channels.shop.floor: floor 2 is above cap 1; lower the floor or raise the cap",
         ),
         (
             "https://shop",
             "https://me:pass@shop",
-            "11: channels.shop.base_url: is not a plain address; write https://host (sftp://host/path, file:///path)"
+            "13: channels.shop.base_url: is not a plain address; write https://host (sftp://host/path, file:///path)"
             " without user or password (secrets go into LOCKSTEP_CHANNEL_SECRETS)",
         ),
-        ('kind = "shopify"\n', "", "9: channels.shop.kind: is missing; add kind = ..."),
+        ('kind = "shopify"\n', "", "11: channels.shop.kind: is missing; add kind = ..."),
         ("[channels.shop]", "[channels.Shop]\nkind = 1", None),
         (
             '["WH", "ST"]',
             '["WH", "STO"]',
-            "13: channels.shop.locations: there is no location STO; did you mean ST?",
+            "15: channels.shop.locations: there is no location STO; did you mean ST?",
         ),
         (
             '["WH", "ST"]',
             '["WH", "WH"]',
-            "13: channels.shop.locations: WH is named 2 times; name it once",
+            "15: channels.shop.locations: WH is named 2 times; name it once",
         ),
         (
             '["WH", "ST"]',
             "[]",
-            "13: channels.shop.locations: tuple should have at least 1 item after validation, not 0,"
+            "15: channels.shop.locations: tuple should have at least 1 item after validation, not 0,"
             " but it is []; correct the value",
         ),
         (
             'show_at = "WH"',
             "",
-            "9: channels.shop.show_at: which location carries the number? choose one of WH, ST",
+            "11: channels.shop.show_at: which location carries the number? choose one of WH, ST",
         ),
         (
             'show_at = "WH"',
             'show_at = "ST"',
-            '17: channels.shop.vendor_locations: no location of the vendor stands for ST; add "<vendor id>" = "ST"',
+            '20: channels.shop.vendor_locations: no location of the vendor stands for ST; add "<vendor id>" = "ST"',
         ),
         (
             'show_at = "WH"',
             'show = "per_location"\nshow_at = "WH"',
-            "15: channels.shop.show_at: show = per_location shows each location by itself; leave show_at out",
+            "17: channels.shop.show_at: show = per_location shows each location by itself; leave show_at out",
         ),
         (
             '"gid://1" = "WH"',
             '"gid://1" = "NOWHERE"',
-            "18: channels.shop.vendor_locations.gid://1: there is no location NOWHERE; add [locations.NOWHERE]",
+            "21: channels.shop.vendor_locations.gid://1: there is no location NOWHERE; add [locations.NOWHERE]",
         ),
         (
             '"gid://1" = "WH"',
             '"gid://1" = "WH"\n"gid://2" = "WH"',
-            "17: channels.shop.vendor_locations: 2 locations of the vendor stand for WH; give each its own location",
+            "20: channels.shop.vendor_locations: 2 locations of the vendor stand for WH; give each its own location",
         ),
         (
             "[locations.ST]",
@@ -218,7 +221,10 @@ def test_one_account_is_one_channel() -> None:
             'sku = "A"\nchannel = "shp"\ncap = 1',
             "channel: there is no channel shp; did you mean shop?",
         ),
-        ('sku = "A"', "overrides.0: changes nothing; state percent, buffer, cap, floor or exclude"),
+        (
+            'sku = "A"',
+            "overrides.0: changes nothing; state percent, weight, buffer, cap, floor, cut_off, quota or exclude",
+        ),
         ('sku = "A"\ncap = 1\nfloor = 2', "overrides.0: for SKU A: floor 2 is above cap 1"),
         (
             'sku = "A"\ncap = 1\nwhy = "x"\n[[overrides]]\nsku = "A"\ncap = 2',
@@ -233,7 +239,7 @@ def test_an_override_that_cannot_be_meant_is_refused(fields: str, problem: str) 
 def test_an_override_says_why() -> None:
     (problem,) = problems(f'{SMALL}\n[[overrides]]\nsku = "A"\ncap = 1\n')
 
-    assert problem == "rules.toml:20: overrides.0.why: is missing; add why = ..."
+    assert problem == "rules.toml:23: overrides.0.why: is missing; add why = ..."
 
 
 def test_an_override_that_breaks_the_sum_of_percents_is_refused() -> None:
@@ -258,7 +264,7 @@ def test_the_most_particular_override_wins_field_by_field() -> None:
             "exact": 'sku = "TEE-RED-1"\ncap = 1',
             "long": 'sku = "TEE-RED-*"\ncap = 2\nbuffer = 20',
             "named": 'sku = "TEE-*"\nchannel = "shop"\ncap = 3\nbuffer = 30\nfloor = 1',
-            "all": 'sku = "TEE-*"\ncap = 4\nbuffer = 40\nfloor = 0',
+            "all": 'sku = "TEE-*"\ncap = 4\nbuffer = 40\nfloor = 0\ncut_off = 5',
         }.items()
     )
     rules = read(source).rules()
@@ -267,7 +273,7 @@ def test_the_most_particular_override_wins_field_by_field() -> None:
     rule = rule_for("shop", shop.rule, fitting(rules, "TEE-RED-1").overrides)
 
     assert (rule.cap, rule.buffer, rule.floor) == (1, 20, 1)
-    assert rule.why == ("all", "named", "long", "exact")
+    assert rule.why == ("own shop", "all", "named", "long", "exact")
     assert rule_for("shop", shop.rule, fitting(rules, "HAT-1").overrides) == shop.rule
     assert rule_for("shop", shop.rule, fitting(rules, "TEE-BLUE").overrides).cap == 3
 

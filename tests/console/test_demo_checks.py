@@ -206,6 +206,7 @@ base_url = "http://b"
 locations = ["WH-MAIN"]
 show_at = "WH-MAIN"
 cap = 9
+why = "nine at most"
 vendor_locations = { "gid://2" = "WH-MAIN" }
 """).rules()  # fmt: skip
 PLACES = {"A": {("shopify", "WH-MAIN"), ("outlet", "WH-MAIN")}}

@@ -13,6 +13,7 @@ from tests.servers import Clock, Database
 from tests.workers.shelf import RULES, a_house, apply, write_stock
 from workers.flows.allocate import allocate
 
+BUFFER = 'buffer = 2\nwhy = "two stay back"\n'
 TARGETS = "SELECT channel, sku, units, number FROM target ORDER BY 1, 2"
 
 
@@ -56,7 +57,7 @@ def test_new_rules_make_every_sku_due_and_carry_their_version(
     house = a_house(database.engine, clock, "A")
     house.set(A=5)
     with database.engine.begin() as connection:
-        second = apply(connection, RULES + "buffer = 2\n", clock.now)
+        second = apply(connection, RULES + BUFFER, clock.now)
 
     house.allocate()
 
@@ -67,7 +68,7 @@ def test_an_older_version_can_be_applied_again(database: Database, clock: Clock)
     house = a_house(database.engine, clock, "A")
     house.set(A=5)
     with database.engine.begin() as connection:
-        apply(connection, RULES + "buffer = 2\n", clock.now)
+        apply(connection, RULES + BUFFER, clock.now)
         source = store.source_of(connection, 1)
 
         version = store.apply_rules(connection, source, read(source), "bob", "back", clock.now)
@@ -199,7 +200,7 @@ def test_rules_applied_while_a_batch_computes_make_it_compute_again(
 
     def apply_later() -> None:
         with database.engine.begin() as connection:
-            apply(connection, RULES + "buffer = 2\n", clock.now)
+            apply(connection, RULES + BUFFER, clock.now)
         applied.set()
 
     with database.engine.begin() as connection:

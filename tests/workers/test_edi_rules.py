@@ -28,7 +28,7 @@ def test_a_second_order_does_not_take_the_share_that_the_first_one_took(
     """The targets are computed anew only after both; what the rules hold back stays back all the same."""
     grocer = a_grocer(database.engine, clock, tmp_path, promise="share")
     rules = RULES.format(path=tmp_path, options='promise = "share"')
-    rules = rules.replace('kind = "edi"', 'kind = "edi"\nbuffer = 40')
+    rules = rules.replace('kind = "edi"', 'kind = "edi"\nbuffer = 40\nwhy = "forty stay"')
     with grocer.engine.begin() as connection:
         store.apply_rules(connection, rules, read(rules), "ann", "forty stay", clock.now)
     grocer.stock(MUG=100)
