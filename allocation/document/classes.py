@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import TypeAlias, TypeVar
 
 from allocation.document.patterns import TooMany, automaton, covers, kinds
-from allocation.types import Span, Which
+from allocation.types import Override, Protection, Rules, Safety, Span
 
-
-class Statement(Protocol):
-    """What holds for some SKUs in some season: an override, a safety stock, a protection."""
-
-    @property
-    def which(self) -> Which:
-        """The SKUs."""
-
-    @property
-    def span(self) -> Span:
-        """The season."""
-
-
+#: What holds for some SKUs in some season.
+Statement: TypeAlias = Override | Safety | Protection
 S = TypeVar("S", bound=Statement)
+
+
+def statements_of(rules: Rules) -> dict[str, Sequence[Statement]]:
+    """The statements by the name of their list in the file."""
+    return {
+        "overrides": rules.overrides,
+        "safety_stock": rules.safeties,
+        "protection": rules.protections,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,7 @@ def classes_of(statements: Sequence[Statement], tags: Mapping[str, tuple[str, ..
     found = []
     for sku in spoken:
         if "*" not in sku:
-            names = {sku} | machine.fitting(sku)
-            found.append(_kind(f"SKU {sku}", sku, names, spoken))
+            found.append(_kind(f"SKU {sku}", sku, machine.fitting(sku) | {sku}, spoken))
     try:
         sets, complete = kinds(patterns), True
     except TooMany:
@@ -82,9 +79,7 @@ def _spoken(
     return spoken
 
 
-def _kind(
-    name: str, sku: str, names: frozenset[str] | set[str], spoken: Mapping[str, list[int]]
-) -> Kind:
+def _kind(name: str, sku: str, names: frozenset[str], spoken: Mapping[str, list[int]]) -> Kind:
     return Kind(name, sku, tuple(sorted({place for n in names for place in spoken[n]})))
 
 

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from allocation.document import reach
-from allocation.document.classes import classes_of
+from allocation.document.classes import classes_of, statements_of
 from allocation.document.findings import Finding, named
 from allocation.document.lines import Path
-from allocation.document.tables import Document, ProtectionTable, SafetyStockTable
+from allocation.document.tables import Document, OverrideTable, ProtectionTable, SafetyStockTable
 from allocation.types import ChannelRule, Rules, Show, Span
 
 _OURS = ("OUTSIDE", "IN-TRANSIT")
@@ -144,13 +144,13 @@ def _accounts(channels: Iterable[ChannelRule]) -> Iterator[Finding]:
 def _selectors(document: Document) -> Iterator[Finding]:
     """Which SKUs and which season each statement holds for."""
     rules = document.rules()
-    groups = {
-        "overrides": zip(document.overrides, rules.overrides, strict=True),
-        "safety_stock": zip(document.safety_stock, rules.safeties, strict=True),
-        "protection": zip(document.protection, rules.protections, strict=True),
+    tables: dict[str, Sequence[OverrideTable | SafetyStockTable | ProtectionTable]] = {
+        "overrides": document.overrides,
+        "safety_stock": document.safety_stock,
+        "protection": document.protection,
     }
-    for name, group in groups.items():
-        for place, (table, word) in enumerate(group):
+    for name, words in statements_of(rules).items():
+        for place, (table, word) in enumerate(zip(tables[name], words, strict=True)):
             path = (name, place)
             if table.sku is not None and table.tag is not None:
                 yield Finding((*path, "tag"), "sku and tag exclude each other; keep one")

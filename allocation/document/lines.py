@@ -70,7 +70,8 @@ def _placed(header: Path, seen: Mapping[Path, int]) -> Path:
 def _statements(source: str) -> Iterator[tuple[int, str, list[int]]]:
     """(line, header or `key = 0`, lines of the tables in its array) of every statement."""
     begin, line, start = 0, 1, 1
-    key, inner, depth = "", [], ""
+    key, depth = "", ""
+    inner: list[int] = []
     for token in _TOKEN.finditer(f"{source}\n"):
         text = token.group()
         if text == "\n" and not depth:

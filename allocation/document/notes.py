@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from allocation.document.classes import classes_of
+from allocation.document.classes import classes_of, statements_of
 from allocation.document.findings import Finding
 from allocation.document.lines import Path
 from allocation.document.patterns import covers
@@ -25,8 +25,7 @@ def find(document: Document, now: datetime) -> list[Finding]:
 
 
 def _tags(document: Document, rules: Rules) -> Iterator[Finding]:
-    statements = (*rules.overrides, *rules.safeties, *rules.protections)
-    used = {statement.which.tag for statement in statements}
+    used = {one.which.tag for statements in statements_of(rules).values() for one in statements}
     for tag, names in document.tags.items():
         if tag not in used:
             yield Finding(("tags", tag), "is used by nothing")
@@ -50,12 +49,7 @@ def _quotas(rules: Rules, now: datetime) -> Iterator[Finding]:
 
 
 def _seasons(rules: Rules, now: datetime) -> Iterator[Finding]:
-    groups = {
-        "overrides": rules.overrides,
-        "safety_stock": rules.safeties,
-        "protection": rules.protections,
-    }
-    for name, statements in groups.items():
+    for name, statements in statements_of(rules).items():
         for place, statement in enumerate(statements):
             until = statement.span.until
             if until is not None and until <= now:
@@ -63,12 +57,7 @@ def _seasons(rules: Rules, now: datetime) -> Iterator[Finding]:
 
 
 def _unchecked(rules: Rules) -> Iterator[Finding]:
-    groups = {
-        "overrides": rules.overrides,
-        "safety_stock": rules.safeties,
-        "protection": rules.protections,
-    }
-    for name, statements in groups.items():
+    for name, statements in statements_of(rules).items():
         if not classes_of(statements, rules.tags).complete:
             yield Finding(
                 (name,),
