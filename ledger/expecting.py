@@ -20,8 +20,8 @@ from ledger.types import IN_TRANSIT, OUTSIDE, Move, State
 
 #: (reference, SKU, location): a line of a purchase order, transfer or ship notice.
 SupplyKey: TypeAlias = tuple[str, str, str]
-#: (SKU, location, channel, order, line), the last three "" where the location itself is short.
-RequestKey: TypeAlias = tuple[str, str, str, str, str]
+#: (SKU, location, who asks, channel, order, line), the last three "" where the location itself is short.
+RequestKey: TypeAlias = tuple[str, str, str, str, str, str]
 
 #: Facts about a line of supply.
 Supplying: TypeAlias = Expected | Receipt | TransferReceive
@@ -128,6 +128,7 @@ def request_key(fact: AnyFact) -> RequestKey | None:
         return (
             fact.sku,
             fact.location,
+            fact.source,
             fact.channel or "",
             fact.order or "",
             fact.line or "",

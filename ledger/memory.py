@@ -31,24 +31,25 @@ _WRITE_SUPPLY = text("""
 """)
 
 _REQUESTS = text("""
-    SELECT p.sku, p.location, p.channel, p.order_id, p.line_id, p.units, p.due_at, p.reason, p.since, p.revision
+    SELECT p.sku, p.location, p.source, p.channel, p.order_id, p.line_id, p.units, p.due_at, p.reason, p.since, p.revision
     FROM pull_forward AS p
     JOIN json_to_recordset(CAST(:keys AS json))
-         AS given (sku text, location text, channel text, order_id text, line_id text)
-      ON given.sku = p.sku AND given.location = p.location AND given.channel = p.channel
-     AND given.order_id = p.order_id AND given.line_id = p.line_id
-    ORDER BY p.sku, p.location, p.channel, p.order_id, p.line_id
+         AS given (sku text, location text, source text, channel text, order_id text, line_id text)
+      ON given.sku = p.sku AND given.location = p.location AND given.source = p.source
+     AND given.channel = p.channel AND given.order_id = p.order_id AND given.line_id = p.line_id
+    ORDER BY p.sku, p.location, p.source, p.channel, p.order_id, p.line_id
     FOR UPDATE OF p
 """)
 
 _WRITE_REQUESTS = text("""
-    INSERT INTO pull_forward (sku, location, channel, order_id, line_id, units, due_at, reason, since, revision)
-    SELECT sku, location, channel, order_id, line_id, units, due_at, reason, since, revision
+    INSERT INTO pull_forward (sku, location, source, channel, order_id, line_id, units, due_at, reason, since,
+                              revision)
+    SELECT sku, location, source, channel, order_id, line_id, units, due_at, reason, since, revision
     FROM json_to_recordset(CAST(:rows AS json))
-         AS given (sku text, location text, channel text, order_id text, line_id text, units bigint,
+         AS given (sku text, location text, source text, channel text, order_id text, line_id text, units bigint,
                    due_at timestamptz, reason text, since timestamptz, revision timestamptz)
-    ORDER BY sku, location, channel, order_id, line_id
-    ON CONFLICT (sku, location, channel, order_id, line_id) DO UPDATE SET
+    ORDER BY sku, location, source, channel, order_id, line_id
+    ON CONFLICT (sku, location, source, channel, order_id, line_id) DO UPDATE SET
         units = excluded.units, due_at = excluded.due_at, reason = excluded.reason, since = excluded.since,
         revision = excluded.revision
 """)
@@ -91,11 +92,11 @@ def requests(connection: Connection, keys: Collection[RequestKey]) -> dict[Reque
     """These requests as they stand, locked; those never made are missing."""
     if not keys:
         return {}
-    names = ("sku", "location", "channel", "order_id", "line_id")
+    names = ("sku", "location", "source", "channel", "order_id", "line_id")
     given = [dict(zip(names, key, strict=True)) for key in sorted(keys)]
     rows = connection.execute(_REQUESTS, {"keys": orjson.dumps(given).decode()})
     return {
-        (row.sku, row.location, row.channel, row.order_id, row.line_id): Request(
+        (row.sku, row.location, row.source, row.channel, row.order_id, row.line_id): Request(
             row.units, row.due_at, row.reason, row.since, row.revision
         )
         for row in rows
@@ -110,6 +111,7 @@ def write_requests(connection: Connection, asked: Mapping[RequestKey, Request]) 
         {
             "sku": sku,
             "location": location,
+            "source": source,
             "channel": channel,
             "order_id": order,
             "line_id": line,
@@ -119,6 +121,6 @@ def write_requests(connection: Connection, asked: Mapping[RequestKey, Request]) 
             "since": request.since,
             "revision": request.revision,
         }
-        for (sku, location, channel, order, line), request in asked.items()
+        for (sku, location, source, channel, order, line), request in asked.items()
     ]
     connection.execute(_WRITE_REQUESTS, {"rows": orjson.dumps(rows).decode()})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from workers import amazon
-from workers.flows import jobs, orders, reconcile, subscriptions, truth
+from workers.flows import jobs, orders, promises, reconcile, subscriptions, truth
 from workers.flows.orders import PollReport
+from workers.flows.promises import Pulled
 from workers.flows.reconcile import RunReport, Terms
 from workers.flows.subscriptions import WatchReport
 from workers.flows.sweep import jobs_to_do
@@ -37,6 +38,11 @@ def poll_orders(house: Wiring, channel: str, window_at: str) -> PollReport:
         window_s=settings.reconcile_s,
         lag_s=house.orders_lag_s(channel),
     )
+
+
+def pull_forward(house: Wiring) -> Pulled:
+    """Ask for what was sold or promised and is not there."""
+    return promises.pull_forward(house.house, now=now(), days=house.settings.pull_forward_days)
 
 
 def watch(house: Wiring, channel: str, window_at: str) -> WatchReport:

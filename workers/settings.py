@@ -131,6 +131,12 @@ class Settings(BaseSettings):
     truth_hour: int = Field(
         default=3, ge=0, le=23, description="Hour (UTC) from which whole catalogues are read back"
     )
+    pull_forward_days: int = Field(
+        default=2,
+        ge=0,
+        le=400,
+        description="Days from the oldest order that waits until what it lacks is due",
+    )
     log_level: str = Field(
         default="INFO", description="Lowest level written: DEBUG, INFO, WARNING or ERROR"
     )

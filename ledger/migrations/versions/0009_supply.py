@@ -47,6 +47,7 @@ REQUESTS = """
 CREATE TABLE pull_forward (
     sku       text NOT NULL REFERENCES sku (sku),
     location  text NOT NULL REFERENCES location (location),
+    source    text NOT NULL CHECK (source <> ''),
     channel   text NOT NULL DEFAULT '',
     order_id  text NOT NULL DEFAULT '',
     line_id   text NOT NULL DEFAULT '',
@@ -55,10 +56,11 @@ CREATE TABLE pull_forward (
     reason    text NOT NULL CHECK (reason <> ''),
     since     timestamptz NOT NULL,
     revision  timestamptz NOT NULL,
-    PRIMARY KEY (sku, location, channel, order_id, line_id),
+    PRIMARY KEY (sku, location, source, channel, order_id, line_id),
     CHECK ((channel = '') = (order_id = '') AND (channel = '') = (line_id = ''))
 );
 COMMENT ON TABLE pull_forward IS 'units asked to be made or bought sooner, as they stand; 0 units are needed no longer';
+COMMENT ON COLUMN pull_forward.source IS 'who asks; each takes back what it asked for itself';
 COMMENT ON COLUMN pull_forward.channel IS 'with order and line: for whom; empty where the location itself is short';
 CREATE INDEX pull_forward_open ON pull_forward (due_at, sku) WHERE units > 0;
 
