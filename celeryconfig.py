@@ -88,6 +88,8 @@ _OF_TASK = {
     "workers.tasks.receive": "ingest",
     "workers.tasks.drain": "ingest",
     "workers.tasks.work_orders": "ingest",
+    "workers.tasks.work_promises": "ingest",
+    "workers.tasks.work_programs": "ingest",
     "workers.tasks.allocate": "allocate",
     "workers.tasks.reconcile": "reconcile",
     "workers.tasks.read_truth": "reconcile",

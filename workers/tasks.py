@@ -22,7 +22,17 @@ from ledger import seals
 from workers import amazon, chores
 from workers.app import app
 from workers.flows import allocate as allocating
-from workers.flows import edi_exchange, edi_fill, edi_work, halts, ingest, jobs, receipts
+from workers.flows import (
+    edi_exchange,
+    edi_fill,
+    edi_work,
+    halts,
+    ingest,
+    jobs,
+    program_watch,
+    programs,
+    receipts,
+)
 from workers.flows import push as pushing
 from workers.flows import reconcile as reconciling
 from workers.flows import sweep as sweeping
@@ -244,6 +254,7 @@ def work_orders(**_: Any) -> None:
             trouble=each.trouble,
         )
     filled = edi_fill.fill(house.house, now=now())
+    _ring("work_promises", work_promises.delay)
     for order in filled:
         log.info("edi.order.filled", channel=order.partner, order=order.number, units=order.units)
     if done or filled:
@@ -251,6 +262,35 @@ def work_orders(**_: Any) -> None:
     partners = {each.partner for each in done} | {order.partner for order in filled}
     for channel in sorted(partners):
         _ring_channel(exchange, channel)
+
+
+@app.task
+def work_programs(**_: Any) -> None:
+    """Release what partners' programs hold beyond their time, and see how fast the others are used up."""
+    house = wiring()
+    house.bells.heard("work_programs")
+    freed = programs.expire(house.house, now=now())
+    for program in freed:
+        log.info(
+            "program.released",
+            program=program.program,
+            units=sum(program.units.values()),
+            ended=program.ended,
+        )
+    if freed:
+        ring_allocate()
+    for alarm in program_watch.watch(house.engine, now=now()):
+        log.warning("alarm.raised", rule=alarm.rule, object=alarm.what, **alarm.detail)
+
+
+@app.task
+def work_promises(**_: Any) -> None:
+    """Ask for what was sold or promised and is not there; take back what is asked for no longer."""
+    house = wiring()
+    house.bells.heard("work_promises")
+    done = chores.pull_forward(house)
+    if done.asked or done.taken_back:
+        log.info("promises.requests.changed", asked=done.asked, taken_back=done.taken_back)
 
 
 @app.task
@@ -375,6 +415,10 @@ def _ring_wholesale(waiting: sweeping.Waiting) -> None:
         _ring_channel(exchange, channel)
     if waiting.interchanges:
         _ring("work_orders", work_orders.delay)
+    if waiting.programs:
+        _ring("work_programs", work_programs.delay)
+    if waiting.promises:
+        _ring("work_promises", work_promises.delay)
     for document, channel in waiting.overdue:
         log.warning("edi.document.overdue", channel=channel, document=document)
 

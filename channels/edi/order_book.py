@@ -78,7 +78,11 @@ _BACKORDERS = text("""
     JOIN edi_order AS o ON o.partner = l.partner AND o.number = l.number AND o.release = l.release
     CROSS JOIN LATERAL jsonb_to_recordset(l.parts) AS part (sku text, units bigint)
     JOIN balance AS b ON b.sku = part.sku AND b.location = o.location AND b.state = 'available'
-    WHERE l.backordered > 0 AND o.state = 'open' AND b.units >= part.units
+    WHERE l.backordered > 0 AND o.state = 'open'
+      AND (b.units >= part.units OR EXISTS (
+          SELECT FROM program AS p JOIN program_line AS held ON held.program = p.name
+          WHERE p.partner = o.partner AND p.state = 'open' AND held.sku = b.sku AND held.location = b.location
+            AND held.agreed - held.used - held.released > 0))
       AND (o.ordered_at, o.partner, o.number, o.release)
         > (CAST(:ordered_at AS timestamptz), CAST(:partner AS text), CAST(:number AS text), CAST(:release AS text))
     ORDER BY o.ordered_at, o.partner, o.number, o.release
@@ -152,6 +156,8 @@ FIRST: Final[Turn] = (datetime.min.replace(tzinfo=UTC), "", "", "")
 
 def fillable(connection: Connection, after: Turn = FIRST, *, most: int) -> list[Turn]:
     """(ordered at, partner, number, release) of orders with a backordered line of which stock is there now.
+
+    Stock that is reserved for the partner counts.
 
     Oldest first, and only those behind `after`.
     """

@@ -12,6 +12,7 @@ import click
 
 #: command -> (module in console.cli, one line for the list)
 COMMANDS: dict[str, tuple[str, str]] = {
+    "alarm": ("alarm", "What somebody should look at."),
     "alloc": ("alloc", "Rules: check, apply, show, history, rollback."),
     "amazon": ("amazon", "Amazon's own stock, MCF orders, featured offers, IPI."),
     "beat": ("serve", "Run the clock (any number of copies)."),
@@ -26,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("history", "Bring past events in and tie them out."),
     "inbox": ("inbox", "Deliveries: list, show, replay."),
     "ledger": ("ledger", "The book: verify, seal."),
+    "partner": ("partner", "Programs: units held for a wholesale partner."),
     "push": ("push", "What waits to be shown, and what was parked."),
     "recon": ("recon", "Compare what channels show with what they should."),
     "serve": ("serve", "Run a door: relay, availability."),

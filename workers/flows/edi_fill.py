@@ -15,7 +15,8 @@ from channels.edi.partner import BadPartner
 from channels.edi.standing import Standing
 from ledger import store
 from ledger.db import transaction
-from workers.flows.edi_desk import Desk, NotBooked, answer, partner
+from workers.flows.booking import NotBooked
+from workers.flows.edi_desk import Desk, answer, partner
 from workers.flows.edi_orders import promise_lines
 from workers.flows.ingest import House, take_turn
 

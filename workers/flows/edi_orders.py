@@ -16,15 +16,16 @@ from channels.edi.promise import Terms, Wanted, promise
 from channels.edi.standing import Standing, StandingLine
 from channels.names import Names, Part
 from ledger import decide
-from ledger.events import Order
+from ledger.events import AnyFact, Order
 from ledger.types import Place, State
+from workers.flows import edi_programs, promises
 from workers.flows.allocate import targets_now
 from workers.flows.edi_desk import Desk, answer, book, names
 
 #: BEG01: 00 original, 06 confirmation; 01 cancellation; 05 replacement; 07 duplicate.
 _ORIGINAL, _CANCEL, _REPLACE, _DUPLICATE = ("00", "06"), "01", "05", "07"
 _BLANKET = "BK"
-#: Names the partner's share of an item among the things a line takes; no SKU may begin so.
+#: Names the partner's share of an item beside the SKUs that are available; no SKU may begin so.
 _SHARE = "\x00"
 
 _SHARES = text("""
@@ -126,35 +127,37 @@ def change(desk: Desk, document: int, content_hash: str, said: OrderChange) -> O
 def promise_lines(desk: Desk, standing: Standing, drafts: Sequence[Draft]) -> Standing:
     """Promise lines out of what is available now, commit what is promised, and write the order down.
 
-    The balances stay locked until the transaction ends.
+    The balances stay locked until the transaction ends, and so do the partner's programs.
     """
-    wanted = [draft.standing.wants(draft.wanted) for draft in drafts]
     lines = [draft.standing for draft in drafts]
-    pool = _available(desk, standing.location, wanted)
+    offer = edi_programs.on_offer(desk, standing, lines)
+    wanted = [offer.wanted(draft.standing, draft.wanted) for draft in drafts]
+    pool, reserved = _available(desk, standing.location, wanted, offer.skus)
     if desk.partner.promise == "share":
         wanted = [_with_share(desk, line, want) for line, want in zip(lines, wanted, strict=True)]
         pool |= _shares(desk, {line.item for line in lines})
     terms = Terms(partial=desk.partner.partial, backorder=desk.partner.backorder)
     promised_for = desk.now.date() + timedelta(days=desk.partner.lead_days)
-    made = promise(wanted, pool, terms)
+    made = promise(wanted, pool, terms, offer.reserved(reserved))
     changed = tuple(line.after(each, promised_for) for line, each in zip(lines, made, strict=True))
     revision = max(desk.now, standing.revision + timedelta(microseconds=1))
     after = replace(standing.with_lines(changed), revision=revision)
-    facts = [
-        fact
-        for line, was in zip(changed, lines, strict=True)
-        for fact in _facts(desk, after, line, was)
-    ]
     order_book.keep(desk.connection, desk.partner.name, after, changed)
+    pairs = list(zip(changed, lines, strict=True))
+    less = [line for line, was in pairs if line.accepted < was.accepted]
+    more = [line for line, was in pairs if line.accepted > was.accepted]
+    back, out = edi_programs.settle(desk, after, offer, zip(changed, made, strict=True))
+    # Let go before it is taken, reserved again before it is released: nothing is below zero on the way.
+    facts: list[AnyFact] = [fact for line in less for fact in _facts(desk, after, line)]
+    facts += [*back, *out]
+    facts += [fact for line in more for fact in _facts(desk, after, line)]
     if facts:
         book(desk, facts)
-    return after
+    return promises.dated(desk, after, lines, changed)
 
 
-def _facts(desk: Desk, order: Standing, line: StandingLine, was: StandingLine) -> list[Order]:
-    """The order lines of the book as they stand now, where a promise changed."""
-    if line.accepted == was.accepted:
-        return []
+def _facts(desk: Desk, order: Standing, line: StandingLine) -> list[Order]:
+    """A line in the book as it stands now."""
     return [
         Order(
             source=desk.partner.name,
@@ -173,18 +176,24 @@ def _facts(desk: Desk, order: Standing, line: StandingLine, was: StandingLine) -
     ]
 
 
-def _available(desk: Desk, location: str, wanted: Sequence[Wanted]) -> dict[str, int]:
+def _available(
+    desk: Desk, location: str, wanted: Sequence[Wanted], of_programs: set[str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Units available of each SKU that is asked for, and units reserved of those that programs serve."""
     skus = {part.sku for want in wanted for part in want.parts}
-    places = [Place(sku, location, State.AVAILABLE) for sku in sorted(skus)]
+    places = [Place(sku, location, State.AVAILABLE) for sku in skus]
+    places += [Place(sku, location, State.RESERVED) for sku in of_programs]
     held = decide.hold(desk.connection, places)
-    return {place.sku: balance.units for place, balance in held.items()}
+    available = {p.sku: each.units for p, each in held.items() if p.state == State.AVAILABLE}
+    reserved = {p.sku: each.units for p, each in held.items() if p.state == State.RESERVED}
+    return available, reserved
 
 
 def _with_share(desk: Desk, line: StandingLine, wanted: Wanted) -> Wanted:
     each = desk.partner.each(line.measure)
     if not wanted.parts or not each:
         return wanted
-    return replace(wanted, parts=(*wanted.parts, Part(_SHARE + line.item, each)))
+    return replace(wanted, share=Part(_SHARE + line.item, each))
 
 
 def _shares(desk: Desk, items: set[str]) -> dict[str, int]:

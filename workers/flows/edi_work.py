@@ -28,7 +28,8 @@ from ledger.db import transaction
 from ledger.inbox import Row
 from ledger.types import Settlement
 from workers.flows import edi_acks, edi_orders
-from workers.flows.edi_desk import Desk, NotBooked, incoming, partner
+from workers.flows.booking import NotBooked
+from workers.flows.edi_desk import Desk, incoming, partner
 from workers.flows.edi_orders import Outcome
 from workers.flows.ingest import House, take_turn
 

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import Engine, text
 
-from allocation import backlog, receipts
+from allocation import backlog, receipts, supply
 from channels.edi import awaited, visits
 from ledger import inbox
 from ledger.db import transaction
 from reconcile import halt_store, runs
-from workers.flows import orders
+from workers.flows import orders, program_watch
 from workers.flows.ingest import sweep_inbox
 from workers.flows.reconcile_terms import JOB
 
@@ -37,7 +37,9 @@ class Waiting:
     asked     channels whose orders a notification asks for
     partners  channels whose folder is to be looked into
     interchanges    whether a partner's interchange is to be worked
+    programs  whether a partner's program has something to release, or is to be looked at
     overdue   documents (and their channel) whose acknowledgement has not come, found by this sweep
+    promises  whether units are short, or no longer, that nobody has been told of
     """
 
     inbox: int
@@ -50,6 +52,8 @@ class Waiting:
     partners: tuple[str, ...] = ()
     interchanges: bool = False
     overdue: tuple[tuple[int, str], ...] = ()
+    promises: bool = False
+    programs: bool = False
 
 
 def sweep(engine: Engine, *, now: datetime) -> Waiting:
@@ -68,6 +72,8 @@ def sweep(engine: Engine, *, now: datetime) -> Waiting:
             partners=tuple(visits.due(connection, now)),
             interchanges=inbox.interchanges_wait(connection),
             overdue=tuple(awaited.find_overdue(connection, now=now)),
+            promises=supply.is_short(connection),
+            programs=program_watch.waits(connection, now),
         )
 
 
