@@ -25,6 +25,8 @@ ENOUGH_COUNTS = 30
 #: ... and the days between them come to so many together.
 ENOUGH_DAYS = 365.0
 
+#: Beyond so many units expected to be gone nobody counts exactly: eight standard deviations more cover any confidence.
+_MANY = 100_000.0
 _DAY = timedelta(days=1)
 
 
@@ -194,12 +196,13 @@ def _part(
 def _gone(lost: float, pace: Pace, seconds: float, confidence: float) -> int:
     """Units that, with this confidence, are not exceeded by what is lost and sold."""
     lines = pace.lines_per_s * seconds
+    mean, variance = lost + pace.units_per_s * seconds, lost + pace.square_per_line * lines
+    if mean > _MANY:
+        return math.ceil(mean + 8 * math.sqrt(variance))
     if pace.units_per_line <= 1.0 or lines <= 0:
         return fewest(lost + lines, confidence) - 1
     of_all = lost + lines
-    units = (lost + pace.units_per_line * lines) / of_all
-    squares = (lost + pace.square_per_line * lines) / of_all
-    return buffer_units(of_all, units, squares, 1.0 - confidence)
+    return buffer_units(of_all, mean / of_all, variance / of_all, 1.0 - confidence)
 
 
 def _safety(sku: str, rules: Rules, here: LocationRule, paces: Sequence[Pace]) -> int:

@@ -167,6 +167,13 @@ def test_all_parts_of_a_bundle_are_found_with_the_confidence_together() -> None:
     assert bundle.units <= promised(a_shelf(20, counted=0)).units
 
 
+def test_a_loss_beyond_all_measure_leaves_nothing_and_takes_no_time() -> None:
+    absurd = replace(PLAIN, loss_per_day=1e9, hours=1e9)
+
+    assert promised(a_shelf(1000), rule=absurd).units == 0
+    assert promised(a_shelf(1000, paces=(Pace(1.0, 9.0, 99.0),)), rule=absurd).units == 0
+
+
 def test_few_counts_leave_the_loss_to_the_rule_and_many_tell_it() -> None:
     assert per_day(PLAIN, None) == 0.05
     assert per_day(PLAIN, Counted(counts=29, days=4000, missing=0)) == 0.05
@@ -192,9 +199,10 @@ SHELVES = st.builds(
     counted=st.none() | st.floats(0, 1000),
     paces=PACES,
 )
+CONFIDENCE = st.floats(0.01, 0.9999)
 RULES = st.builds(
     Pickup,
-    confidence=st.floats(0, 1, exclude_max=True),
+    confidence=CONFIDENCE,
     threshold=st.integers(0, 50),
     hours=st.floats(0, 240),
     loss_per_day=st.floats(0, 2),
@@ -227,7 +235,7 @@ def test_more_stock_never_lowers_a_number(
     )
 
 
-@given(SHELVES, RULES, st.floats(0, 1, exclude_max=True))
+@given(SHELVES, RULES, CONFIDENCE)
 def test_more_confidence_never_raises_a_number(shelf: Shelf, rule: Pickup, other: float) -> None:
     low, high = sorted((rule.confidence, other))
 
