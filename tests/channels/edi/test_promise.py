@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.edi.promise import Promise, Terms, Wanted, promise
+from channels.edi.promise import Drawn, Promise, Reserved, Terms, Wanted, promise
 from channels.names import Part
 from tests.channels.edi.shelf import CALMLY
 
@@ -101,3 +102,81 @@ def test_lines_are_served_in_their_order_and_what_a_change_lets_go_is_there_for_
     asked = [Wanted("1", "", 5, mug), Wanted("2", "", 1, mug, held=4), Wanted("3", "", 4, mug)]
 
     assert [each.accepted for each in promise(asked, {"MUG": 4}, Terms())] == [5, 1, 2]
+
+
+@st.composite
+def reserved_for(draw: st.DrawFn) -> tuple[list[Wanted], Reserved]:
+    """Lines, some of which have units out of reservations, and what is still reserved."""
+    lines = []
+    for each in draw(wanted()):
+        drawn = {}
+        for part in each.parts:
+            if part.sku not in drawn:
+                out_of = draw(st.integers(0, each.held * part.units))
+                drawn[part.sku] = Drawn(
+                    out_of, draw(st.integers(0, each.held * part.units - out_of))
+                )
+        lines.append(replace(each, drawn=drawn))
+    units = draw(st.dictionaries(st.sampled_from(SKUS), st.integers(0, 100)))
+    return lines, Reserved(units, frozenset(draw(st.sets(st.sampled_from(SKUS)))))
+
+
+@CALMLY
+@given(reserved_for(), stock, terms)
+def test_reserved_units_come_first_and_neither_pool_is_overdrawn(
+    asked: tuple[list[Wanted], Reserved], available: dict[str, int], agreed: Terms
+) -> None:
+    lines, reserved = asked
+    promises = promise(lines, available, agreed, reserved)
+
+    taken = newly_taken(promises)
+    out_of: Counter[str] = Counter()
+    for each in promises:
+        for sku, units in each.drawn.items():
+            assert (
+                0
+                <= units
+                <= each.accepted * sum(p.units for p in each.wanted.parts if p.sku == sku)
+            )
+            out_of[sku] += units - each.wanted.drawn[sku].open
+    for sku, units in taken.items():
+        assert out_of[sku] <= reserved.units.get(sku, 0)
+        assert units - out_of[sku] <= max(0, available.get(sku, 0))
+        if sku in reserved.only:
+            assert units - out_of[sku] <= 0
+
+
+def test_a_cap_gives_no_more_than_is_reserved_and_an_overflow_goes_on_with_what_is_free() -> None:
+    line = Wanted("1", "", 300, (Part("MUG"),))
+
+    capped = promise([line], {"MUG": 600}, Terms(), Reserved({"MUG": 250}, {"MUG"}))
+    (refused,) = promise(
+        [line], {"MUG": 600}, Terms(backorder=False), Reserved({"MUG": 250}, {"MUG"})
+    )
+    (over,) = promise([line], {"MUG": 600}, Terms(), Reserved({"MUG": 250}))
+
+    assert [(each.accepted, each.backordered) for each in capped] == [(250, 50)]
+    assert (refused.accepted, refused.rejected) == (250, 50)
+    assert (over.accepted, over.drawn) == (300, {"MUG": 250})
+
+
+def test_reserved_units_do_not_count_against_a_share() -> None:
+    share = Part("share of MUG")
+    lines = [Wanted("1", "", 30, (Part("MUG"),), share=share) for _ in range(3)]
+    available = {"MUG": 100, "share of MUG": 20}
+
+    promises = promise(lines, available, Terms(), Reserved({"MUG": 40}))
+
+    assert [each.accepted for each in promises] == [30, 30, 0]
+    assert [each.drawn["MUG"] for each in promises] == [30, 10, 0]
+
+
+def test_what_a_line_lets_go_of_a_share_is_what_it_took_of_it() -> None:
+    share = Part("share of MUG")
+    less = Wanted("1", "", 10, (Part("MUG"),), held=30, share=share, drawn={"MUG": Drawn(25)})
+    more = Wanted("2", "", 50, (Part("MUG"),), share=share)
+
+    promises = promise([less, more], {"MUG": 0, "share of MUG": 0}, Terms(), Reserved())
+
+    assert [each.accepted for each in promises] == [10, 20]
+    assert [each.drawn["MUG"] for each in promises] == [10, 15]
