@@ -2,102 +2,167 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from allocation import document, store
+from console.cli import rule_files
+from console.cli.alloc_plan import plan
 from console.cli.common import Failed, as_json, by, emit, house, reason
 from ledger.db import transaction
+from workers.flows import drafts
 from workers.wiring import now
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
 def alloc() -> None:
-    """Rules: check, apply, show, history, rollback."""
+    """Rules: check, plan, apply, show, history, rollback.
+
+    Workers follow the version in the database, never a file: what a file says counts once it is applied, within
+    seconds and for every SKU.
+    """
+
+
+alloc.add_command(plan)
 
 
 @alloc.command()
-@click.argument("file", type=_FILE, default=Path("lockstep.toml"))
-def check(file: Path) -> None:
-    """Read a rule file and say what is wrong with it, line by line."""
-    read = _read(file)
+@rule_files.file
+@as_json
+def check(file: Path, as_json: bool) -> None:
+    """Read a rule file and say what is wrong with it, line by line.
+
+    Neither a database nor the rules in force are looked at. Notes are about what is allowed and may not be meant.
+    """
+    try:
+        read = rule_files.check(file)
+    except document.RuleFileError as error:
+        if not as_json:
+            raise Failed(str(error)) from None
+        emit({"fine": False, "problems": list(error.problems), "notes": []}, as_json=True)
+        raise SystemExit(1) from None
+    if as_json:
+        emit({"fine": True, "problems": [], "notes": read.remarks}, as_json=True)
+        return
+    rule_files.tell(read.remarks)
+    rules = read.document.rules()
     click.echo(
-        f"{file}: {len(read.rules().channels)} channels, {len(read.rules().locations)} locations, no problems"
+        f"{file}: {len(rules.channels)} channels, {len(rules.locations)} locations, no problems"
     )
 
 
 @alloc.command()
-@click.argument("file", type=_FILE, default=Path("lockstep.toml"))
+@rule_files.file
 @click.option("--author", required=True, help="Who puts the rules in force.")
 @reason
-def apply(file: Path, author: str, reason: str) -> None:
-    """Put a rule file in force; a faulty one is refused whole and the running version stays."""
-    read = _read(file)
-    with house() as wiring, transaction(wiring.engine) as connection:
-        version = store.apply_rules(connection, file.read_text(), read, author, reason, now())
-    click.echo(f"version {version} is in force; every SKU is being computed again")
+@click.option(
+    "--expect-version",
+    type=click.IntRange(min=0),
+    default=None,
+    help="Refuse (exit 5) unless this version is in force: the one the plan was made against; 0 is none yet.",
+)
+@as_json
+def apply(file: Path, author: str, reason: str, expect_version: int | None, as_json: bool) -> None:
+    """Put a rule file in force; a faulty one is refused whole and the running version stays.
+
+    The text is stored as a new version. Workers compute every SKU with it from then on; changing the file afterwards
+    changes nothing until it is applied again.
+    """
+    read = rule_files.read(file)
+    rule_files.tell(read.remarks)
+    applied = _put_in_force(read.source, read.document, author, reason, expect_version)
+    if as_json:
+        emit(applied, as_json=True)
+    else:
+        click.echo(f"version {applied.version} is in force; every SKU is being computed again")
 
 
 @alloc.command()
 @click.option(
-    "--version", type=int, default=None, help="Which version; the one in force if left out."
+    "--version",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Which version; the one in force if left out.",
 )
-def show(version: int | None) -> None:
-    """Print a version of the rules as it was applied."""
+@as_json
+def show(version: int | None, as_json: bool) -> None:
+    """Print a version of the rules as it was applied; without --version the one that workers follow."""
     with house() as wiring, transaction(wiring.engine) as connection:
-        number = version or store.current_rules(connection)[0]
-        if number == 0:
+        newest = store.history(connection, limit=1)
+        if not newest:
             raise Failed(
                 "no rules were ever applied: lockstep alloc apply FILE --author ... --reason ..."
             )
+        number = version or newest[0].version
         try:
-            click.echo(store.source_of(connection, number))
+            source = store.source_of(connection, number)
         except store.NoSuchVersion as error:
             raise Failed(str(error)) from None
+    if as_json:
+        emit({"version": number, "source": source}, as_json=True)
+    else:
+        click.echo(source)
 
 
 @alloc.command()
 @as_json
 def history(as_json: bool) -> None:
-    """Every version ever in force, newest first."""
+    """Every version ever in force, newest first: the first line is the one that workers follow."""
     with house() as wiring, transaction(wiring.engine) as connection:
-        emit(store.history(connection), as_json=as_json)
+        versions = store.history(connection)
+    emit([dataclasses.asdict(version) for version in versions], as_json=as_json)
 
 
 @alloc.command()
-@click.argument("version", type=int)
+@click.argument("version", type=click.IntRange(min=1))
 @by
 @reason
-def rollback(version: int, by: str, reason: str) -> None:
-    """Put an older version in force again, as a new one."""
+@as_json
+def rollback(version: int, by: str, reason: str, as_json: bool) -> None:
+    """Put an older version in force again, as a new one.
+
+    It was in force once, so it is not refused for what newer releases would ask of a new file; that is said, though.
+    """
+    name = f"version {version}"
     with house() as wiring, transaction(wiring.engine) as connection:
         try:
             source = store.source_of(connection, version)
         except store.NoSuchVersion as error:
             raise Failed(str(error)) from None
-        read = _parsed(source, f"version {version}")
-        new = store.apply_rules(
-            connection, source, read, by, f"rollback to {version}: {reason}", now()
-        )
-    click.echo(f"version {new} is in force, equal to version {version}")
-
-
-def _read(file: Path) -> document.Document:
     try:
-        source = file.read_text()
-        if not source.strip():
-            # A write that was cut short looks like this; in force it would end every channel.
-            raise Failed(f"{file} is empty: write at least one location and one channel")
-        return _parsed(source, str(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failed(f"{file} cannot be read: {error}") from None
-
-
-def _parsed(source: str, name: str) -> document.Document:
-    try:
-        return document.read(source, name)
+        read = document.read_stored(source, name)
     except document.RuleFileError as error:
         raise Failed(str(error)) from None
+    rule_files.tell(_would_refuse(source, name))
+    applied = _put_in_force(source, read, by, f"rollback to {version}: {reason}", None)
+    if as_json:
+        emit(applied, as_json=True)
+    else:
+        click.echo(f"version {applied.version} is in force, equal to version {version}")
+
+
+def _would_refuse(source: str, name: str) -> tuple[document.Problem, ...]:
+    try:
+        document.read(source, name)
+    except document.RuleFileError as error:
+        return error.problems
+    return ()
+
+
+def _put_in_force(
+    source: str, read: document.Document, author: str, reason: str, expected: int | None
+) -> drafts.Applied:
+    for name, said in (("who", author), ("why", reason)):
+        if not said.strip():
+            raise click.UsageError(f"say {name}: it is kept with the version")
+    at: datetime = now()
+    with house() as wiring:
+        try:
+            return drafts.put_in_force(
+                wiring.engine, source, read, author, reason, at, expected=expected
+            )
+        except drafts.Overtaken as error:
+            raise Failed(str(error), code=5) from None
