@@ -13,7 +13,7 @@ import click
 #: command -> (module in console.cli, one line for the list)
 COMMANDS: dict[str, tuple[str, str]] = {
     "alarm": ("alarm", "What somebody should look at."),
-    "alloc": ("alloc", "Rules: check, apply, show, history, rollback."),
+    "alloc": ("alloc", "Rules: check, plan, apply, show, history, rollback."),
     "amazon": ("amazon", "Amazon's own stock, MCF orders, featured offers, IPI."),
     "beat": ("serve", "Run the clock (any number of copies)."),
     "bench": ("bench", "Measure against floors, in one run."),
