@@ -109,8 +109,9 @@ names = st.sampled_from(CHANNELS[:3])
 moves = st.one_of(
     st.tuples(st.just("sell"), names, st.integers(1, 4)),
     st.tuples(st.sampled_from(("hear", "send", "land", "lose", "cut", "read")), names, st.just(0)),
-    st.tuples(st.just("calculate"), names, st.just(0)),
-    st.tuples(st.just("pace"), names, st.integers(0, 2)),
+    st.tuples(st.just("push"), names, st.just(0)),
+    # Demand moves from channel to channel, and with it the quotas.
+    st.tuples(st.just("calculate"), names, st.integers(0, 2)),
 )
 
 
@@ -129,13 +130,15 @@ def play(shelf: Shelf, move: tuple[str, str, int]) -> None:
             shelf.land(name, answered=False)
         case "lose" | "read":
             shelf.read(name)
-        case "pace":
-            shelf.paces = BUSY[units:] + BUSY[:units]
+        case "push":
+            shelf.send(name)
+            shelf.land(name, answered=True)
         case _:
+            shelf.paces = BUSY[units:] + BUSY[:units]
             shelf.calculate()
 
 
-@given(st.integers(0, MOST), st.lists(moves, max_size=80))
+@given(st.integers(0, MOST), st.lists(moves, min_size=10, max_size=80))
 def test_what_is_shown_in_quotas_is_never_more_than_what_is_there(
     stock: int, played: list[tuple[str, str, int]]
 ) -> None:
@@ -149,7 +152,7 @@ def test_what_is_shown_in_quotas_is_never_more_than_what_is_there(
 @given(
     st.integers(1, MOST),
     st.lists(st.integers(0, MOST), min_size=3, max_size=3),
-    st.lists(moves, max_size=80),
+    st.lists(moves, min_size=10, max_size=80),
 )
 def test_once_the_drops_into_quotas_are_through_it_holds_for_ever(
     stock: int, shown: list[int], played: list[tuple[str, str, int]]
