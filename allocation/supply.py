@@ -94,6 +94,9 @@ _SHORTAGES = text(f"""
 """)  # noqa: S608 - the statement above
 
 
+_PARTS = text("SELECT component FROM bundle WHERE sku = :sku ORDER BY component")
+
+
 @dataclass(frozen=True, slots=True)
 class Supply:
     """A line of supply of which something is still to come.
@@ -166,6 +169,11 @@ def available(connection: Connection, skus: Collection[str]) -> dict[tuple[str, 
     """(SKU, location) -> units free now."""
     rows = connection.execute(_AVAILABLE, {"skus": sorted(skus)})
     return {(row.sku, row.location): row.units for row in rows}
+
+
+def parts(connection: Connection, sku: str) -> list[str]:
+    """What a bundle is made of; nothing for a SKU that is none."""
+    return list(connection.execute(_PARTS, {"sku": sku}).scalars())
 
 
 def requests(connection: Connection, skus: Collection[str] | None = None) -> list[Asked]:

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sim": ("local", "Play the vendors."),
     "sku": ("stock", "One SKU: what is where, and what each channel shows."),
     "stock": ("stock", "Correct stock by hand."),
+    "supply": ("supply", "What is to come: expect, list; what was asked to come sooner."),
     "up": ("local", "Start the local stack and keep it up."),
     "worker": ("serve", "Run a worker."),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from uuid import uuid4
 
@@ -9,11 +10,13 @@ import click
 import orjson
 from sqlalchemy import text
 
+from allocation import supply
 from console.cli.common import Failed, as_json, by, emit, house, reason
 from ledger import catalogue as book
 from ledger import inbox, queries
 from ledger.db import transaction
 from ledger.inbox import FACT_TOPIC, Delivery
+from workers.flows import promises
 from workers.flows.ingest import drain
 from workers.wiring import Wiring, now
 
@@ -98,6 +101,36 @@ def show_sku(name: str, at: datetime | None, known_at: datetime | None, as_json:
         emit(shown, as_json=False)
 
 
+@sku.command("atp")
+@click.argument("name")
+@click.option("--location", help="Only this location.")
+@as_json
+def atp(name: str, location: str | None, as_json: bool) -> None:
+    """What can still be promised of a SKU, by the day it is there."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        parts = supply.parts(connection, name)
+        if parts:
+            raise Failed(
+                f"{name} is a bundle and has no stock of its own; ask for its parts: {', '.join(parts)}"
+            )
+        found = promises.atp(connection, name, now().date())
+    found = [each for each in found if location in (None, each.location)]
+    if not found:
+        at = f" at {location}" if location else ""
+        raise Failed(f"nothing is known of SKU {name!r}{at}: see lockstep sku show {name}")
+    if as_json:
+        emit({"sku": name, "locations": found}, as_json=True)
+        return
+    emit([{"location": a.location, **asdict(p)} for a in found for p in a.periods], as_json=False)
+    for each in found:
+        if each.overdue_units:
+            click.echo(
+                f"{each.location}: {each.overdue_units} should have come and are no supply"
+                " until somebody says when (lockstep supply list)",
+                err=True,
+            )
+
+
 def _utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=now().tzinfo) if moment else None
 
@@ -127,7 +160,7 @@ def adjust(sku: str, units: int, location: str, by: str, reason: str) -> None:
         "reason": reason,
     }
     with house() as wiring:
-        _post(wiring, fact)
+        post(wiring, fact)
     click.echo(f"{sku} at {location}: {units:+d}")
 
 
@@ -149,11 +182,11 @@ def reverse(event_id: str, source: str, by: str, reason: str) -> None:
         "reason": reason,
     }
     with house() as wiring:
-        _post(wiring, fact)
+        post(wiring, fact)
     click.echo(f"{source}/{event_id} is reversed")
 
 
-def _post(wiring: Wiring, fact: dict[str, object]) -> None:
+def post(wiring: Wiring, fact: dict[str, object]) -> None:
     """Through inbox and drain; a refusal is said at once."""
     delivery = Delivery(str(fact["source"]), str(fact["id"]), FACT_TOPIC, orjson.dumps(fact))
     with transaction(wiring.engine) as connection:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 
 from allocation import promising, supply
-from allocation.promising import Dated
+from allocation.promising import Dated, Period
 from allocation.supply import SOURCE, Asked
 from channels.edi import order_book
 from channels.edi.backorders import Backorder, backorders
@@ -46,6 +46,36 @@ class Pulled:
 
     asked: int = 0
     taken_back: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What can be promised of a SKU at a place.
+
+    available        free now; below 0 where more was sold than there is
+    overdue_units    should have come; no supply until somebody says when they do
+    """
+
+    location: str
+    available: int
+    overdue_units: int
+    periods: list[Period]
+
+
+def atp(connection: Connection, sku: str, today: date) -> list[Outlook]:
+    """What can be promised of a SKU at every place that has some of it, expects or owes some."""
+    shelves = _shelves(connection, [sku])
+    for each in backorders(connection, [sku]):
+        shelves[sku, each.location].promised.append(Dated(each.promised_for, each.units))
+    return [
+        Outlook(
+            location,
+            shelf.available,
+            sum(each.units for each in shelf.comes if each.day < today),
+            promising.periods(shelf.available, shelf.comes, shelf.promised, today),
+        )
+        for (_, location), shelf in sorted(shelves.items(), key=lambda each: each[0])
+    ]
 
 
 def pull_forward(house: House, *, now: datetime, days: int) -> Pulled:
