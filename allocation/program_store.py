@@ -67,17 +67,17 @@ _USED = text(f"""{_READ}
 """)  # noqa: S608 - our own text
 
 _USES = text("""
-    SELECT line_id, program, units FROM program_use
+    SELECT line_id, program, sku, units FROM program_use
     WHERE partner = :partner AND order_id = :order_id AND units > 0
     ORDER BY line_id, program
 """)
 
 _KEEP_USES = text("""
-    INSERT INTO program_use AS u (partner, order_id, line_id, program, sku, location, units)
+    INSERT INTO program_use (partner, order_id, line_id, program, sku, location, units)
     SELECT :partner, :order_id, line, program, sku, :location, units
     FROM json_to_recordset(CAST(:rows AS json)) AS given (line text, program text, sku text, units bigint)
     ORDER BY line, program
-    ON CONFLICT (partner, order_id, line_id, program) DO UPDATE SET units = u.units + excluded.units
+    ON CONFLICT (partner, order_id, line_id, program) DO UPDATE SET units = excluded.units
 """)
 
 _COUNT = text("""
@@ -154,6 +154,7 @@ class Use:
 
     line: str
     program: str
+    sku: str
     units: int
 
 
@@ -226,17 +227,14 @@ def of_order(
 def uses(connection: Connection, partner: str, order_id: str) -> list[Use]:
     """What programs gave the lines of an order."""
     rows = connection.execute(_USES, {"partner": partner, "order_id": order_id})
-    return [Use(row.line_id, row.program, row.units) for row in rows]
+    return [Use(*row) for row in rows]
 
 
 def keep_uses(
-    connection: Connection,
-    partner: str,
-    order_id: str,
-    location: str,
-    rows: Sequence[Mapping[str, Any]],
+    connection: Connection, partner: str, order_id: str, location: str, changed: Iterable[Use]
 ) -> None:
-    """Add to what programs gave lines of an order: line, program, sku, units (below 0 they got them back)."""
+    """Write what programs gave lines of an order, as it stands now."""
+    rows = [{"line": x.line, "program": x.program, "sku": x.sku, "units": x.units} for x in changed]
     values = {"partner": partner, "order_id": order_id, "location": location}
     connection.execute(_KEEP_USES, {**values, "rows": _json(rows)})
 

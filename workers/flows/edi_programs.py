@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from allocation import program_store, programs
+from allocation.program_store import Use
 from allocation.programs import Draw, Drawn, Policy, Program
 from channels.edi import promise
 from channels.edi.promise import Promise, Reserved, Wanted
@@ -120,9 +121,12 @@ def settle(
         elif not each.to_free:
             back.append(Reservation(**said))
     program_store.keep(desk.connection, by_name.values())
-    rows = [{"line": x.line, "program": x.program, "sku": x.sku, "units": x.units} for x in drawn]
+    now = [
+        Use(x.line, x.program, x.sku, offer.given.get(x.line, {}).get(x.program, 0) + x.units)
+        for x in drawn
+    ]
     partner = desk.partner.name
-    program_store.keep_uses(desk.connection, partner, order.order_id, offer.location, rows)
+    program_store.keep_uses(desk.connection, partner, order.order_id, offer.location, now)
     return back, out
 
 
