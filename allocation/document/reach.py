@@ -6,7 +6,7 @@ sum to more than there is only for some SKUs in one season, and nothing is calle
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -42,21 +42,21 @@ def overrides(rules: Rules, classes: Classes) -> list[Finding]:
     """Numbers that contradict for some SKUs at some time, and overrides that never decide anything."""
     own = {channel.name: channel.rule for channel in rules.channels}
     broken = [
-        Finding(("channels", channel, key), message)
-        for channel, key, message in _broken(rules.channels, own)
+        Finding(("channels", channels[-1], key), message)
+        for channels, key, message in _broken(rules.channels, own)
     ]
     if broken:
         return broken
     seen = [_Seen() for _ in rules.overrides]
-    found: dict[tuple[int, str, str], Finding] = {}
+    found: dict[tuple[object, ...], Finding] = {}
     sound: set[tuple[object, ...]] = set()
     for kind in classes.kinds:
         sorted_ = _sorted_overrides(rules, kind)
         for moment in moments([override.span for _, override in sorted_]):
             holding = [(n, o) for n, o in sorted_ if moment is None or o.span.holds(moment)]
             _follow(rules.channels, holding, seen)
-            for place, key, finding in _numbers(rules, kind, moment, holding, sound):
-                found.setdefault((place, *key), finding)
+            for key, finding in _numbers(rules, kind, moment, holding, sound):
+                found.setdefault(key, finding)
     dead = _dead_overrides(rules, seen) if classes.complete and rules.channels else ()
     return [*found.values(), *dead]
 
@@ -123,7 +123,7 @@ def _numbers(
     moment: datetime | None,
     holding: Sequence[tuple[int, Override]],
     sound: set[tuple[object, ...]],
-) -> Iterator[tuple[int, tuple[str, str], Finding]]:
+) -> Iterator[tuple[tuple[object, ...], Finding]]:
     """Contradicting numbers of a kind at a moment; `sound` grows by what was found to be without."""
     plain = [override for _, override in holding]
     rules_now = {c.name: rule_for(c.name, c.rule, plain) for c in rules.channels}
@@ -135,34 +135,31 @@ def _numbers(
         sound.add(outline)
     season = any(o.span.since or o.span.until for o in plain)
     when = f" at {moment:%Y-%m-%d %H:%M} UTC" if season and moment is not None else ""
-    for channel, key, message in broken:
-        place = _last(holding, channel, key)
-        yield (
-            place,
-            (channel, key),
-            Finding(("overrides", place), f"for {kind.name}{when}: {message}"),
-        )
+    for channels, key, message in broken:
+        place = _last(holding, channels, key)
+        finding = Finding(("overrides", place), f"for {kind.name}{when}: {message}")
+        yield (place, *channels, key), finding
 
 
-def _last(holding: Sequence[tuple[int, Override]], channel: str, key: str) -> int:
-    """The override that most particularly speaks of the field of a channel, else of anything."""
+def _last(holding: Sequence[tuple[int, Override]], channels: Collection[str], key: str) -> int:
+    """The override that most particularly speaks of the field of one of the channels, else of anything."""
     names = ("cap", "floor") if key == "floor" else (SHARE, "exclude")
     speaking = [
         n
         for n, o in holding
-        if o.channel in (None, channel) and not set(names).isdisjoint(stated(o))
+        if (o.channel is None or o.channel in channels) and not set(names).isdisjoint(stated(o))
     ]
     return (speaking or [n for n, _ in holding])[-1]
 
 
 def _broken(
     channels: Sequence[ChannelRule], effective: Mapping[str, Rule]
-) -> Iterator[tuple[str, str, str]]:
-    """(channel, setting, what is wrong) of these rules."""
+) -> Iterator[tuple[Sequence[str], str, str]]:
+    """(channels that make it so, setting, what is wrong) of these rules."""
     for name, rule in effective.items():
         if rule.cap is not None and rule.cap < rule.floor and not rule.excluded:
             yield (
-                name,
+                [name],
                 "floor",
                 f"floor {rule.floor} is above cap {rule.cap}; lower the floor or raise the cap",
             )
@@ -178,13 +175,13 @@ def _broken(
 
 def _shared(
     location: str, sharing: Sequence[str], effective: Mapping[str, Rule]
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[tuple[Sequence[str], str, str]]:
     percents = [name for name in sharing if effective[name].percent is not None]
     weights = [name for name in sharing if effective[name].percent is None]
     names = ", ".join(sharing)
     if percents and weights:
         yield (
-            sharing[-1],
+            sharing,
             "percent" if percents[-1] == sharing[-1] else "weight",
             f"{names} share {location}, {', '.join(percents)} by percent and {', '.join(weights)} by weight; give all"
             " of them percents or all weights",
@@ -193,7 +190,7 @@ def _shared(
     total = sum((effective[name].percent or Decimal(0) for name in percents), Decimal(0))
     if total > 100:
         yield (
-            sharing[-1],
+            percents,
             "percent",
             f"{names} share {location} and their percents sum to {total}; lower one so that the sum is at most 100",
         )

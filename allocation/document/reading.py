@@ -83,7 +83,7 @@ def read_stored(source: str, file: str = "the rules in force") -> Document:
     try:
         tree = tomllib.loads(source, parse_float=Decimal)
     except (ValueError, RecursionError) as error:
-        raise RuleFileError([_unparsed(file, error)]) from None
+        raise RuleFileError([_unparsed(source, file, error)]) from None
     try:
         return Document.model_validate(tree)
     except ValidationError as error:
@@ -104,7 +104,7 @@ def _placed(source: str, file: str, findings: Iterable[Finding]) -> list[Problem
     return sorted(problems, key=lambda problem: problem.line or 0)
 
 
-def _unparsed(file: str, error: Exception) -> Problem:
+def _unparsed(source: str, file: str, error: Exception) -> Problem:
     if isinstance(error, RecursionError):
         return Problem(
             file, None, "", "not valid TOML: nested too deeply; a rule file needs no such"
@@ -112,6 +112,8 @@ def _unparsed(file: str, error: Exception) -> Problem:
     text = str(error)
     at = re.search(r"\(at line (\d+)", text)
     line = int(at.group(1)) if at else None
+    if "(at end of document)" in text:
+        line = max(1, len(source.splitlines()))
     return Problem(file, line, "", f"not valid TOML: {text}; correct this line")
 
 
