@@ -97,17 +97,17 @@ class Availability:
     """The route, as an ASGI application that says no more than it must: it is asked a thousand times a second."""
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
-        most_us = int(settings.availability_age_s * _US)
+        self._most_us = int(settings.availability_age_s * _US)
         self._token = settings.availability_token.get_secret_value().encode()
         self._max_age_s = settings.availability_age_s
         # One statement reads all there is to a number: a transaction around it would be two more round trips.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._clock = DatabaseClock()
         self._cache: Cache | None = None
-        if settings.redis_url and most_us:
+        if settings.redis_url and self._most_us:
             prefix = f"lockstep:{settings.env}"
             self._cache = Cache(
-                settings.redis_url, prefix=prefix, most_us=most_us, clock=self._clock
+                settings.redis_url, prefix=prefix, most_us=self._most_us, clock=self._clock
             )
             self._kept = Batches(self._cache.read, at_once=1, most=100)
         self._looks = Batches(self._look_up, at_once=2, most=200)
@@ -152,14 +152,20 @@ class Availability:
             )
 
     async def _answer(self, key: Key) -> bytes:
-        entry: Looked | None = None if self._cache is None else await self._kept.get(key)
-        if entry is None:
-            entry = await self._looked(key)
-        if isinstance(entry, Missing):
-            raise Refusal(404, entry.words)
-        age_us = self._clock.age_us(entry.at_us)
+        if self._cache is not None:
+            entry = await self._kept.get(key)
+            age_us = None if entry is None else self._clock.age_us(entry.at_us)
+            if entry is not None and age_us is not None and age_us <= self._most_us:
+                return self._told(entry, age_us)
+        looked = await self._looked(key)
+        if isinstance(looked, Missing):
+            raise Refusal(404, looked.words)
+        age_us = self._clock.age_us(looked.at_us)
         if age_us is None:
-            raise Refusal(503, "the database's clock cannot be told", (b"retry-after", b"1"))
+            raise Refusal(503, "the database's clock was set; ask again", (b"retry-after", b"1"))
+        return self._told(looked, age_us)
+
+    def _told(self, entry: Entry, age_us: int) -> bytes:
         # Rounded up: an age is never said to be less than it is.
         age_s = -(-age_us // 1000) / 1000
         return b'%b,"age_s":%.3f,"max_age_s":%g}' % (entry.body[:-1], age_s, self._max_age_s)

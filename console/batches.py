@@ -1,7 +1,7 @@
 """Many askers, few calls: what is asked for while a call is on its way goes with the next one.
 
 Under little load a question is asked at once and alone. Under much load calls grow, as fast as questions come in, and
-their number stays what the other side can answer.
+their number stays what the other side can answer. Nobody is given what was asked for before he asked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Found = TypeVar("Found")
 
 
 class Batches(Generic[Key, Found]):
-    """Questions of one event loop, each key asked for once however many wait for it."""
+    """Questions of one event loop; a key that many wait for is asked for once."""
 
     def __init__(
         self,
@@ -33,31 +33,33 @@ class Batches(Generic[Key, Found]):
         self._ask = ask
         self._at_once = at_once
         self._most = most
-        self._asked: dict[Key, asyncio.Future[Found]] = {}
-        self._waiting: list[Key] = []
-        self._running: set[asyncio.Task[None]] = set()
+        self._waiting: dict[Key, asyncio.Future[Found]] = {}
+        self._running = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def get(self, key: Key) -> Found:
         """The answer for one key; raises what the call raised. Being cancelled takes it from nobody else."""
-        answer = self._asked.get(key)
+        answer = self._waiting.get(key)
         if answer is None:
             loop = asyncio.get_running_loop()
-            answer = self._asked[key] = loop.create_future()
-            self._waiting.append(key)
-            if len(self._running) < self._at_once:
+            answer = self._waiting[key] = loop.create_future()
+            if self._running < self._at_once:
+                self._running += 1
                 task = loop.create_task(self._run())
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(answer)
 
     async def _run(self) -> None:
         while self._waiting:
-            keys, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            taken = {key: self._waiting.pop(key) for key in list(self._waiting)[: self._most]}
             try:
-                found = await self._ask(keys)
+                found = await self._ask(list(taken))
             except Exception as error:  # raised where it is waited for
-                for key in keys:
-                    self._asked.pop(key).set_exception(error)
+                for answer in taken.values():
+                    answer.set_exception(error)
             else:
-                for key in keys:
-                    self._asked.pop(key).set_result(found[key])
+                for key, answer in taken.items():
+                    answer.set_result(found[key])
+        # In the same step as the last look at what waits: who asks from now on starts another.
+        self._running -= 1
