@@ -48,6 +48,24 @@ def test_a_history_that_ties_out_is_code_0(run: Callable[..., Said], files: File
     assert (said.read["applied"], said.read["closing_units"]) == (4, 11)
 
 
+def test_what_is_to_come_is_imported_and_ties_out_without_being_on_hand(
+    run: Callable[..., Said], files: Files
+) -> None:
+    events = EVENTS.replace(",ref\n", ",ref,due_at\n", 1) + (
+        "5,E5,2026-01-01 08:00:00,expected,,OSLO,MUG,12,,,,,PO-1,2026-01-05\n"
+        "6,E6,2026-01-04 11:00:00,pull_forward,,OSLO,MUG,4,,,,needed for the fair,,2026-01-09\n"
+    )
+
+    said = run(*files(events), "--json")
+
+    assert (said.code, said.read["parked"], said.read["differences"]) == (0, 0, 0)
+    # Ten of the twelve came before anybody said what to expect.
+    (supply,) = run("supply", "list", "--json").read
+    (request,) = run("supply", "requests", "--json").read
+    assert (supply["expected"], supply["received"], supply["due_at"][:10]) == (12, 10, "2026-01-05")
+    assert (request["units"], request["reason"]) == (4, "needed for the fair")
+
+
 def test_a_second_import_changes_nothing(run: Callable[..., Said], files: Files) -> None:
     run(*files())
 

@@ -51,6 +51,15 @@ def test_one_event_is_kept(door: Door) -> None:
     assert door.inbox()[0][:3] == ("wms", "receipt:1", "fact")
 
 
+def test_what_is_to_come_is_told_at_the_same_door(door: Door) -> None:
+    answer = door.events([a_fact("expected", units=3), a_fact("pull_forward", units=2)])
+    refused = door.events(a_fact("expected", id="e2", units=3, due_at="soon"))
+
+    assert answer.json() == {"kept": 2, "repeated": 0}
+    assert refused.status_code == 400
+    assert "due_at" in refused.text
+
+
 def test_a_thousand_events_are_kept_and_one_more_is_too_many(database: Database) -> None:
     events = [a_fact("receipt", units=1, id=f"r:{n}") for n in range(1001)]
 

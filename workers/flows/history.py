@@ -1,8 +1,9 @@
 """Historical events through the real door: inbox, drain, ledger; then the closing balances must tie out to the unit.
 
 Files are CSV, plain or gzipped. Events: seq, event_id, occurred_at, event_type, channel, location_id, sku,
-quantity_delta (signed effect on what is free to sell at that location), order_id, line_no, ..., reason_code,
-reason_text, ref. Balances: sku, location_id, opening, closing; the location IN-TRANSIT is what was on its way.
+quantity_delta (signed effect on what is free to sell at that location; of `expected` and `pull_forward` the units as
+they stand), order_id, line_no, ..., reason_code, reason_text, ref, due_at. Balances: sku, location_id, opening,
+closing; the location IN-TRANSIT is what was on its way.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ _SIGN = {"order": -1, "write_off": -1, "order_cancel": 1, "return": 1, "receipt"
 _UNEXPLAINED = "unexplained in the source"
 #: Kinds whose signed number goes into this field as it is.
 _CORRECTIONS = {"adjustment": "units", "count": "variance"}
+#: Kinds whose number is of what is to come: nothing of it is for sale yet.
+_TO_COME = {"expected", "pull_forward"}
 
 
 class UnusableFile(Exception):
@@ -138,6 +141,8 @@ def _signed(
     if kind in {"transfer_ship", "transfer_receive"}:
         leg = "transfer_ship" if units < 0 else "transfer_receive"
         return fact | {"kind": leg, "units": abs(units)}
+    if kind in _TO_COME:
+        return fact | {"units": units, "due_at": row.get("due_at") or ""}
     if units * _SIGN.get(kind, 0) < 0:
         # A write-off that brings units back, a return that takes them: only a signed correction can say that.
         return fact | {
