@@ -1,0 +1,215 @@
+"""What the engine would have shown: told of each sale after a while, knowing only what it could know then.
+
+The ledger hears of a channel's sale after `hear_s` and computes anew. Each number that changed reaches its channel
+after a drawn time: drops at once, rises after `RISE_WAIT_S`, one call to a channel at a time, the latest number always.
+Where the vendor compares before it sets, a number that was computed before an own sale of the channel was seen is
+refused, and sent again from what is read back; where it does not, the sale is written over until it is heard of.
+Orders of wholesale partners are promised by the ledger itself when it hears of them: their number only informs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from allocation import engine
+from allocation.escrow import bounds, hold_rises
+from allocation.simulate.delays import draw_s
+from allocation.simulate.paces import Paces
+from allocation.simulate.plan import Part, Plan
+from allocation.simulate.types import Line, Place
+from allocation.simulate.world import Sale, World, take_what_is_shown
+from allocation.types import Outlook, Rules, Target
+
+#: A rise waits so long for orders that are still coming in.
+RISE_WAIT_S = 1.0
+
+#: Kinds of vendor that set a number only if theirs is the one expected.
+CAREFUL = frozenset({"shopify", "square"})
+#: Kinds whose orders the ledger itself promises.
+PROMISED = frozenset({"edi"})
+
+
+@dataclass(slots=True)
+class _Screen:
+    """One number of one channel: what it should be, what we believe it is, and the call that is on its way.
+
+    believed       as of `believed_at`, less the channel's own sales heard of since
+    number         of the target; rises with every change
+    rise           number of the rise that waits to be sent
+    calling        units of the call that is on its way; None when there is none
+    """
+
+    place: Place
+    careful: bool
+    target: int = 0
+    believed: int = 0
+    believed_at: float = 0.0
+    number: int = 0
+    rise: int = -1
+    calling: int | None = None
+
+    def hold(self) -> int:
+        """The most that the channel may be showing; a number that is not on its way yet can still be changed."""
+        return max(self.believed, self.calling or 0)
+
+
+class Lockstep:
+    """The engine at work on one SKU."""
+
+    def __init__(self, plan: Plan, seed: Random) -> None:
+        self._plan = plan
+        self._seed = seed
+        self._book: dict[str, int] = {}
+        self._paces = Paces(plan.seasons.start)
+        self._screens: dict[Place, _Screen] = {}
+        self._scarce: dict[int, frozenset[str]] = {}
+        self._held: set[int] = set()
+        self._look_at: dict[int, float] = {}
+        self._sales: list[tuple[float, str, int]] = []
+
+    def begins(self, world: World) -> None:
+        """All channels begin in step."""
+        self._book = dict(world.truth)
+        for place in world.shown:
+            kind = world.layout.kinds[place[0]]
+            self._screens[place] = _Screen(place, kind in CAREFUL)
+        for part in self._plan.parts:
+            self._decide(world, part, 0.0)
+        for place, screen in self._screens.items():
+            screen.believed = screen.target
+            world.show(place, screen.target, 0.0)
+        for at in self._plan.seasons.turns_s:
+            for part in self._plan.parts:
+                self._compute_later(world, part, at)
+
+    def wanted(self, world: World, line: Line, place: Place) -> None:
+        """A shop takes what it shows; a partner's order is promised when it comes in."""
+        if world.layout.kinds[line.channel] in PROMISED:
+            heard_at = line.at + self._plan.delay(line.channel).hear_s
+            world.later(heard_at, lambda now: self._promise(world, line, place, now))
+        else:
+            take_what_is_shown(world, self, line, place)
+
+    def sold(self, world: World, sale: Sale) -> None:
+        """The ledger will hear of it."""
+        heard_at = sale.at + self._plan.delay(sale.line.channel).hear_s
+        world.later(heard_at, lambda now: self._hear(world, sale, now))
+
+    def moved(self, world: World, location: str, units: int, at: float) -> None:
+        """The ledger hears from whoever moves the stock, at once."""
+        self._book[location] = self._book.get(location, 0) + units
+        part = self._plan.part_of(location)
+        if part is not None:
+            self._compute(world, part, at)
+
+    def _promise(self, world: World, line: Line, place: Place, at: float) -> None:
+        offered = sum(self._book.get(location, 0) for location in world.layout.draws[place])
+        if line.channel in self._plan.shares:
+            offered = min(offered, self._screens[place].target)
+        sale = world.take(line, place, offered, at)
+        if sale.accepted:
+            self._write_down(world, sale, at)
+
+    def _hear(self, world: World, sale: Sale, at: float) -> None:
+        screen = self._screens[sale.place]
+        if sale.at > screen.believed_at:
+            screen.believed -= sale.accepted
+        self._write_down(world, sale, at)
+
+    def _write_down(self, world: World, sale: Sale, at: float) -> None:
+        for location, units in sale.taken:
+            self._book[location] -= units
+        served = sale.taken[0][0] if sale.taken else world.layout.draws[sale.place][0]
+        self._paces.add(sale.line.channel, served, sale.accepted, sale.at)
+        if self._plan.seasons.has_quotas:
+            self._sales.append((sale.at, sale.line.channel, sale.accepted))
+        part = self._plan.part_of(served)
+        if part is not None:
+            self._compute(world, part, at)
+
+    def _compute(self, world: World, part: Part, at: float) -> None:
+        self._decide(world, part, at)
+        for place in part.places:
+            if place in self._screens:
+                self._settle(world, part, self._screens[place], at)
+
+    def _compute_later(self, world: World, part: Part, at: float) -> None:
+        world.later(at, lambda now: self._compute(world, part, now))
+
+    def _decide(self, world: World, part: Part, at: float) -> None:
+        """New targets for the places of a part."""
+        places = [place for place in part.places if place in self._screens]
+        if not places:
+            return
+        rules = part.rules(at)
+        paces, look_again = self._paces.at(at)
+        outlook = Outlook(
+            paces=paces,
+            lags=self._plan.lags,
+            scarce=self._scarce.get(part.number, frozenset()),
+            sold=self._sold(rules),
+        )
+        allotment = engine.compute(world.stream.sku, self._book, rules, places, outlook)
+        self._scarce[part.number] = allotment.scarce
+        targets: Iterable[Target] = allotment.targets
+        limits = bounds(allotment)
+        if limits:
+            holds = {place: self._screens[place].hold() for place in places}
+            targets = hold_rises(targets, limits, holds)
+        self._held.discard(part.number)
+        for target in targets:
+            screen = self._screens[target.channel, target.location]
+            if target.held:
+                self._held.add(part.number)
+            if target.units != screen.target:
+                screen.target = target.units
+                screen.number += 1
+        if look_again is not None and self._look_at.get(part.number, -1.0) <= at:
+            self._look_at[part.number] = look_again
+            self._compute_later(world, part, look_again)
+
+    def _sold(self, rules: Rules) -> Mapping[str, int]:
+        """Units that channels with a quota sold since it began."""
+        if not self._sales:
+            return {}
+        since = self._plan.seasons.quotas_since(rules)
+        return {
+            channel: sum(u for at, of, u in self._sales if of == channel and at >= begun)
+            for channel, begun in since.items()
+        }
+
+    def _settle(self, world: World, part: Part, screen: _Screen, at: float) -> None:
+        """Send what is to be sent of a number."""
+        if screen.calling is not None or screen.target == screen.believed:
+            return
+        if screen.target < screen.believed:
+            self._call(world, part, screen, at)
+        elif screen.rise != screen.number:
+            screen.rise = number = screen.number
+
+            def waited(now: float) -> None:
+                still = screen.number == number and screen.target > screen.believed
+                if still and screen.calling is None:
+                    self._call(world, part, screen, now)
+
+            world.later(at + RISE_WAIT_S, waited)
+
+    def _call(self, world: World, part: Part, screen: _Screen, at: float) -> None:
+        units, expected = screen.target, screen.believed
+        screen.calling, screen.rise = units, -1
+
+        def answered(now: float) -> None:
+            screen.calling, screen.believed_at = None, now
+            if screen.careful and world.shown[screen.place] != expected:
+                screen.believed = world.shown[screen.place]
+            else:
+                screen.believed = units
+                world.show(screen.place, units, now)
+            if part.number in self._held:
+                self._compute(world, part, now)
+            else:
+                self._settle(world, part, screen, now)
+
+        world.later(at + draw_s(self._plan.delay(screen.place[0]), self._seed), answered)

@@ -1,0 +1,101 @@
+"""Every strategy on the same history, and their scores side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+
+from allocation.simulate.lockstep import Lockstep
+from allocation.simulate.naive import Spectator, hub_15min, point_to_point, spreadsheet
+from allocation.simulate.plan import Plan
+from allocation.simulate.score import Score, Tally, score
+from allocation.simulate.seasons import Seasons
+from allocation.simulate.types import Delays, History, Line, Stream, Unusable
+from allocation.simulate.world import Layout, Strategy, World, layout_of, listed_places
+from allocation.types import Rules
+
+NAIVE = ("hub_15min", "point_to_point", "spreadsheet")
+BEST = "omniscient"
+
+#: Told (done, of) from time to time.
+Progress = Callable[[int, int], None]
+_Make = Callable[[Random], Strategy]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A strategy and the layout of the channels it works with."""
+
+    make: _Make
+    layout: Layout
+
+
+def simulate(
+    history: History,
+    rules: Mapping[str, Rules],
+    delays: Delays,
+    seed: int,
+    progress: Progress = lambda done, of: None,
+) -> dict[str, Score]:
+    """Play a history under every strategy.
+
+    rules      name of the strategy, as in `lockstep` and `today` -> rules the engine is to follow; the others take
+               the layout of the first
+    seed       the same seed gives the same scores
+    returns    scores by name: the engine's, then the naive ones, then the best possible
+    raises     Unusable when the rules have no channel that shows anything
+    """
+    entries = _entries(history.start, rules, delays)
+    tallies = {name: Tally() for name in entries}
+    for done, stream in enumerate(history.streams):
+        progress(done, len(history.streams))
+        for name, entry in entries.items():
+            strategy = entry.make(Random(f"{seed}:{name}:{stream.sku}"))
+            _play(stream, strategy, entry.layout, tallies[name], history.ends)
+    progress(len(history.streams), len(history.streams))
+    best, priced = tallies[BEST], _is_priced(history.streams)
+    return {name: score(name, tally, best, priced=priced) for name, tally in tallies.items()}
+
+
+def _entries(start: datetime, rules: Mapping[str, Rules], delays: Delays) -> dict[str, _Entry]:
+    entries: dict[str, _Entry] = {}
+    layouts = {name: layout_of(each) for name, each in rules.items()}
+    for name, each in rules.items():
+        if not layouts[name].draws:
+            raise Unusable(f"the rules of {name} have no channel that shows a number; add one")
+        entries[name] = _Entry(
+            _engine(Plan(Seasons(each, start), layouts[name], delays)), layouts[name]
+        )
+    layout = next(iter(layouts.values()))
+    entries["hub_15min"] = _Entry(lambda seed: hub_15min(), layout)
+    nightly_s = _seconds_until(start, 2, None)
+    entries["point_to_point"] = _Entry(lambda seed: point_to_point(seed, nightly_s), layout)
+    weekly_s = _seconds_until(start, 9, 0)
+    entries["spreadsheet"] = _Entry(lambda seed: spreadsheet(weekly_s), layout)
+    all_true = replace(layout, mirrors=frozenset(layout.draws))
+    entries[BEST] = _Entry(lambda seed: Spectator(), all_true)
+    return entries
+
+
+def _engine(plan: Plan) -> _Make:
+    return lambda seed: Lockstep(plan, seed)
+
+
+def _play(stream: Stream, strategy: Strategy, layout: Layout, tally: Tally, ends: float) -> None:
+    World(stream, layout, tally, listed_places(stream, layout), ends).run(strategy)
+
+
+def _is_priced(streams: Sequence[Stream]) -> bool:
+    """Whether every order line has a price."""
+    lines = (event for stream in streams for event in stream.events if isinstance(event, Line))
+    return all(line.price is not None for line in lines)
+
+
+def _seconds_until(start: datetime, hour: int, weekday: int | None) -> float:
+    """From the start to the next such hour, of such a day of the week (0 is Monday) where one is given."""
+    at = start.replace(hour=hour, minute=0, second=0, microsecond=0)
+    while at <= start or weekday not in (None, at.weekday()):
+        at += timedelta(days=1)
+    return (at - start).total_seconds()
