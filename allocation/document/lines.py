@@ -47,13 +47,10 @@ def _settings(source: str) -> Iterator[tuple[Path, int]]:
             yield (*table, *path), number
             yield from (((*table, *path, place), line) for place, line in enumerate(inner))
             continue
-        table = _placed(path[:-1], seen)
         if key.startswith("[["):
-            table = (*table, path[-1])
-            seen[table] = seen.get(table, -1) + 1
-            table = (*table, seen[table])
-        else:
-            table = _placed((*table, path[-1]), seen)
+            array = (*_placed(path[:-1], seen), path[-1])
+            seen[array] = seen.get(array, -1) + 1
+        table = _placed(path, seen)
         yield table, number
 
 

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -81,13 +81,20 @@ def read_stored(source: str, file: str = "the rules in force") -> Document:
     raises    RuleFileError
     """
     try:
-        tree = tomllib.loads(source, parse_float=Decimal)
+        tree = tomllib.loads(source, parse_float=_decimal)
     except (ValueError, RecursionError) as error:
         raise RuleFileError([_unparsed(source, file, error)]) from None
     try:
         return Document.model_validate(tree)
     except ValidationError as error:
         raise RuleFileError(_placed(source, file, _misshapen(error))) from None
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"the number {text} is out of all bounds") from None
 
 
 def remarks(source: str, document: Document, file: str, now: datetime) -> list[Problem]:
@@ -110,6 +117,8 @@ def _unparsed(source: str, file: str, error: Exception) -> Problem:
             file, None, "", "not valid TOML: nested too deeply; a rule file needs no such"
         )
     text = str(error)
+    if "integer string conversion" in text:
+        text = "a whole number is out of all bounds"
     at = re.search(r"\(at line (\d+)", text)
     line = int(at.group(1)) if at else None
     if "(at end of document)" in text:
