@@ -134,6 +134,11 @@ beat_schedule = {
         else timedelta(seconds=_settings.reconcile_s),
         "options": _PASSING,
     },
+    "measure": {
+        "task": "workers.tasks.measure",
+        "schedule": timedelta(seconds=30),
+        "options": _PASSING,
+    },
     "seal": {
         "task": "workers.tasks.seal",
         "schedule": timedelta(seconds=60),

@@ -97,27 +97,24 @@ class Sums:
 
 def gathered(sold: Iterable[Sold]) -> list[Sums]:
     """What these lines come to, for each SKU, channel and location, sorted by them."""
-    sums: dict[tuple[str, str, str], Sums] = {}
+    places: dict[tuple[str, str, str], list[Sold]] = {}
     for line in sold:
-        key = (line.sku, line.channel, line.location)
-        one = _counted(line)
-        sums[key] = sums[key] + one if key in sums else one
-    return [sums[key] for key in sorted(sums)]
+        places.setdefault((line.sku, line.channel, line.location), []).append(line)
+    return [_gathered(*key, places[key]) for key in sorted(places)]
 
 
-def _counted(line: Sold) -> Sums:
-    units = float(line.units * line.lines)
-    return Sums(
-        line.sku,
-        line.channel,
-        line.location,
-        at=line.at,
-        since=line.at if line.lines > 0 else None,
-        fast_lines=float(line.lines),
-        slow_lines=float(line.lines),
-        slow_units=units,
-        slow_squares=units * line.units,
-    )
+def _gathered(sku: str, channel: str, location: str, sold: list[Sold]) -> Sums:
+    at = max(line.at for line in sold)
+    fast = slow = units = squares = 0.0
+    for line in sold:
+        age_s = (at - line.at).total_seconds()
+        weight = line.lines * exp(-age_s / SLOW_S)
+        fast += line.lines * exp(-age_s / FAST_S)
+        slow += weight
+        units += weight * line.units
+        squares += weight * line.units * line.units
+    since = min((line.at for line in sold if line.lines > 0), default=None)
+    return Sums(sku, channel, location, at, since, fast, slow, units, squares)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import orjson
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from allocation import demand
 from allocation.pace import FAST_S, NOTHING, SLOW_S, Sold, Sums, gathered, pace_of
@@ -14,53 +14,64 @@ from allocation.types import Pace
 from ledger.digest import Digest, LineKey
 from ledger.postings import OrderLine
 
-# The older of the two fades to the newer one. What would come out below zero is rounding, or takes back what was sold
-# before anybody counted. PostgreSQL refuses results too small for a double: they are cut to zero long before.
-_KEEP = text(f"""
-    WITH given AS (
-        SELECT sku, channel, location, at, since, fast_lines, slow_lines, slow_units, slow_squares
-        FROM json_to_recordset(CAST(:rows AS json))
-             AS g (sku text, channel text, location text, at timestamptz, since timestamptz,
-                   fast_lines float8, slow_lines float8, slow_units float8, slow_squares float8)
-    ), held AS (
-        SELECT p.sku, p.channel, p.location, p.at, p.since, p.fast_lines, p.slow_lines, p.slow_units, p.slow_squares
-        FROM pace AS p JOIN given AS g ON g.sku = p.sku AND g.channel = p.channel AND g.location = p.location
-        ORDER BY p.sku, p.channel, p.location
-        FOR UPDATE OF p
-    ), aged AS (
-        SELECT g.sku, g.channel, g.location, greatest(g.at, h.at) AS at,
-               date_part('epoch', greatest(g.at, h.at) - g.at) AS given_s,
-               date_part('epoch', greatest(g.at, h.at) - coalesce(h.at, g.at)) AS held_s
-        FROM given AS g LEFT JOIN held AS h USING (sku, channel, location)
-    ), part AS (
-        SELECT sku, channel, location, at,
-               CASE WHEN given_s > 100 * {FAST_S} THEN 0 ELSE exp(-given_s / {FAST_S}) END AS given_fast,
-               CASE WHEN given_s > 100 * {SLOW_S} THEN 0 ELSE exp(-given_s / {SLOW_S}) END AS given_slow,
-               CASE WHEN held_s > 100 * {FAST_S} THEN 0 ELSE exp(-held_s / {FAST_S}) END AS held_fast,
-               CASE WHEN held_s > 100 * {SLOW_S} THEN 0 ELSE exp(-held_s / {SLOW_S}) END AS held_slow
-        FROM aged
-    ), both_sums AS (
-        SELECT sku, channel, location, part.at,
-               CASE WHEN coalesce(h.slow_lines * held_slow, 0) < {NOTHING} THEN coalesce(g.since, g.at)
-                    ELSE least(h.since, g.since) END AS since,
-               g.fast_lines * given_fast + coalesce(h.fast_lines * held_fast, 0) AS fast_lines,
-               g.slow_lines * given_slow + coalesce(h.slow_lines * held_slow, 0) AS slow_lines,
-               g.slow_units * given_slow + coalesce(h.slow_units * held_slow, 0) AS slow_units,
-               g.slow_squares * given_slow + coalesce(h.slow_squares * held_slow, 0) AS slow_squares
-        FROM part JOIN given AS g USING (sku, channel, location) LEFT JOIN held AS h USING (sku, channel, location)
-        WHERE h.sku IS NOT NULL OR g.since IS NOT NULL
-    )
+_SUMS = (
+    ("fast_lines", FAST_S),
+    ("slow_lines", SLOW_S),
+    ("slow_units", SLOW_S),
+    ("slow_squares", SLOW_S),
+)
+
+
+def _together(given: str) -> Iterator[tuple[str, str]]:
+    """Each sum's name, and the SQL of what is held (`p`) and what is given, both as of the newer of their times.
+
+    PostgreSQL refuses what is too small for a double: what is very old counts as 0.
+    """
+    for name, tau_s in _SUMS:
+        faded = (
+            f"{of}.{name} * CASE WHEN {of}.at >= {other}.at THEN 1"
+            f" WHEN {other}.at - {of}.at > interval '{100 * tau_s} s' THEN 0"
+            f" ELSE exp(-date_part('epoch', {other}.at - {of}.at) / {tau_s}) END"
+            for of, other in (("p", given), (given, "p"))
+        )
+        yield name, " + ".join(faded)
+
+
+_ADDED = ", ".join(f"{name} = {total}" for name, total in _together("excluded"))
+_LEFT = ", ".join(
+    f"{name} = CASE WHEN {total} > 1e-30 THEN {total} ELSE 0 END"
+    for name, total in _together("given")
+)
+
+_ROWS = """
+    json_to_recordset(CAST(:rows AS json))
+        AS given (sku text, channel text, location text, at timestamptz, since timestamptz,
+                  fast_lines float8, slow_lines float8, slow_units float8, slow_squares float8)
+"""
+
+_COUNT = text(f"""
     INSERT INTO pace AS p (sku, channel, location, fast_lines, slow_lines, slow_units, slow_squares, at, since)
-    SELECT sku, channel, location,
-           CASE WHEN fast_lines > 1e-30 THEN fast_lines ELSE 0 END,
-           CASE WHEN slow_lines > 1e-30 THEN slow_lines ELSE 0 END,
-           CASE WHEN slow_units > 1e-30 THEN slow_units ELSE 0 END,
-           CASE WHEN slow_squares > 1e-30 THEN slow_squares ELSE 0 END, at, since
-    FROM both_sums
+    SELECT sku, channel, location, fast_lines, slow_lines, slow_units, slow_squares, at, since
+    FROM {_ROWS}
     ORDER BY sku, channel, location
     ON CONFLICT (sku, channel, location) DO UPDATE SET
-        fast_lines = excluded.fast_lines, slow_lines = excluded.slow_lines, slow_units = excluded.slow_units,
-        slow_squares = excluded.slow_squares, at = excluded.at, since = excluded.since
+        {_ADDED}, at = greatest(p.at, excluded.at),
+        since = CASE WHEN p.slow_lines < {NOTHING} THEN excluded.since ELSE least(p.since, excluded.since) END
+""")  # noqa: S608 -- composed of constants
+
+# What would come out below zero is rounding, or was sold before anybody counted.
+_TAKE_BACK = text(f"""
+    WITH given AS MATERIALIZED (
+        SELECT sku, channel, location, at, fast_lines, slow_lines, slow_units, slow_squares FROM {_ROWS}
+    ), held AS MATERIALIZED (
+        SELECT p.sku, p.channel, p.location
+        FROM pace AS p JOIN given ON given.sku = p.sku AND given.channel = p.channel AND given.location = p.location
+        ORDER BY p.sku, p.channel, p.location
+        FOR UPDATE OF p
+    )
+    UPDATE pace AS p SET {_LEFT}, at = greatest(p.at, given.at)
+    FROM given JOIN held USING (sku, channel, location)
+    WHERE p.sku = held.sku AND p.channel = held.channel AND p.location = held.location
 """)  # noqa: S608 -- composed of constants
 
 # The first that was written of a line says when it was ordered: later ones may come in any order, and it stays.
@@ -91,9 +102,15 @@ def follow(connection: Connection, result: Digest, before: Mapping[LineKey, Orde
     before    the order lines it names, as they stood before it; who writes the book has the drain's turn, so that
               nobody else counts meanwhile
     """
-    sums = gathered(_sold(connection, result, before))
-    if sums:
-        connection.execute(_KEEP, {"rows": orjson.dumps([_row(each) for each in sums]).decode()})
+    sold = list(_sold(connection, result, before))
+    _write(connection, _COUNT, [line for line in sold if line.lines > 0])
+    _write(connection, _TAKE_BACK, [line for line in sold if line.lines < 0])
+
+
+def _write(connection: Connection, statement: TextClause, sold: Sequence[Sold]) -> None:
+    rows = [_row(sums) for sums in gathered(sold)]
+    if rows:
+        connection.execute(statement, {"rows": orjson.dumps(rows).decode()})
 
 
 def _row(sums: Sums) -> dict[str, object]:

@@ -71,12 +71,13 @@ _FACTS = text(f"""
 """)  # noqa: S608 -- composed of constants
 
 _SENT = text("""
-    INSERT INTO push (push_key, channel, sku, location, units, number, expected, sent_at)
-    SELECT :key, :channel, sku, location, units, number, expected, :now
+    INSERT INTO push (push_key, channel, sku, location, units, number, expected, sent_at, due_since)
+    SELECT :key, :channel, sent.sku, sent.location, sent.units, sent.number, sent.expected, :now, d.since
     FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bigint[]),
                 CAST(:numbers AS bigint[]), CAST(:expected AS bigint[]))
          AS sent (sku, location, units, number, expected)
-    ORDER BY sku, location
+    JOIN push_due d ON d.channel = :channel AND d.sku = sent.sku AND d.location = sent.location
+    ORDER BY sent.sku, sent.location
 """)
 
 # The rows of a call share its key: they are fetched once and then joined, not looked up again for each answer.
@@ -120,9 +121,14 @@ _DONE = text("""
       AND t.channel = d.channel AND t.sku = d.sku AND t.location = d.location AND t.number = answered.number
 """)
 
-# Answered, but there is a newer number by now: it goes out as what it is against what the channel has just taken.
+# Answered, but there is a newer number by now: it goes out as what it is against what the channel has just taken. What
+# came after the call is not shown yet, what came before is: a SKU that never rests is not late since it began to sell.
 _FREE = text(f"""
-    UPDATE push_due d SET leased_until = NULL, push_key = NULL, priority = {PRIORITY}
+    UPDATE push_due d SET leased_until = NULL, push_key = NULL, priority = {PRIORITY},
+        since = greatest(d.since, CASE WHEN CAST(:taken AS boolean) THEN (
+            SELECT p.sent_at FROM push p
+            WHERE p.channel = d.channel AND p.sku = d.sku AND p.location = d.location AND p.push_key = d.push_key
+            ORDER BY p.id DESC LIMIT 1) END)
     FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
          AS answered (push_key, sku, location),
          target t LEFT JOIN shown s ON s.channel = t.channel AND s.sku = t.sku AND s.location = t.location
@@ -326,7 +332,7 @@ def settle_pushes(
             connection.execute(_DONE, given)
         else:
             connection.execute(_PARK, given | {"errors": [answer.detail for answer in group]})
-        connection.execute(_FREE, given)
+        connection.execute(_FREE, given | {"taken": outcome == "confirmed"})
 
 
 def give_back(
@@ -335,7 +341,7 @@ def give_back(
     """Free rows whose call was not carried out (throttled, not accepted, not sent); no attempt is counted."""
     connection.execute(LOCK, columns(pushes))
     answered(connection, pushes, now, "throttled", [detail] * len(pushes))
-    connection.execute(_FREE, columns(pushes))
+    connection.execute(_FREE, columns(pushes) | {"taken": False})
 
 
 def unavailable(
@@ -366,7 +372,7 @@ def refused(
     connection.execute(LOCK, columns(pushes))
     answered(connection, pushes, now, "refused", [reason] * len(pushes))
     unavailable(connection, pushes, reason, now, chance)
-    connection.execute(_FREE, columns(pushes))
+    connection.execute(_FREE, columns(pushes) | {"taken": False})
 
 
 def backoff_s(attempts: int, chance: Chance) -> float:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from allocation.holding import hold
+from allocation.lag_store import note_seen
 from allocation.pushes import (
     ATTEMPTS,
     BACKOFF_CAP_S,
@@ -348,6 +349,9 @@ def settle_verify(
         ),
         key=lambda v: (v.sku, v.location),
     )
+    read_at = {(r.sku, r.location): r.read_at for r in useful}
+    found = (v for v in verified if v.read is not None and v.read == v.confirmed)
+    note_seen(connection, {v.push_id: read_at[v.sku, v.location] for v in found})
     wrong = [v for v in verified if v.read is not None and v.read != v.confirmed]
     if wrong:
         _repair(connection, channel, wrong, now, rise_run_at, chance())

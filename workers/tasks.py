@@ -33,6 +33,7 @@ from workers.flows import (
     programs,
     receipts,
 )
+from workers.flows import measure as measuring
 from workers.flows import push as pushing
 from workers.flows import reconcile as reconciling
 from workers.flows import sweep as sweeping
@@ -421,6 +422,15 @@ def _ring_wholesale(waiting: sweeping.Waiting) -> None:
         _ring("work_promises", work_promises.delay)
     for document, channel in waiting.overdue:
         log.warning("edi.document.overdue", channel=channel, document=document)
+
+
+@app.task
+def measure(**_: Any) -> None:
+    """Measure how far each channel is behind."""
+    changed = measuring.measure(wiring().engine, now=now())
+    if changed:
+        log.info("exposure.lag.changed", channels=sorted(changed))
+        ring_allocate()
 
 
 @app.task
