@@ -47,38 +47,39 @@ _REQUESTS_OF = text("""
     ORDER BY due_at, sku, location, source, channel, order_id, line_id
 """)
 
-# Each place that was ever sold below zero, found by one step in the index each; its balance says how it is now.
+# Places that were ever sold below zero stand in an index that holds no other; their balances say how they are now. A
+# bundle has no stock that could be short, and what somebody else holds (a mirror) nobody here can make.
 _SHORT = """
-    WITH RECURSIVE place (sku, location) AS (
-        (SELECT sku, from_location FROM posting
-         WHERE from_state = 'available' AND from_after < 0 ORDER BY sku, from_location LIMIT 1)
-        UNION ALL
-        SELECT next.sku, next.from_location FROM place CROSS JOIN LATERAL (
-            SELECT sku, from_location FROM posting
-            WHERE from_state = 'available' AND from_after < 0
-              AND (posting.sku, posting.from_location) > (place.sku, place.location)
-            ORDER BY sku, from_location LIMIT 1) AS next
-    ), short AS (
-        SELECT b.sku, b.location, coalesce(r.units, 0) AS asked, r.revision,
-               CASE WHEN EXISTS (SELECT FROM bundle WHERE bundle.sku = b.sku) THEN 0
-                    ELSE greatest(0, -b.units) END AS units
+    WITH place AS (
+        SELECT DISTINCT sku, from_location AS location
+        FROM posting
+        WHERE from_state = 'available' AND from_after < 0
+    ), negative AS (
+        SELECT b.sku, b.location, -b.units AS units
         FROM place
+        JOIN location AS l ON l.location = place.location AND l.kind IN ('warehouse', 'store')
         JOIN balance AS b ON b.sku = place.sku AND b.location = place.location AND b.state = 'available'
-        JOIN location AS l ON l.location = b.location AND l.kind IN ('warehouse', 'store')
-        LEFT JOIN pull_forward AS r ON r.sku = b.sku AND r.location = b.location AND r.source = :source
-             AND r.channel = '' AND r.order_id = '' AND r.line_id = ''
+        WHERE b.units < 0 AND NOT EXISTS (SELECT FROM bundle WHERE bundle.sku = b.sku)
+    ), asked AS (
+        SELECT sku, location, units
+        FROM pull_forward
+        WHERE units > 0 AND source = :source AND channel = '' AND order_id = '' AND line_id = ''
+    ), short AS (
+        SELECT sku, location, coalesce(negative.units, 0) AS units
+        FROM negative FULL JOIN asked USING (sku, location)
+        WHERE negative.units IS DISTINCT FROM asked.units
     )
 """
 
-_ANY_SHORT = text(
-    f"{_SHORT} SELECT EXISTS (SELECT FROM short WHERE units <> asked)"  # noqa: S608 - the statement above
-)
+_ANY_SHORT = text(f"{_SHORT} SELECT EXISTS (SELECT FROM short)")  # noqa: S608 - the statement above
 
 # The orders that were taken when nothing was left are those that wait.
 _SHORTAGES = text(f"""
     {_SHORT}
-    SELECT short.sku, short.location, short.units, short.revision, oldest.at
+    SELECT short.sku, short.location, short.units, r.revision, oldest.at
     FROM short
+    LEFT JOIN pull_forward AS r ON r.sku = short.sku AND r.location = short.location AND r.source = :source
+         AND r.channel = '' AND r.order_id = '' AND r.line_id = ''
     CROSS JOIN LATERAL (
         SELECT min(p.occurred_at) AS at
         FROM posting AS p
@@ -88,11 +89,9 @@ _SHORTAGES = text(f"""
           AND p.from_after < 0 AND p.to_state = 'committed'
           AND o.ordered_units > o.cancelled_units + o.shipped_units
     ) AS oldest
-    WHERE short.units <> short.asked
     ORDER BY short.sku, short.location
     LIMIT :most
 """)  # noqa: S608 - the statement above
-
 
 _PARTS = text("SELECT component FROM bundle WHERE sku = :sku ORDER BY component")
 
@@ -192,9 +191,6 @@ def is_short(connection: Connection) -> bool:
 
 
 def shortages(connection: Connection, *, most: int) -> list[Shortage]:
-    """Places whose request is to be opened, changed or taken back.
-
-    A bundle has no stock that could be short, and what somebody else holds (a mirror) nobody here can make.
-    """
+    """Places whose request is to be opened, changed or taken back."""
     rows = connection.execute(_SHORTAGES, {"source": SOURCE, "most": most})
     return [Shortage(*row) for row in rows]

@@ -10,7 +10,10 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What a location holds of a SKU; on_hand = available + unavailable + committed + reserved."""
+    """What a location holds of a SKU; on_hand = available + unavailable + committed + reserved.
+
+    in_transit, incoming    on its way, and expected from a supplier; neither is on hand
+    """
 
     sku: str
     location: str
@@ -20,6 +23,7 @@ class Position:
     committed: int
     reserved: int
     in_transit: int
+    incoming: int
 
 
 _NOW = text("""
@@ -85,6 +89,7 @@ def _positions(sku: str, balances: list[tuple[str, str, int]]) -> list[Position]
             committed=states.get("committed", 0),
             reserved=states.get("reserved", 0),
             in_transit=states.get("in_transit", 0),
+            incoming=states.get("incoming", 0),
         )
         for location, states in sorted(held.items())
     ]
