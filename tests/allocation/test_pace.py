@@ -125,7 +125,7 @@ def test_taking_back_as_of_the_orders_time_leaves_nothing() -> None:
     bulk = sold(80_995, ago=timedelta(minutes=12))
     before = steady(5, 28)
 
-    after = before + sums(bulk) + sums(replace(bulk, lines=-1))
+    after = before + sums(bulk) + sums(bulk._replace(lines=-1))
 
     _same(after, before.faded(after.at), absolute=1e-5)
 
