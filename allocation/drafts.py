@@ -12,20 +12,20 @@ _CLOSE = text("SELECT pg_advisory_xact_lock(:gate)")
 
 _READ_ONLY = text("SET TRANSACTION READ ONLY")
 
-_SKUS = text("""
+SKUS = text("""
     SELECT sku FROM sku
     WHERE sku > :after AND sku LIKE :like
     ORDER BY sku LIMIT :limit
 """)
 
-_TARGETS = text("""
+TARGETS = text("""
     SELECT channel, sku, location, units
     FROM target
     WHERE sku = ANY(CAST(:skus AS text[]))
     ORDER BY channel, sku, location
 """)
 
-_LISTED = text("""
+LISTED = text("""
     SELECT channel FROM channel
     WHERE EXISTS (SELECT FROM binding WHERE binding.channel = channel.channel)
     ORDER BY channel
@@ -47,7 +47,7 @@ def only_read(connection: Connection) -> None:
 def skus_after(connection: Connection, after: str, pattern: str, limit: int) -> list[str]:
     """The next SKUs that fit a pattern, in which `*` stands for any run of characters; "" begins with the first."""
     values = {"after": after, "like": _like(pattern), "limit": limit}
-    return [row.sku for row in connection.execute(_SKUS, values)]
+    return [row.sku for row in connection.execute(SKUS, values)]
 
 
 def _like(pattern: str) -> str:
@@ -58,13 +58,13 @@ def _like(pattern: str) -> str:
 
 def stored_targets(connection: Connection, skus: Sequence[str]) -> dict[tuple[str, str, str], int]:
     """(channel, SKU, location) -> the target in force."""
-    rows = connection.execute(_TARGETS, {"skus": list(skus)})
+    rows = connection.execute(TARGETS, {"skus": list(skus)})
     return {(row.channel, row.sku, row.location): row.units for row in rows}
 
 
 def listed_channels(connection: Connection) -> set[str]:
     """The channels on which anything is listed."""
-    return {row.channel for row in connection.execute(_LISTED)}
+    return {row.channel for row in connection.execute(LISTED)}
 
 
 def skus_due(connection: Connection) -> int:

@@ -192,7 +192,7 @@ HOUSES = st.builds(
 
 def skus_of(rules: Rules) -> list[str]:
     """All short SKUs, and one of each kind that the patterns tell apart, which may be longer."""
-    named = {one.which.sku for one in (*rules.overrides, *rules.safeties)}
+    named = {one.which.sku for one in rules.overrides} | {s.which.sku for s in rules.safeties}
     patterns = {name for name in named if name}.union(*rules.tags.values())
     return [*SKUS, *kinds(patterns).values()]
 

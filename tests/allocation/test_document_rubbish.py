@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from allocation.document import Document, RuleFileError, read, read_stored, remarks, tables
 from allocation.document.lines import line_of
@@ -101,7 +102,7 @@ def toml(value: object) -> str:
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-KEYS = {
+KEYS: Mapping[str, type[BaseModel]] = {
     "[locations.WH]": tables.LocationTable,
     "[locations.WH.pickup]": tables.PickupTable,
     "[safety]": tables.SafetyTable,

@@ -38,7 +38,7 @@ def test_a_channel_says_weight_cut_off_quota_and_what_a_mistake_costs() -> None:
     assert (shop.rule.weight, shop.rule.claim, shop.rule.cut_off) == (3, 3, 7)
     assert shop.rule.quota == Quota(100, datetime(2026, 11, 20, tzinfo=UTC))
     assert shop.rule.excluded
-    assert (shop.cost_oversell, shop.margin) == (Decimal("55.5"), 2)
+    assert (shop.cost_oversell, shop.margin) == (Decimal("55.5"), Decimal(2))
     assert shop.rule.why == ("because",)
 
 
