@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
 
-from allocation.simulate.types import History, Line, Stream
+from allocation.simulate.types import History, Line, Stream, Unusable
+from allocation.types import Rules
+
+#: 200 units, 240 wanted within 14 minutes, between two rounds of a hub that comes each quarter of an hour.
+STOCK, WANTED, WITHIN_S = 200, 240, 14 * 60.0
+
+
+def black_friday(rules: Rules, seed: int) -> History:
+    """A sale that sells out between two reconciliations, in equal parts on every channel of the first location.
+
+    raises    Unusable when no channel serves the first location of the rules
+    """
+    location = next(iter(rules.locations), "")
+    channels = [channel.name for channel in rules.channels if location in channel.locations]
+    if not channels:
+        raise Unusable(f"no channel of the rules serves {location or 'any location'}; add one")
+    return flash(
+        sku="DOORBUSTER",
+        start=datetime(2026, 11, 27, 8, tzinfo=UTC),
+        location=location,
+        stock=STOCK,
+        shares=dict.fromkeys(channels, 1 / len(channels)),
+        orders=WANTED,
+        within_s=WITHIN_S,
+        price=Decimal("49.99"),
+        seed=seed,
+    )
 
 
 def flash(

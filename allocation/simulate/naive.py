@@ -6,6 +6,7 @@ Each is the kindest form of itself: nothing is late beyond its own design, and o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from random import Random
 
 from allocation.simulate.types import Line, Place
@@ -74,9 +75,9 @@ class Rounds:
 
 
 class PointToPoint(Rounds):
-    """Each sale is told to every other channel as so many units less, late and not always; once a night all are set.
+    """Each change is told to every channel as so many units more or less, late, not always; by night all are set.
 
-    polling_s    from a sale until the others have it
+    polling_s    from a change until the channels have it
     loss         part of the messages that get lost, 0 to 1
     """
 
@@ -88,25 +89,35 @@ class PointToPoint(Rounds):
         self._last_round = 0.0
 
     def sold(self, world: World, sale: Sale) -> None:
-        """Tell the others."""
-        self._await(world, sale.at)
-        served = set(world.layout.draws[sale.place])
+        """Tell the others what is gone."""
+        super().sold(world, sale)
+        locations = world.layout.draws[sale.place]
+        self._tell(world, locations, -sale.accepted, sale.at, but=sale.place)
+
+    def moved(self, world: World, location: str, units: int, at: float) -> None:
+        """Tell all what came or went."""
+        super().moved(world, location, units, at)
+        self._tell(world, (location,), units, at, but=None)
+
+    def _tell(
+        self, world: World, locations: Sequence[str], units: int, at: float, *, but: Place | None
+    ) -> None:
         for place in world.shown:
             if (
-                place != sale.place
+                place != but
                 and place not in world.layout.mirrors
-                and not served.isdisjoint(world.layout.draws[place])
+                and not set(locations).isdisjoint(world.layout.draws[place])
                 and self._seed.random() >= self._loss
             ):
-                self._tell(world, place, sale)
+                self._send(world, place, units, at)
 
-    def _tell(self, world: World, place: Place, sale: Sale) -> None:
+    def _send(self, world: World, place: Place, units: int, at: float) -> None:
         def arrives(now: float) -> None:
-            # What a night's numbers already hold is not taken off again.
-            if self._last_round <= sale.at:
-                world.show(place, max(0, world.shown[place] - sale.accepted), now)
+            # What a night's numbers already hold is not told again.
+            if self._last_round <= at:
+                world.show(place, max(0, world.shown[place] + units), now)
 
-        world.later(sale.at + self._polling_s, arrives)
+        world.later(at + self._polling_s, arrives)
 
     def _round(self, world: World, at: float) -> None:
         self._last_round = at

@@ -195,7 +195,10 @@ class World:
         location, units = movement.location, movement.units
         match movement.way:
             case Way.RECEIVE:
-                units = min(units, self._on_the_way.pop(movement.ref, units))
+                # What was sent before the history began comes in as it was written down.
+                units = min(units, self._on_the_way.get(movement.ref, units))
+                if movement.ref in self._on_the_way:
+                    self._on_the_way[movement.ref] -= units
             case Way.CANCEL:
                 units = min(units, self._sold_of.get(movement.ref, 0))
                 self._sold_of[movement.ref] = self._sold_of.get(movement.ref, 0) - units

@@ -11,6 +11,7 @@ import click
 from allocation import document, store
 from console.cli import rule_files
 from console.cli.alloc_plan import plan
+from console.cli.alloc_simulate import simulate
 from console.cli.common import Failed, as_json, by, emit, house, reason
 from ledger.db import transaction
 from workers.flows import drafts
@@ -27,6 +28,7 @@ def alloc() -> None:
 
 
 alloc.add_command(plan)
+alloc.add_command(simulate)
 
 
 @alloc.command()
