@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from sqlalchemy import Engine, text
 
 from ledger.digest import Known, digest
 from ledger.events import Expected
+from ledger.migrate import upgrade
 from ledger.types import Move
 from ledger.verify import verify
 from tests.builders import (
@@ -31,6 +35,8 @@ from tests.builders import (
 )
 from tests.servers import Database
 from workers.flows.ingest import drain, sweep_inbox
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -326,3 +332,32 @@ def test_what_is_no_request_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(ValidationError, match=complaint):
         read(ask(3) | said)
+
+
+def test_what_came_before_the_schema_knew_of_supply_counts(bare_database: Database) -> None:
+    """A book of the schema before: two receipts name the purchase order, and one of them was undone."""
+    command = [str(Path(sys.executable).parent / "alembic"), "-x", f"url={bare_database.admin_url}"]
+    subprocess.run([*command, "upgrade", "0008"], cwd=ROOT, check=True, capture_output=True)
+    with bare_database.owner.begin() as connection:
+        for statement in BEFORE:
+            connection.execute(text(statement))
+
+    upgrade(bare_database.admin_url)
+
+    with bare_database.owner.connect() as connection:
+        rows = connection.execute(
+            text("SELECT reference, sku, location, expected_units, received_units FROM supply_line")
+        ).all()
+    assert [tuple(row) for row in rows] == [("PO-1", "MUG", "OSLO", 0, 7)]
+
+
+BEFORE = (
+    "INSERT INTO event (kind, source, source_id, occurred_at, recorded_at, reference)"
+    " SELECT 'receipt', 'wms', id, now(), now(), reference"
+    " FROM (VALUES ('r1', 'PO-1'), ('r2', 'PO-1'), ('r3', '')) AS given (id, reference)",
+    "INSERT INTO posting (event_id, line, sku, units, from_location, from_state, from_before, from_after, from_version,"
+    " to_location, to_state, to_before, to_after, to_version, occurred_at, recorded_at)"
+    " SELECT id, 1, 'MUG', 7, 'OUTSIDE', 'supplier', 0, -7, 1, 'OSLO', 'available', 0, 7, 1, now(), now() FROM event",
+    "INSERT INTO event (kind, source, source_id, occurred_at, recorded_at, reason, reverses)"
+    " SELECT 'reversal', 'wms', 'undo', now(), now(), 'typo', id FROM event WHERE source_id = 'r2'",
+)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,8 @@ from tests.workers.edi_rig import Grocer, a_grocer, change, changed, line, po
 from workers.flows.edi_fill import fill
 from workers.flows.promises import Pulled, pull_forward
 from workers.flows.sweep import sweep
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -294,3 +300,29 @@ def test_the_same_moment_never_asks_twice(database: Database) -> None:
             text("SELECT source_id FROM event WHERE kind = 'pull_forward' ORDER BY seq")
         ).scalars()
         assert len(set(ids)) == 4
+
+
+def test_two_that_look_at_once_ask_once(database: Database) -> None:
+    stock_the_house(database.engine)
+    sell(database, 2, "1")
+
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: pull(database), range(4)))
+
+    assert sum(each.asked for each in done) == 1
+    assert [row[2] for row in short(database)] == [2]
+
+
+def test_the_task_asks_for_what_is_short(database: Database, valkey: str) -> None:
+    stock_the_house(database.engine)
+    sell(database, 2, "1")
+
+    subprocess.run(
+        [sys.executable, "-c", "from workers import tasks; tasks.sweep(); tasks.work_promises()"],
+        env={**os.environ, "LOCKSTEP_DATABASE_URL": database.app_url, "LOCKSTEP_REDIS_URL": valkey},
+        cwd=ROOT,
+        check=True,
+        timeout=60,
+    )
+
+    assert [row[2] for row in short(database)] == [2]
