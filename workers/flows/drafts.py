@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -123,9 +123,15 @@ def plan(
 
 
 def _computed(connection: Connection, skus: list[str], draft: Rules, now: datetime) -> list[Target]:
+    rules = in_force(draft, now)
     targets: list[Target] = []
     for sku, position in store.positions(connection, skus).items():
-        targets += allocate(sku, position.stock, in_force(draft, now), position.listed)
+        for target in allocate(sku, position.stock, rules, position.listed):
+            place = (target.channel, target.location)
+            units = target.units - target.units % position.packs.get(place, 1)
+            if place in position.told:
+                units = max(0, position.stock.get(target.location, 0))
+            targets.append(replace(target, units=units))
         targets += [Target(channel, sku, location, 0) for channel, location in position.lost]
     return targets
 
