@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
+
 from workers import amazon
-from workers.flows import jobs, orders, promises, reconcile, subscriptions, truth
+from workers.flows import (
+    jobs,
+    orders,
+    program_watch,
+    programs,
+    promises,
+    reconcile,
+    subscriptions,
+    truth,
+)
 from workers.flows.orders import PollReport
 from workers.flows.promises import Pulled
 from workers.flows.reconcile import RunReport, Terms
 from workers.flows.subscriptions import WatchReport
 from workers.flows.sweep import jobs_to_do
 from workers.wiring import Wiring, now
+
+log = structlog.get_logger(__name__)
 
 
 def open_jobs(house: Wiring) -> list[tuple[str, str, datetime]]:
@@ -86,3 +99,14 @@ def read_truth(house: Wiring, channel: str, window_at: str) -> RunReport:
         now=now,
         terms=Terms.of(house.settings),
     )
+
+
+def work_programs(house: Wiring) -> bool:
+    """Release what programs hold beyond their time and look at the pace of the others; whether anything is free now."""
+    freed = programs.expire(house.house, now=now())
+    for program in freed:
+        units = sum(program.units.values())
+        log.info("program.released", program=program.program, units=units, ended=program.ended)
+    for alarm in program_watch.watch(house.engine, now=now()):
+        log.warning("alarm.raised", rule=alarm.rule, object=alarm.what, **alarm.detail)
+    return bool(freed)

@@ -29,8 +29,6 @@ from workers.flows import (
     halts,
     ingest,
     jobs,
-    program_watch,
-    programs,
     receipts,
 )
 from workers.flows import measure as measuring
@@ -270,18 +268,8 @@ def work_programs(**_: Any) -> None:
     """Release what partners' programs hold beyond their time, and see how fast the others are used up."""
     house = wiring()
     house.bells.heard("work_programs")
-    freed = programs.expire(house.house, now=now())
-    for program in freed:
-        log.info(
-            "program.released",
-            program=program.program,
-            units=sum(program.units.values()),
-            ended=program.ended,
-        )
-    if freed:
+    if chores.work_programs(house):
         ring_allocate()
-    for alarm in program_watch.watch(house.engine, now=now()):
-        log.warning("alarm.raised", rule=alarm.rule, object=alarm.what, **alarm.detail)
 
 
 @app.task

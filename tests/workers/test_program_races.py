@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,8 @@ def test_an_order_and_the_end_of_its_program_do_not_give_one_unit_to_two(grocer:
 
         at_once(
             works(grocer),
-            lambda at=ahead: programs.expire(a_house(grocer), now=at),  # type: ignore[misc]
-            lambda at=ahead: programs.expire(a_house(grocer), now=at),  # type: ignore[misc]
+            partial(programs.expire, a_house(grocer), now=ahead),
+            partial(programs.expire, a_house(grocer), now=ahead),
         )
 
         used, released, left = standing(grocer, name)

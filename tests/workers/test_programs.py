@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -261,7 +262,7 @@ def test_a_program_that_cannot_be_is_refused_with_the_reason(
     grocer: Grocer, said: dict[str, Any], asked: dict[str, Any], why: str
 ) -> None:
     reserve(grocer, 10, "TAKEN")
-    line_ = Asked(**({"sku": "MUG", "location": "WH", "units": 5} | asked))
+    line_ = replace(Asked("MUG", "WH", 5), **asked)
 
     with pytest.raises(Refused, match=why):
         programs.reserve(grocer.house, agreement(grocer, **said), [line_], now=grocer.clock.now)
