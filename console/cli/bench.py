@@ -103,6 +103,50 @@ def push(changes: int, skus: int, lanes: str, seed: int, durable: bool, as_json:
     _tell(result, measuring.table, as_json)
 
 
+@bench.command()
+@click.option(
+    "--rate",
+    default=1_000,
+    show_default=True,
+    type=click.IntRange(1, 20_000),
+    help="Questions a second.",
+)
+@click.option("--seconds", default=20, show_default=True, type=click.IntRange(1, 3600))
+@click.option("--skus", default=500, show_default=True, type=click.IntRange(1, 100_000))
+@click.option(
+    "--changes",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Booked a second meanwhile.",
+)
+@click.option("--seed", default=0, show_default=True, help="Questions and changes follow from it.")
+@click.option(
+    "--durable/--fast",
+    default=True,
+    show_default=True,
+    help="fsync on or off on the throw-away servers.",
+)
+@as_json
+def availability(
+    rate: int, seconds: int, skus: int, changes: int, seed: int, durable: bool, as_json: bool
+) -> None:
+    """Ask what stores may promise, while stock changes and Redis is emptied. Exit code 3: goals missed."""
+    from console.bench import availability as measuring
+
+    with house(throw_away=True, durable=durable) as wiring:
+        result = measuring.measure(
+            wiring.settings,
+            rate=rate,
+            seconds=seconds,
+            skus=skus,
+            changes_per_s=changes,
+            seed=seed,
+            say=lambda words: click.echo(words, err=True),
+        )
+    _tell(result, measuring.table, as_json)
+
+
 def _tell(
     result: dict[str, Any],
     table: Callable[[dict[str, Any], Callable[[str], None]], None],

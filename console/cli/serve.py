@@ -74,6 +74,7 @@ def availability() -> None:
         limit_concurrency=512,
         timeout_keep_alive=15,
         server_header=False,
+        proxy_headers=False,
     )
 
 

@@ -77,9 +77,8 @@ class Window:
         when = {"occurred_at": datetime.now(UTC)} | fact
         book(self.database.engine, a_fact(kind, **when), now=datetime.now(UTC))
 
-    def keys(self) -> list[bytes]:
-        found: list[bytes] = self.redis.keys("*pickup:*")
-        return found
+    def keys(self) -> list[bytes | str]:
+        return list(self.redis.keys("*pickup:*"))
 
 
 @contextmanager
