@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ledger": ("ledger", "The book: verify, seal."),
     "partner": ("partner", "Programs: units held for a wholesale partner."),
     "pace": ("pace", "How fast one SKU sells, by channel and location."),
+    "pickup": ("pickup", "What stores may promise for pick-up; report a failed pick."),
     "push": ("push", "What waits to be shown, and what was parked."),
     "recon": ("recon", "Compare what channels show with what they should."),
     "serve": ("serve", "Run a door: relay, availability."),

@@ -187,7 +187,7 @@ def reverse(event_id: str, source: str, by: str, reason: str) -> None:
 
 
 def post(wiring: Wiring, fact: dict[str, object]) -> None:
-    """Through inbox and drain; a refusal is said at once."""
+    """Book a fact through inbox and drain; a refusal is said at once."""
     delivery = Delivery(str(fact["source"]), str(fact["id"]), FACT_TOPIC, orjson.dumps(fact))
     with transaction(wiring.engine) as connection:
         kept = inbox.keep(connection, [delivery], now=now())
