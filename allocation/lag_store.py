@@ -22,7 +22,7 @@ _TURN = text("SELECT pg_try_advisory_xact_lock(7305200140)")
 # A vendor's whole second may have been rounded up: half a second is added.
 _HEARD = text(f"""
     SELECT c.channel, heard.recorded_at AS at,
-           greatest(date_part('epoch', heard.recorded_at - heard.occurred_at), 0)
+           date_part('epoch', heard.recorded_at - heard.occurred_at)
            + CASE WHEN heard.occurred_at = date_trunc('second', heard.occurred_at) THEN 0.5 ELSE 0 END AS detect_s
     FROM channel c
     CROSS JOIN LATERAL (
@@ -47,9 +47,9 @@ _HEARD = text(f"""
 _SENT = text(f"""
     SELECT c.channel, sent.sent_at AS at,
            CASE WHEN sent.units <= coalesce(sent.expected, sent.units)
-                THEN greatest(date_part('epoch', sent.sent_at - sent.due_since), 0) END AS queue_s,
-           greatest(date_part('epoch', sent.answered_at - sent.sent_at), 0) AS push_s,
-           greatest(date_part('epoch', sent.seen_at - sent.answered_at), 0) AS visible_s
+                THEN date_part('epoch', sent.sent_at - sent.due_since) END AS queue_s,
+           date_part('epoch', sent.answered_at - sent.sent_at) AS push_s,
+           date_part('epoch', sent.seen_at - sent.answered_at) AS visible_s
     FROM channel c
     CROSS JOIN LATERAL (
         SELECT p.sent_at, p.answered_at, p.due_since, p.seen_at, p.units, p.expected, p.outcome FROM push p
@@ -156,13 +156,9 @@ def records(connection: Connection, now: datetime) -> list[Record]:
         _add(samples, row.channel, "detect", row.at, row.detect_s)
     for row in connection.execute(_SENT, window):
         confirmed[row.channel] = row.at
-        for stage, lag_s in (
-            ("queue", row.queue_s),
-            ("push", row.push_s),
-            ("visible", row.visible_s),
-        ):
-            if lag_s is not None:
-                _add(samples, row.channel, stage, row.at, lag_s)
+        _add(samples, row.channel, "queue", row.at, row.queue_s)
+        _add(samples, row.channel, "push", row.at, row.push_s)
+        _add(samples, row.channel, "visible", row.at, row.visible_s)
     given = [{"channel": channel, "at": at} for channel, at in confirmed.items()]
     waiting = connection.execute(_WAITING, {"now": now, "confirmed": orjson.dumps(given).decode()})
     return [
@@ -176,9 +172,11 @@ def _add(
     channel: str,
     stage: str,
     at: datetime,
-    lag_s: float,
+    lag_s: float | None,
 ) -> None:
-    samples.setdefault(channel, {}).setdefault(stage, []).append(Sample(at, lag_s))
+    """One more sample, if it is one; clocks that disagree make no lag below zero."""
+    if lag_s is not None:
+        samples.setdefault(channel, {}).setdefault(stage, []).append(Sample(at, max(0.0, lag_s)))
 
 
 def known(connection: Connection) -> dict[str, Measured]:

@@ -102,12 +102,16 @@ def follow(connection: Connection, result: Digest, before: Mapping[LineKey, Orde
     before    the order lines it names, as they stood before it; who writes the book has the drain's turn, so that
               nobody else counts meanwhile
     """
-    sold = list(_sold(connection, result, before))
-    _write(connection, _COUNT, [line for line in sold if line.lines > 0])
-    _write(connection, _TAKE_BACK, [line for line in sold if line.lines < 0])
+    write(connection, list(_sold(connection, result, before)))
 
 
-def _write(connection: Connection, statement: TextClause, sold: Sequence[Sold]) -> None:
+def write(connection: Connection, sold: Sequence[Sold]) -> None:
+    """Count these lines, then take back those that no longer count."""
+    _add(connection, _COUNT, [line for line in sold if line.lines > 0])
+    _add(connection, _TAKE_BACK, [line for line in sold if line.lines < 0])
+
+
+def _add(connection: Connection, statement: TextClause, sold: Sequence[Sold]) -> None:
     rows = [_row(sums) for sums in gathered(sold)]
     if rows:
         connection.execute(statement, {"rows": orjson.dumps(rows).decode()})
@@ -165,4 +169,5 @@ def paces(
 
     Who needs to know when to look again takes `sums_of` and asks `pace.look_again_at` as well.
     """
-    return {sku: pace_of(sums, now) for sku, sums in sums_of(connection, skus).items()}
+    found = {sku: pace_of(sums, now) for sku, sums in sums_of(connection, skus).items()}
+    return {sku: of_it for sku, of_it in found.items() if of_it}
