@@ -3,7 +3,9 @@
 Theorem. Let a zone be divided into quotas, and every channel's *hold* be the most it may be showing: what was last seen
 or confirmed, what is on its way to it, and the target it has. If the sum of holds is at most the units there are, it
 stays so under any order of sales, pushes, failures and repeats: a sale lowers a hold and the stock alike; a drop lowers
-a hold when it is confirmed; a rise is set only within what is left of the units above the sum of holds.
+a hold when it is confirmed; a rise is set only within what is left of the units above the sum of holds. A reading that
+finds less than was believed has seen sales before the book: those units stay *missing*, and nobody's, until their
+orders are heard, and the SKU is computed again before anything rises.
 
 What it asks of a vendor: that a write fails which does not know of a sale (compare-and-set, or counts dated by their
 reading). Where a write is plain, as on Amazon, a unit sold while a number is on its way may be shown again.
@@ -59,32 +61,56 @@ def _disjoint(division: Division) -> bool:
     return division.threshold is None or division.scarce or division.units <= 0
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The most a place may be showing.
+
+    shown      last seen or confirmed, or on its way to it; None is unknown, and taken to be its target
+    queued     the target that waits to be sent, and may be sent before a new one is written
+    missing    units that a reading found gone and no order has told of: sold, it must be feared
+    """
+
+    shown: int | None = 0
+    queued: int = 0
+    missing: int = 0
+
+
+_NOTHING = Hold()
+
+
 def hold_rises(
-    targets: Iterable[Target], limits: Sequence[Bound], holds: Mapping[Place, int | None]
+    targets: Iterable[Target], limits: Sequence[Bound], holds: Mapping[Place, Hold]
 ) -> list[Target]:
     """The targets, none above what its group has left.
 
-    holds      the most each place may be showing; None is unknown (it is taken to be the target), a place that is
-               missing shows nothing yet
+    holds      a place that is missing shows nothing yet
     returns    the same targets, with `held` units less where something must be let go first
     """
     by_place = {(target.channel, target.location): target for target in targets}
     for limit in limits:
         rows = [by_place[place] for place in sorted(limit.places) if place in by_place]
-        left = limit.units - sum(_hold(row, holds) for row in rows)
-        for row in rows:
-            wanted = row.units - _hold(row, holds)
-            if wanted > 0:
-                raised = max(0, min(wanted, left))
-                left -= raised
-                by_place[row.channel, row.location] = replace(
-                    row,
-                    units=row.units - wanted + raised,
-                    held=row.held + wanted - raised,
-                )
+        held = [holds.get((row.channel, row.location), _NOTHING) for row in rows]
+        shown = [
+            max(0, row.units if h.shown is None else h.shown)
+            for row, h in zip(rows, held, strict=True)
+        ]
+        units = limit.units - sum(h.missing for h in held)
+        # Above what is shown, and then above what may still go out: neither may take more than is left.
+        rows = _within(rows, shown, units)
+        waiting = [max(n, h.queued) for n, h in zip(shown, held, strict=True)]
+        for row in _within(rows, waiting, units):
+            by_place[row.channel, row.location] = row
     return list(by_place.values())
 
 
-def _hold(target: Target, holds: Mapping[Place, int | None]) -> int:
-    hold = holds.get((target.channel, target.location), 0)
-    return target.units if hold is None else max(0, hold)
+def _within(rows: Sequence[Target], bases: Sequence[int], units: int) -> list[Target]:
+    """Each row as far above its base as the units above all bases last, in order."""
+    left = max(0, units - sum(bases))
+    fitted = []
+    for row, base in zip(rows, bases, strict=True):
+        wanted = max(0, row.units - base)
+        raised = min(wanted, left)
+        left -= raised
+        kept = wanted - raised
+        fitted.append(replace(row, units=row.units - kept, held=row.held + kept) if kept else row)
+    return fitted
