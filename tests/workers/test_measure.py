@@ -64,7 +64,11 @@ def lowers(
     """A number that waits, is sent, confirmed and read back."""
     house.set(**{sku: units})
     house.clock.advance(wait_s)
-    house.shelf.during = lambda levels: house.clock.advance(call_s)
+
+    def takes(levels: object) -> None:
+        house.clock.advance(call_s)
+
+    house.shelf.during = takes
     push(house.lane)
     house.clock.advance(seen_s)
     verify(house.lane)
@@ -169,7 +173,8 @@ def test_staleness_grows_while_a_channel_does_not_answer_and_ends_with_its_answe
     assert usual.stale_s == 0
     house.shelf.during = lambda levels: None
 
-    stale, shows = [], []
+    stale: list[float] = []
+    shows: list[float] = []
     house.set(A=40)
     for _ in range(4):
         house.shelf.failures = [Unavailable("503")] * 9
@@ -177,7 +182,7 @@ def test_staleness_grows_while_a_channel_does_not_answer_and_ends_with_its_answe
         house.clock.advance(600)
         lag = found(house)
         stale.append(lag.stale_s)
-        shows.append(lag.show_s)
+        shows.append(lag.show_s or 0.0)
     assert stale == pytest.approx([600 * n - 2 for n in (1, 2, 3, 4)])
     assert shows == sorted(shows)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import random
+import runpy
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ from allocation import pace_store
 from allocation.pace import FAST_S, SLOW_S, Sums, rates
 from tests.builders import NOON, a_fact, book, minutes, stock_the_house
 from tests.servers import Database
+
+MIGRATION = Path(__file__).parents[2] / "ledger/migrations/versions/0007_exposure.py"
 
 _LINES = """
     SELECT l.sku, l.channel, l.location, greatest(0, l.ordered_units - l.cancelled_units) AS units,
@@ -218,6 +222,23 @@ def test_whatever_the_order_of_arrival_the_sums_are_those_of_the_book(
     assert alike
 
 
+def test_a_house_that_sold_before_anybody_counted_knows_its_pace_from_the_book(
+    database: Database, engine: Engine
+) -> None:
+    chance = random.Random(7)
+    assert book_in_batches(engine, list(_a_busy_month(chance)), chance)
+    before = kept(engine)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM pace"))
+    migration = runpy.run_path(str(MIGRATION))
+
+    with database.owner.begin() as connection:
+        connection.execute(text(migration["PACE_SO_FAR"]))
+
+    agrees_with_the_book(engine)
+    assert kept(engine).keys() == before.keys()
+
+
 def _a_busy_month(chance: random.Random) -> Sequence[dict[str, Any]]:
     facts = []
     for number in range(60):
@@ -247,4 +268,4 @@ def book_in_batches(engine: Engine, facts: list[dict[str, Any]], chance: random.
         book(engine, *{fact["id"]: fact for fact in batch}.values())
     with engine.connect() as connection:
         left = connection.execute(text("SELECT count(*) FROM inbox WHERE state <> 'applied'"))
-        return left.scalar_one() == 0
+        return int(left.scalar_one()) == 0

@@ -26,6 +26,39 @@ COMMENT ON COLUMN pace.slow_squares IS 'squares of the units of a line: how unev
 COMMENT ON COLUMN pace.since IS 'the first sale';
 """
 
+# A house that has sold for years knows its pace at once, and takes back only what it has counted. The time constants
+# are those of `allocation.pace`.
+PACE_SO_FAR = """
+INSERT INTO pace (sku, channel, location, fast_lines, slow_lines, slow_units, slow_squares, at, since)
+SELECT sku, channel, location,
+       sum(CASE WHEN age_s > 60000 THEN 0 ELSE exp(-age_s / 600) END), sum(slow), sum(slow * units),
+       sum(slow * units * units), max(at), min(at)
+FROM (
+    SELECT sku, channel, location, units, at, age_s,
+           CASE WHEN age_s > 241920000 THEN 0 ELSE exp(-age_s / 2419200) END AS slow
+    FROM (
+        SELECT sku, channel, location, units::double precision, at,
+               date_part('epoch', max(at) OVER (PARTITION BY sku, channel, location) - at) AS age_s
+        FROM (
+            SELECT l.sku, l.channel, l.location, l.ordered_units - l.cancelled_units AS units, first.occurred_at AS at
+            FROM order_line AS l
+            JOIN (
+                SELECT DISTINCT ON (channel, order_id, line_id) channel, order_id, line_id, occurred_at
+                FROM event WHERE kind = 'order' AND order_id IS NOT NULL
+                ORDER BY channel, order_id, line_id, seq
+            ) AS first USING (channel, order_id, line_id)
+            WHERE l.ordered_units > l.cancelled_units
+            UNION ALL
+            SELECT p.sku, coalesce(e.payload ->> 'channel', ''), p.from_location, p.units, e.occurred_at
+            FROM event AS e JOIN posting AS p ON p.event_id = e.id
+            WHERE e.kind = 'ship' AND e.line_id IS NULL AND p.to_state = 'customer'
+              AND NOT EXISTS (SELECT FROM event AS undone WHERE undone.reverses = e.id)
+        ) AS sold
+    ) AS aged
+) AS faded
+GROUP BY sku, channel, location;
+"""
+
 LAG = """
 CREATE TABLE lag (
     channel      text PRIMARY KEY REFERENCES channel (channel),
@@ -101,5 +134,5 @@ GRANT UPDATE (seen_at) ON push TO lockstep_app;
 
 def upgrade() -> None:
     """Add what exposure needs to know and remember."""
-    for statements in (PACE, LAG, SCARCE, HISTORY, GRANTS):
+    for statements in (PACE, PACE_SO_FAR, LAG, SCARCE, HISTORY, GRANTS):
         op.execute(statements)
