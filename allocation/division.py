@@ -105,9 +105,10 @@ def _quotas(
 
     That bound makes more stock never lower a number, also where quotas end.
     """
-    if any(member.told for member in zone.members):
+    told = [any(at in member.told for at in zone.locations) for member in zone.members]
+    if any(told):
         # Who holds the stock shows all of it; nothing of it is left for anybody else.
-        return tuple(units if member.told else 0 for member in zone.members)
+        return tuple(units if shows_all else 0 for shows_all in told)
     above = _shares(zone, threshold)
     parties = [
         Party(weight, member.floor, _most(member, min(threshold - buffer, share)))

@@ -35,6 +35,7 @@ class Allotment:
     divisions    how each zone was divided, with the buffers
     """
 
+    sku: str
     targets: tuple[Target, ...]
     divisions: tuple[Division, ...]
 
@@ -92,7 +93,7 @@ def compute(
         for c in rules.channels
     ]
     listed = {channel for channel, _ in places}
-    zones = _zones(claims, listed, rules, outlook, {channel for channel, _ in told})
+    zones = _zones(claims, listed, rules, told)
     by_name = {channel.name: channel for channel in rules.channels}
     divisions = tuple(
         divide(
@@ -112,7 +113,7 @@ def compute(
             if key in targets:
                 at = _place(targets[key], claim.channel, stock, sellable)
                 targets[key] = _number(at, claim, divisions, guarded, outlook)
-    return Allotment(tuple(targets[place] for place in sorted(targets)), divisions)
+    return Allotment(sku, tuple(targets[place] for place in sorted(targets)), divisions)
 
 
 def shown_at(channel: ChannelRule) -> tuple[str, ...]:
@@ -150,11 +151,14 @@ def _zones(
     claims: Sequence[_Claim],
     listed: Collection[str],
     rules: Rules,
-    outlook: Outlook,
-    told: Collection[str],
+    told: Collection[tuple[str, str]],
 ) -> tuple[Zone, ...]:
     members = tuple(
-        _member(claim, rules.over_cap, outlook, claim.channel.name in told)
+        _member(
+            claim,
+            rules.over_cap,
+            tuple(sorted(at for channel, at in told if channel == claim.channel.name)),
+        )
         for claim in claims
         if claim.channel.name in listed and not claim.rule.excluded
     )
@@ -167,7 +171,7 @@ def _zones(
     return zones_of(members, locations, tuple(held_back(percents, at) for at in locations))
 
 
-def _member(claim: _Claim, over_cap: OverCap, outlook: Outlook, told: bool) -> Member:
+def _member(claim: _Claim, over_cap: OverCap, told: tuple[str, ...]) -> Member:
     channel, rule = claim.channel, claim.rule
     room = None
     if over_cap is OverCap.SPREAD and rule.cap is not None:

@@ -1,7 +1,8 @@
 """A channel that sells lowers its own number before we hear of it; what we believe it shows follows its orders.
 
 Without this every order would cost a stale write and a read-back of the very number that is already there. It is a
-belief, not a proof: the next compare-and-set or read-back corrects it. Only sales later than the last reading count.
+belief, not a proof: the next compare-and-set or read-back corrects it. Only sales later than the last reading count;
+one before it is what that reading missed (`allocation.missing`).
 """
 
 from __future__ import annotations
@@ -43,10 +44,12 @@ _FOLLOW = text("""
     )
     UPDATE shown SET
         units = CASE WHEN shown.confirmed_at < held.at THEN shown.units - held.units ELSE shown.units END,
-        read_units = CASE WHEN shown.read_at < held.at THEN shown.read_units - held.units ELSE shown.read_units END
+        read_units = CASE WHEN shown.read_at < held.at THEN shown.read_units - held.units ELSE shown.read_units END,
+        missing = CASE WHEN shown.missing_at >= held.at THEN greatest(0, shown.missing - held.units)
+                       ELSE shown.missing END
     FROM held
     WHERE shown.channel = held.channel AND shown.sku = held.sku AND shown.location = held.location
-      AND (shown.confirmed_at < held.at OR shown.read_at < held.at)
+      AND (shown.confirmed_at < held.at OR shown.read_at < held.at OR shown.missing > 0)
 """)
 
 

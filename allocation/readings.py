@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from allocation import missing, outlook_store
 from allocation.holding import hold
 from allocation.lag_store import note_seen
 from allocation.pushes import (
@@ -246,10 +247,12 @@ def settle_doubt(
     known = [push for push in pushes if (push.sku, push.location) in read]
     unknown = [push for push in pushes if (push.sku, push.location) not in read]
     arrived = 0
+    outlook_store.due_where_scarce(connection, {push.sku for push in known}, now)
     lock(connection, pushes)
     if known:
         given = columns(known)
         found = [read[push.sku, push.location] for push in known]
+        _fear(connection, pushes[0].channel, found, answered=stale)
         values = {"units": [r.units for r in found], "read_at": [r.read_at for r in found]}
         connection.execute(_READ, given | values)
         answered(connection, known, now, "unknown", [f"read back as {r.units}" for r in found])
@@ -266,6 +269,18 @@ def settle_doubt(
         )
         unavailable(connection, unknown, reason, now, chance)
     return arrived
+
+
+def _fear(connection: Connection, channel: str, found: Sequence[Read], *, answered: bool) -> None:
+    missing.fear(
+        connection,
+        channel,
+        [read.sku for read in found],
+        [read.location for read in found],
+        [read.units for read in found],
+        [read.read_at for read in found],
+        answered=answered,
+    )
 
 
 def still_in_doubt(connection: Connection, pushes: Sequence[DuePush]) -> None:
@@ -320,9 +335,11 @@ def settle_verify(
     )
     skus, locations = [r.sku for r in useful], [r.location for r in useful]
     keys = {"channel": channel, "skus": skus, "locations": locations}
+    outlook_store.due_where_scarce(connection, set(skus), now)
     connection.execute(_LOCK_TARGETS, keys)
     connection.execute(LOCK, keys)
     hold(connection, [channel] * len(useful), skus, locations)
+    _fear(connection, channel, useful, answered=True)
     rows = connection.execute(
         _VERIFIED,
         keys

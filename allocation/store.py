@@ -7,15 +7,16 @@ shown; each sorted.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from sqlalchemy import Connection, text
 
-from allocation.document import Document, read
+from allocation.document import Document, read_stored
 from allocation.holding import hold
+from allocation.rules import turns
 from allocation.sql import PRIORITY, SEEN
 from allocation.types import Rules, Target
 
@@ -63,6 +64,14 @@ _ALL_DUE = text("""
     ON CONFLICT (sku) DO UPDATE SET since = least(due.since, excluded.since)
 """)
 
+_NO_TURNS = text("DELETE FROM rule_turn")
+
+_TURNS = text("""
+    INSERT INTO rule_turn (at, version) SELECT at, :version FROM unnest(CAST(:at AS timestamptz[])) AS given (at)
+""")
+
+_TURNED = text("DELETE FROM rule_turn WHERE at <= :now RETURNING at")
+
 _CURRENT = text("SELECT version, source FROM rule_set ORDER BY version DESC LIMIT 1")
 
 _HISTORY = text("""
@@ -82,42 +91,6 @@ _CLAIM_DUE = text("""
     RETURNING due.sku
 """)
 
-_STOCK = text("""
-    SELECT sku, location, units
-    FROM balance
-    WHERE sku = ANY(CAST(:skus AS text[])) AND state = 'available'
-      AND NOT EXISTS (SELECT FROM bundle WHERE bundle.sku = balance.sku)
-    ORDER BY sku, location
-""")
-
-# A bundle has no stock of its own: of each component at a location it can take so many, and the fewest decide.
-_BUNDLED = text("""
-    SELECT bundle.sku, places.location, min(floor(coalesce(b.units, 0)::numeric / bundle.units))::bigint AS units
-    FROM bundle
-    CROSS JOIN LATERAL (
-        SELECT DISTINCT held.location FROM bundle AS of_it
-        JOIN balance AS held ON held.sku = of_it.component AND held.state = 'available'
-        WHERE of_it.sku = bundle.sku
-    ) AS places
-    LEFT JOIN balance b ON b.sku = bundle.component AND b.location = places.location AND b.state = 'available'
-    WHERE bundle.sku = ANY(CAST(:skus AS text[]))
-    GROUP BY bundle.sku, places.location
-    ORDER BY bundle.sku, places.location
-""")
-
-# By channel, so that the keys (channel, sku, location) serve; by a join, so that many SKUs are not compared one by one.
-_PLACES = text("""
-    SELECT b.sku, b.channel, b.location, true AS listed, b.pack, b.read_only
-    FROM channel c CROSS JOIN unnest(CAST(:skus AS text[])) AS given (sku)
-    JOIN binding b ON b.channel = c.channel AND b.sku = given.sku
-    UNION ALL
-    SELECT t.sku, t.channel, t.location, false, 1, false
-    FROM unnest(CAST(:skus AS text[])) AS given (sku) JOIN target t USING (sku)
-    WHERE NOT EXISTS (SELECT FROM binding b
-                      WHERE b.channel = t.channel AND b.sku = t.sku AND b.location = t.location)
-    ORDER BY 1, 2, 3
-""")
-
 _TARGETS = text("""
     INSERT INTO target AS t (channel, sku, location, units, number, rule_version, set_at)
     SELECT channel, sku, location, given.units, 1, :rule_version, :now
@@ -129,7 +102,7 @@ _TARGETS = text("""
     ON CONFLICT (channel, sku, location) DO UPDATE SET
         units = excluded.units, number = t.number + 1, rule_version = excluded.rule_version, set_at = excluded.set_at
         WHERE t.units <> excluded.units
-    RETURNING t.channel, t.sku, t.location
+    RETURNING t.channel, t.sku, t.location, t.number
 """)
 
 # Nothing is pushed to who holds the stock himself: he says what there is.
@@ -146,7 +119,8 @@ _PUSH_DUE = text(f"""
     WHERE NOT b.read_only
     ORDER BY 1, 2, 3
     ON CONFLICT (channel, sku, location) DO UPDATE SET
-        priority = excluded.priority, run_at = excluded.run_at, since = least(d.since, excluded.since),
+        priority = excluded.priority, run_at = excluded.run_at,
+        since = CASE WHEN d.parked THEN excluded.since ELSE least(d.since, excluded.since) END,
         attempts = 0, parked = false, error = NULL
 """)  # noqa: S608 -- composed of constants
 
@@ -178,24 +152,6 @@ _UNREACHABLE = text("""
       AND NOT EXISTS (SELECT FROM binding b
                       WHERE b.channel = d.channel AND b.sku = d.sku AND b.location = d.location)
 """)
-
-
-@dataclass(slots=True)
-class Position:
-    """What allocation needs to know of one SKU.
-
-    stock     units available by location
-    listed    (channel, location) where the SKU can be pushed
-    lost      (channel, location) with a target from before, where it is not listed any more
-    packs     (channel, location) -> units of ours in one of the vendor's, where that is more than one
-    told      (channel, location) where the channel holds the stock itself and only tells it
-    """
-
-    stock: dict[str, int] = field(default_factory=dict)
-    listed: set[tuple[str, str]] = field(default_factory=set)
-    lost: set[tuple[str, str]] = field(default_factory=set)
-    packs: dict[tuple[str, str], int] = field(default_factory=dict)
-    told: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +191,21 @@ def apply_rules(
             "now": now,
         },
     ).scalar_one()
-    _write_channels(connection, document.rules())
+    rules = document.rules()
+    _write_channels(connection, rules)
+    connection.execute(_NO_TURNS)
+    coming = [at for at in turns(rules) if at > now]
+    connection.execute(_TURNS, {"version": version, "at": coming})
     connection.execute(_ALL_DUE, {"now": now})
     return version
+
+
+def turn(connection: Connection, now: datetime) -> bool:
+    """Make every SKU due when a season of the rules has begun or ended since somebody last asked."""
+    turned = bool(connection.execute(_TURNED, {"now": now}).all())
+    if turned:
+        connection.execute(_ALL_DUE, {"now": now})
+    return turned
 
 
 def _write_channels(connection: Connection, rules: Rules) -> None:
@@ -296,7 +264,7 @@ def current_rules(connection: Connection) -> tuple[int, Rules]:
 
 @lru_cache(maxsize=8)
 def _rules(source: str) -> Rules:
-    return read(source, "the rules in force").rules()
+    return read_stored(source).rules()
 
 
 def history(connection: Connection, limit: int = 50) -> list[Version]:
@@ -324,35 +292,17 @@ def claim_due(connection: Connection, limit: int) -> list[str]:
     return sorted(row.sku for row in connection.execute(_CLAIM_DUE, {"limit": limit}))
 
 
-def positions(connection: Connection, skus: Sequence[str]) -> dict[str, Position]:
-    """What allocation needs to know of these SKUs."""
-    found = {sku: Position() for sku in skus}
-    for row in connection.execute(_STOCK, {"skus": list(skus)}):
-        found[row.sku].stock[row.location] = row.units
-    for row in connection.execute(_BUNDLED, {"skus": list(skus)}):
-        found[row.sku].stock[row.location] = row.units
-    for row in connection.execute(_PLACES, {"skus": list(skus)}):
-        position = found[row.sku]
-        place = (row.channel, row.location)
-        (position.listed if row.listed else position.lost).add(place)
-        if row.pack > 1:
-            position.packs[place] = row.pack
-        if row.read_only:
-            position.told.add(place)
-    return found
-
-
 def save_targets(
     connection: Connection,
     targets: Collection[Target],
     rule_version: int,
     now: datetime,
     rise_run_at: datetime,
-) -> dict[str, int]:
+) -> list[tuple[Target, int]]:
     """Keep the targets that changed, each with a new number, and put them into the push queue.
 
     rise_run_at    when an increase may go out; all else may at once
-    returns        how many targets changed, by channel
+    returns        those that changed, with their numbers
     """
     ordered = sorted(targets, key=lambda target: (target.channel, target.sku, target.location))
     changed = connection.execute(
@@ -367,7 +317,7 @@ def save_targets(
         },
     ).all()
     if not changed:
-        return {}
+        return []
     keys = {
         "channels": [row.channel for row in changed],
         "skus": [row.sku for row in changed],
@@ -377,7 +327,5 @@ def save_targets(
     hold(connection, **keys)
     connection.execute(_AS_SHOWN, keys | {"now": now})
     connection.execute(_UNREACHABLE, keys)
-    counts: dict[str, int] = {}
-    for row in changed:
-        counts[row.channel] = counts.get(row.channel, 0) + 1
-    return counts
+    number = {(row.channel, row.sku, row.location): row.number for row in changed}
+    return [(t, number[key]) for t in ordered if (key := (t.channel, t.sku, t.location)) in number]

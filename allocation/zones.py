@@ -23,7 +23,7 @@ class Member:
     claim      percent in hundredths or weight; 0 sees the whole zone
     floor      fewest units, never above the cap
     room       most units it may show, where what is cut off may go to others; None is no limit
-    told       it holds the stock itself and shows all of it, whatever we say
+    told       locations whose stock it holds itself: it shows all of it, whatever we say
     """
 
     channel: str
@@ -33,7 +33,7 @@ class Member:
     claim: int
     floor: int
     room: int | None
-    told: bool = False
+    told: tuple[str, ...] = ()
 
     @property
     def divides(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from allocation import missing
 from channels.base import Binding, Reading
 from reconcile.deliveries import may_explain, tail, values
 from reconcile.types import (
@@ -276,14 +277,18 @@ def note_readings(connection: Connection, channel: str, readings: Sequence[Readi
 
     A push that compares before it sets takes its `expected` from here.
     """
+    skus = [r.binding.sku for r in readings]
+    locations = [r.binding.location for r in readings]
+    units, observed = [r.units for r in readings], [r.observed_at for r in readings]
+    missing.fear(connection, channel, skus, locations, units, observed, answered=False)
     return connection.execute(
         _NOTE,
         {
             "channel": channel,
-            "skus": [r.binding.sku for r in readings],
-            "locations": [r.binding.location for r in readings],
-            "units": [r.units for r in readings],
-            "observed": [r.observed_at for r in readings],
+            "skus": skus,
+            "locations": locations,
+            "units": units,
+            "observed": observed,
         },
     ).rowcount
 

@@ -19,6 +19,7 @@ from workers.flows import (
 )
 from workers.flows.orders import PollReport
 from workers.flows.promises import Pulled
+from workers.flows.push import PushReport
 from workers.flows.reconcile import RunReport, Terms
 from workers.flows.subscriptions import WatchReport
 from workers.flows.sweep import jobs_to_do
@@ -110,3 +111,16 @@ def work_programs(house: Wiring) -> bool:
     for alarm in program_watch.watch(house.engine, now=now()):
         log.warning("alarm.raised", rule=alarm.rule, object=alarm.what, **alarm.detail)
     return bool(freed)
+
+
+def tell_of_push(channel: str, report: PushReport) -> None:
+    """What a go at a channel came to, where it came to anything."""
+    if report.confirmed or report.rejected or report.stopped:
+        log.info(
+            "push.round.done",
+            channel=channel,
+            confirmed=report.confirmed,
+            stale=report.stale,
+            rejected=report.rejected,
+            stopped=report.stopped,
+        )

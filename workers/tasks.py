@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache, partial
 from typing import Any
@@ -19,18 +19,10 @@ from celery.exceptions import QueueNotFound, Reject
 from kombu.exceptions import OperationalError
 
 from ledger import seals
-from workers import amazon, chores
+from workers import amazon, chores, wholesale
 from workers.app import app
 from workers.flows import allocate as allocating
-from workers.flows import (
-    edi_exchange,
-    edi_fill,
-    edi_work,
-    halts,
-    ingest,
-    jobs,
-    receipts,
-)
+from workers.flows import halts, ingest, jobs, receipts
 from workers.flows import measure as measuring
 from workers.flows import push as pushing
 from workers.flows import reconcile as reconciling
@@ -182,22 +174,12 @@ def push(*, channel: str, **_: Any) -> None:
     """Show a channel what it should show."""
     with _heard(push, channel) as house:
         report = pushing.push(house.push_lane(channel))
-        _report_push(channel, report)
+        chores.tell_of_push(channel, report)
+        if report.let_go:
+            ring_allocate()
         if report.retry_after_s is not None and report.retry_after_s < _SOON_S:
             # The vendor lets us in again sooner than the sweep would ring.
             _ring_channel(push, channel, after_s=report.retry_after_s)
-
-
-def _report_push(channel: str, report: pushing.PushReport) -> None:
-    if report.confirmed or report.rejected or report.stopped:
-        log.info(
-            "push.round.done",
-            channel=channel,
-            confirmed=report.confirmed,
-            stale=report.stale,
-            rejected=report.rejected,
-            stopped=report.stopped,
-        )
 
 
 @app.task
@@ -210,6 +192,8 @@ def verify(*, channel: str, **_: Any) -> None:
                 "push.verify.wrong", channel=channel, wrong=report.wrong, too_much=report.too_much
             )
             _ring_channel(push, channel)
+        if report.let_go:
+            ring_allocate()
 
 
 @app.task
@@ -228,14 +212,8 @@ def exchange(*, channel: str, **_: Any) -> None:
     bell = _bell(exchange, channel)
     house.bells.heard(bell)
     with _set_up(bell):
-        partner, box = house.mailbox(channel)
-        with closing(box):
-            report = edi_exchange.visit(house.engine, partner, box, now=now)
+        wholesale.exchange(house, channel)
         _ring("work_orders", work_orders.delay)
-        for refused in report.refused:
-            log.warning("edi.file.refused", channel=channel, why=refused)
-        if report.stopped:
-            log.warning("edi.visit.stopped", channel=channel, why=report.stopped)
 
 
 @app.task
@@ -243,22 +221,10 @@ def work_orders(**_: Any) -> None:
     """Work partners' interchanges: promise, commit, answer; then what was promised for later."""
     house = wiring()
     house.bells.heard("work_orders")
-    done = edi_work.work(house.house, now=now())
-    for each in done:
-        log.info(
-            "edi.interchange.worked",
-            channel=each.partner,
-            control=each.control,
-            applied=each.applied,
-            trouble=each.trouble,
-        )
-    filled = edi_fill.fill(house.house, now=now())
+    partners = wholesale.work_orders(house)
     _ring("work_promises", work_promises.delay)
-    for order in filled:
-        log.info("edi.order.filled", channel=order.partner, order=order.number, units=order.units)
-    if done or filled:
+    if partners:
         ring_allocate()
-    partners = {each.partner for each in done} | {order.partner for order in filled}
     for channel in sorted(partners):
         _ring_channel(exchange, channel)
 

@@ -1,7 +1,7 @@
 """What the engine would have shown: told of each sale after a while, knowing only what it could know then.
 
 The ledger hears of a channel's sale after `hear_s` and computes anew. Each number that changed reaches its channel
-after a drawn time: drops at once, rises after `RISE_WAIT_S`, one call to a channel at a time, the latest number always.
+after a drawn time: drops at once, rises after `RISE_WAIT_S`, and never an older one over a newer.
 Where the vendor compares before it sets, a number that was computed before an own sale of the channel was seen is
 refused, and sent again from what is read back; where it does not, the sale is written over until it is heard of.
 Orders of wholesale partners are promised by the ledger itself when it hears of them: their number only informs.
@@ -10,11 +10,11 @@ Orders of wholesale partners are promised by the ledger itself when it hears of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from allocation import engine
-from allocation.escrow import bounds, hold_rises
+from allocation.escrow import Hold, bounds, hold_rises
 from allocation.simulate.delays import draw_s
 from allocation.simulate.paces import Paces
 from allocation.simulate.plan import Part, Plan
@@ -33,12 +33,15 @@ PROMISED = frozenset({"edi"})
 
 @dataclass(slots=True)
 class _Screen:
-    """One number of one channel: what it should be, what we believe it is, and the call that is on its way.
+    """One number of one channel: what it should be, what we believe it is, and the calls that are on their way.
 
     believed       as of `believed_at`, less the channel's own sales heard of since
     number         of the target; rises with every change
+    landed         number of the last one that arrived
     rise           number of the rise that waits to be sent
-    calling        units of the call that is on its way; None when there is none
+    calls          number -> units on their way
+    sold           units of own sales; heard: those the ledger knows, seen: those it or a reading knows
+    missing        own sales that a reading has shown and nobody told of yet
     """
 
     place: Place
@@ -47,12 +50,22 @@ class _Screen:
     believed: int = 0
     believed_at: float = 0.0
     number: int = 0
+    landed: int = -1
     rise: int = -1
-    calling: int | None = None
+    calls: dict[int, int] = field(default_factory=dict)
+    sold: int = 0
+    heard: int = 0
+    seen: int = 0
+    missing: int = 0
 
-    def hold(self) -> int:
-        """The most that the channel may be showing; a number that is not on its way yet can still be changed."""
-        return max(self.believed, self.calling or 0)
+    def most(self) -> int:
+        """The most it may be showing."""
+        return max(self.believed, *self.calls.values()) if self.calls else self.believed
+
+    def hold(self) -> Hold:
+        """The most it may be showing, now or by what is queued."""
+        waits = self.rise == self.number and self.number not in self.calls
+        return Hold(self.most(), self.target if waits else 0, self.missing)
 
 
 class Lockstep:
@@ -94,6 +107,7 @@ class Lockstep:
 
     def sold(self, world: World, sale: Sale) -> None:
         """The ledger will hear of it."""
+        self._screens[sale.place].sold += sale.accepted
         heard_at = sale.at + self._plan.delay(sale.line.channel).hear_s
         world.later(heard_at, lambda now: self._hear(world, sale, now))
 
@@ -114,8 +128,12 @@ class Lockstep:
 
     def _hear(self, world: World, sale: Sale, at: float) -> None:
         screen = self._screens[sale.place]
+        screen.heard += sale.accepted
+        screen.seen = max(screen.seen, screen.heard)
         if sale.at > screen.believed_at:
             screen.believed -= sale.accepted
+        else:
+            screen.missing = max(0, screen.missing - sale.accepted)
         self._write_down(world, sale, at)
 
     def _write_down(self, world: World, sale: Sale, at: float) -> None:
@@ -182,34 +200,43 @@ class Lockstep:
 
     def _settle(self, world: World, part: Part, screen: _Screen, at: float) -> None:
         """Send what is to be sent of a number."""
-        if screen.calling is not None or screen.target == screen.believed:
+        if screen.number in screen.calls:
             return
-        if screen.target < screen.believed:
+        if screen.target == screen.believed and not screen.calls:
+            return
+        if screen.target <= screen.most():
             self._call(world, part, screen, at)
         elif screen.rise != screen.number:
             screen.rise = number = screen.number
 
             def waited(now: float) -> None:
-                still = screen.number == number and screen.target > screen.believed
-                if still and screen.calling is None:
+                if screen.rise == screen.number == number:
                     self._call(world, part, screen, now)
 
             world.later(at + RISE_WAIT_S, waited)
 
     def _call(self, world: World, part: Part, screen: _Screen, at: float) -> None:
-        units, expected = screen.target, screen.believed
-        screen.calling, screen.rise = units, -1
+        number, units, known = screen.number, screen.target, screen.seen
+        screen.calls[number], screen.rise = units, -1
 
-        def answered(now: float) -> None:
-            screen.calling, screen.believed_at = None, now
-            if screen.careful and world.shown[screen.place] != expected:
-                screen.believed = world.shown[screen.place]
-            else:
-                screen.believed = units
-                world.show(screen.place, units, now)
+        def arrives(now: float) -> None:
+            del screen.calls[number]
+            if number > screen.landed:
+                if screen.careful and screen.sold != known:
+                    self._read_back(world, screen, now)
+                else:
+                    screen.landed, screen.believed, screen.believed_at = number, units, now
+                    world.show(screen.place, units, now)
             if part.number in self._held:
                 self._compute(world, part, now)
             else:
                 self._settle(world, part, screen, now)
 
-        world.later(at + draw_s(self._plan.delay(screen.place[0]), self._seed), answered)
+        world.later(at + draw_s(self._plan.delay(screen.place[0]), self._seed), arrives)
+
+    def _read_back(self, world: World, screen: _Screen, at: float) -> None:
+        """A careful vendor has refused a number that did not know of its own sales."""
+        shown = world.shown[screen.place]
+        screen.missing += max(0, screen.believed - shown)
+        screen.believed, screen.believed_at = shown, at
+        screen.seen = screen.sold

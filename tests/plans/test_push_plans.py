@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from allocation import pushes, readings, store
+from allocation.positions import positions
 from allocation.types import Target
 from ledger.db import connect
 from tests.databases import Shelf
@@ -143,7 +144,7 @@ def test_targets_are_saved_by_their_keys(full: Connection, clock: Clock) -> None
 def test_positions_are_read_by_their_keys(full: Connection) -> None:
     skus = [f"S{number:06}" for number in range(1, 501)]
 
-    nodes = plan_of(full, lambda: store.positions(full, skus))
+    nodes = plan_of(full, lambda: positions(full, skus))
 
     assert scanned_whole(nodes) == set()
     assert {"balance_pkey", "binding_pkey"} <= indexes(nodes)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from allocation import store
-from allocation.engine import allocate as allocate_sku
-from allocation.store import Position
-from allocation.types import Target
+from allocation import outlook_store, store, target_history
+from allocation.engine import Allotment, compute
+from allocation.escrow import bounds, hold_rises
+from allocation.outlook_store import HELD_FOR, Known, Memory
+from allocation.positions import Position, positions
+from allocation.rules import in_force
+from allocation.target_history import Basis
+from allocation.types import Rules, Target
 from ledger.db import transaction
 
 BATCH = 500
@@ -47,27 +51,98 @@ def allocate(
 
 
 def _allocate_batch(
-    connection: Connection, skus: list[str], now: datetime, rise_wait_s: float
+    connection: Connection, skus: Sequence[str], now: datetime, rise_wait_s: float
 ) -> set[str]:
-    version, targets = targets_now(connection, skus)
-    rise_run_at = now + timedelta(seconds=rise_wait_s)
-    return set(store.save_targets(connection, targets, version, now, rise_run_at))
-
-
-def targets_now(connection: Connection, skus: list[str]) -> tuple[int, list[Target]]:
-    """(version of the rules, 0 before the first; the targets of these SKUs as the stock stands), kept nowhere."""
     version, rules = store.current_rules(connection)
-    targets: list[Target] = []
-    for sku, position in store.positions(connection, skus).items():
-        computed = allocate_sku(sku, position.stock, rules, position.listed)
-        targets += [_fitted(target, position) for target in computed]
-        targets += [Target(channel, sku, location, 0) for channel, location in position.lost]
-    return version, targets
+    found = positions(connection, skus)
+    known, computed = _computed(connection, found, in_force(rules, now), now)
+    targets = _held(connection, computed, {sku: _fitted(computed[sku], found[sku]) for sku in skus})
+    memories = [_memory(sku, computed[sku], targets[sku], known[sku], now) for sku in skus]
+    outlook_store.remember(connection, memories, now)
+    every = [target for sku in skus for target in targets[sku]]
+    rise_run_at = now + timedelta(seconds=rise_wait_s)
+    changed = store.save_targets(connection, every, version, now, rise_run_at)
+    bases = {
+        sku: Basis(found[sku].read, found[sku].parts, computed[sku].divisions)
+        for sku in {target.sku for target, _ in changed}
+    }
+    target_history.keep(connection, changed, bases, version, now)
+    return {target.channel for target, _ in changed}
 
 
-def _fitted(target: Target, position: Position) -> Target:
-    """The target as its listing can show it: whole packs, or what the channel itself holds."""
+def targets_now(
+    connection: Connection, skus: Sequence[str], now: datetime, rules: Rules | None = None
+) -> tuple[int, list[Target]]:
+    """(version of the rules, 0 before the first; the targets of these SKUs as the stock stands), kept nowhere.
+
+    rules    a draft to compute with instead of the version in force
+    """
+    version, stored = store.current_rules(connection)
+    found = positions(connection, skus)
+    given = in_force(stored if rules is None else rules, now)
+    _, computed = _computed(connection, found, given, now)
+    return version, [target for sku in found for target in _fitted(computed[sku], found[sku])]
+
+
+def _computed(
+    connection: Connection, found: Mapping[str, Position], rules: Rules, now: datetime
+) -> tuple[dict[str, Known], dict[str, Allotment]]:
+    known = outlook_store.outlooks(connection, found, rules, now)
+    return known, {
+        sku: compute(sku, position.stock, rules, position.listed, known[sku].outlook, position.told)
+        for sku, position in found.items()
+    }
+
+
+def _fitted(allotment: Allotment, position: Position) -> list[Target]:
+    """The targets as their listings can show them, and 0 for what is not listed any more."""
+    return [
+        *(_as_listed(target, position) for target in allotment.targets),
+        *(Target(channel, allotment.sku, location, 0) for channel, location in position.lost),
+    ]
+
+
+def _as_listed(target: Target, position: Position) -> Target:
+    """Whole packs, or what the channel itself holds."""
     place = (target.channel, target.location)
     if place in position.told:
-        return replace(target, units=max(0, position.stock.get(target.location, 0)))
-    return replace(target, units=target.units - target.units % position.packs.get(place, 1))
+        units = position.stock.get(target.location, 0)
+        shown = max(0, units)
+        return Target(
+            target.channel,
+            target.sku,
+            target.location,
+            shown,
+            available=units,
+            owed=shown - units,
+            pool=shown,
+            share=shown,
+            rule=target.rule,
+        )
+    rest = target.units % position.packs.get(place, 1)
+    return replace(target, units=target.units - rest, unpacked=rest) if rest else target
+
+
+def _held(
+    connection: Connection,
+    computed: Mapping[str, Allotment],
+    fitted: dict[str, list[Target]],
+) -> dict[str, list[Target]]:
+    """The targets, none raised before what it takes has been let go elsewhere."""
+    limits = {sku: of for sku in fitted if (of := bounds(computed[sku]))}
+    if limits:
+        holds = outlook_store.holds(connection, limits)
+        for sku, of in limits.items():
+            fitted[sku] = hold_rises(fitted[sku], of, holds.get(sku, {}))
+    return fitted
+
+
+def _memory(
+    sku: str, computed: Allotment, targets: Sequence[Target], known: Known, now: datetime
+) -> Memory:
+    held = any(target.held for target in targets)
+    times = [known.look_at] if known.look_at is not None else []
+    if held:
+        times.append(now + HELD_FOR)
+    short = {target.channel: target.short for target in targets if target.short}
+    return Memory(sku, computed.scarce, held, short, min(times, default=None))

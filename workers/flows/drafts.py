@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
 from allocation import drafts, store
 from allocation.document import Document
-from allocation.engine import allocate
-from allocation.rules import in_force
 from allocation.types import Rules, Target
 from ledger.db import transaction
+from workers.flows.allocate import targets_now
 
 BATCH = 500
 
@@ -114,26 +113,12 @@ def plan(
             if not skus:
                 break
             stored = drafts.stored_targets(connection, skus)
-            computed = _computed(connection, skus, draft, now)
+            _, computed = targets_now(connection, skus, now, draft)
         found.skus += len(skus)
         after = skus[-1]
         _count(found, sums, _changes(computed, stored), limit)
     found.sums = [sums[channel] for channel in sorted(sums)]
     return found
-
-
-def _computed(connection: Connection, skus: list[str], draft: Rules, now: datetime) -> list[Target]:
-    rules = in_force(draft, now)
-    targets: list[Target] = []
-    for sku, position in store.positions(connection, skus).items():
-        for target in allocate(sku, position.stock, rules, position.listed):
-            place = (target.channel, target.location)
-            units = target.units - target.units % position.packs.get(place, 1)
-            if place in position.told:
-                units = max(0, position.stock.get(target.location, 0))
-            targets.append(replace(target, units=units))
-        targets += [Target(channel, sku, location, 0) for channel, location in position.lost]
-    return targets
 
 
 def _changes(

@@ -200,7 +200,7 @@ def _shares(desk: Desk, items: set[str]) -> dict[str, int]:
     """What the partner is shown of each item; less, where sales since then have left its rules less."""
     name = desk.partner.name
     rows = desk.connection.execute(_SHARES, {"channel": name, "items": sorted(items)}).all()
-    version, targets = targets_now(desk.connection, sorted({row.sku for row in rows}))
+    version, targets = targets_now(desk.connection, sorted({row.sku for row in rows}), desk.now)
     now = {(each.sku, each.location): each.units for each in targets if each.channel == name}
     shares: Counter[str] = Counter()
     for row in rows:

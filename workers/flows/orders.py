@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection, Engine, text
 
+from allocation import missing
 from channels.base import Channel, ChannelError, ChannelOrder
 from ledger import inbox
 from ledger.db import transaction
@@ -190,6 +191,8 @@ class _Poll:
             if self._run is not None:
                 read = self.report.orders
                 runs.finish_run(connection, self._run, Counts(read=read), self._now())
+        with transaction(self._engine) as connection:
+            missing.all_heard(connection, self._channel, self._safe, self._now())
         return replace(self.report, mark=self._safe)
 
     def put_off(self, error: ChannelError, window_s: int) -> PollReport:

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from allocation import pushes, readings, receipts
+from allocation import outlook_store, pushes, readings, receipts
 from allocation.pushes import Answer, DuePush
 from channels.base import (
     Accepted,
@@ -48,6 +48,7 @@ class PushReport:
     stopped          why it ended before the work did; "" when there was no more to do
     retry_after_s    seconds until the vendor lets us in again, when it said so
     person_needed    the channel is stopped until somebody resumes it
+    let_go           a number that another channel waited for has fallen: SKUs are due because of it
     """
 
     confirmed: int = 0
@@ -61,6 +62,7 @@ class PushReport:
     stopped: str = ""
     retry_after_s: float | None = None
     person_needed: bool = False
+    let_go: bool = False
     skus: set[str] = field(default_factory=set)
 
 
@@ -77,6 +79,8 @@ def push(lane: Lane) -> PushReport:
         report.stopped = str(stopped)
         report.retry_after_s = stopped.retry_after_s
         report.person_needed = stopped.person_needed
+    with transaction(lane.engine) as connection:
+        report.let_go = outlook_store.let_go(connection, report.skus, lane.now())
     return report
 
 

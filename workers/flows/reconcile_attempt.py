@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from sqlalchemy import Connection, Engine, text
 
+from allocation import outlook_store
 from channels.base import Binding, Reading, Throttled
 from ledger.db import refuse_inside_transaction, transaction
 from reconcile import halt_store, halts, pages, runs, store
@@ -173,7 +174,8 @@ class Attempt:
         wanted = [row for row in again if row is not None]
         if self.run is None:
             return len(wanted), {f.case.sku for f in judged.findings if f.halt_reason}
-        # The push queue before what is shown: the order in which the push takes its locks.
+        # What is due, the push queue, what is shown: the order in which everybody takes these locks.
+        outlook_store.due_where_scarce(connection, {sku for sku, _ in known}, at)
         pages.repush(connection, self.channel, wanted, at)
         pages.note_readings(connection, self.channel, list(known.values()))
         for places, result in ((judged.equal, ""), (judged.stopped, "halted: it shows nothing")):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, text
 
-from allocation import backlog, receipts, supply
+from allocation import backlog, outlook_store, receipts, store, supply
 from channels.edi import awaited, visits
 from ledger import inbox
 from ledger.db import transaction
@@ -59,6 +59,10 @@ class Waiting:
 def sweep(engine: Engine, *, now: datetime) -> Waiting:
     """Find everything that waits for a bell."""
     pending = sweep_inbox(engine, now=now)
+    with transaction(engine) as connection:
+        store.turn(connection, now)
+    with transaction(engine) as connection:
+        outlook_store.look_again(connection, now)
     with transaction(engine) as connection:
         open_runs = runs.open_runs(connection, now)
         return Waiting(

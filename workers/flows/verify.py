@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from allocation import readings
+from allocation import outlook_store, readings
 from allocation.readings import Read, Verified, Verify
 from channels.base import Throttled
 from ledger.db import transaction
@@ -25,12 +25,14 @@ class VerifyReport:
     wrong       shown otherwise than confirmed: queued for repair
     too_much    of these, shown above the target: an open drift
     stopped     why it ended before the work did
+    let_go      a number that another channel waited for has fallen: SKUs are due because of it
     """
 
     read: int = 0
     wrong: int = 0
     too_much: int = 0
     stopped: str = ""
+    let_go: bool = False
 
 
 def verify(lane: Lane) -> VerifyReport:
@@ -38,6 +40,7 @@ def verify(lane: Lane) -> VerifyReport:
     stopped = ""
     read = wrong = too_much = 0
     empty: set[str] = set()
+    known: set[str] = set()
     for _ in range(lane.rounds):
         with transaction(lane.engine) as connection:
             asked = readings.claim_verify(
@@ -60,6 +63,7 @@ def verify(lane: Lane) -> VerifyReport:
             on_sale = {v.sku: v.read for v in verified if v.read is not None and v.read > 0}
             halt_store.stop_what_shows(connection, lane.client.name, on_sale, lane.now())
         read += len(verified)
+        known |= {v.sku for v in verified if v.read is not None}
         wrong += sum(v.read is not None and v.read != v.confirmed for v in verified)
         empty |= {v.sku for v in verified if v.read == v.target == 0}
         if error is not None:
@@ -75,7 +79,9 @@ def verify(lane: Lane) -> VerifyReport:
             resume(lane)
         except Stopped as error:
             stopped = str(error)
-    return VerifyReport(read, wrong, too_much, stopped)
+    with transaction(lane.engine) as connection:
+        let_go = outlook_store.let_go(connection, known, lane.now())
+    return VerifyReport(read, wrong, too_much, stopped, let_go)
 
 
 def _give_back(lane: Lane, asked: Sequence[Verify], found: Sequence[Read]) -> None:

@@ -109,6 +109,13 @@ CREATE TABLE target_history (
 COMMENT ON TABLE target_history IS 'every target ever computed that differed from the one before, with its arithmetic';
 CREATE UNIQUE INDEX target_history_of ON target_history (sku, channel, location, number);
 
+ALTER TABLE shown
+    ADD COLUMN missing bigint NOT NULL DEFAULT 0 CHECK (missing >= 0),
+    ADD COLUMN missing_at timestamptz;
+COMMENT ON COLUMN shown.missing IS
+    'units a reading found gone and no order has told of yet; nobody''s until their orders are heard';
+CREATE INDEX shown_missing ON shown (channel) WHERE missing > 0;
+
 ALTER TABLE push ADD COLUMN due_since timestamptz, ADD COLUMN seen_at timestamptz;
 COMMENT ON COLUMN push.due_since IS 'the oldest change that this number tells';
 COMMENT ON COLUMN push.seen_at IS 'when a read-back first found the number that was confirmed';

@@ -1,0 +1,244 @@
+"""What is known beside the stock of SKUs when their numbers are computed, and what is remembered of them afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import orjson
+from sqlalchemy import Connection, text
+
+from allocation.escrow import Hold
+from allocation.exposure import together
+from allocation.lag_store import lags
+from allocation.pace import look_again_at, pace_of
+from allocation.pace_store import sums_of
+from allocation.positions import Position
+from allocation.rules import fitting, rule_for
+from allocation.sql import SEEN
+from allocation.types import Outlook, Pace, Quota, Rules
+
+#: What was held is looked at again after this long, should nobody tell that it was let go.
+HELD_FOR = timedelta(seconds=3)
+
+_SCARCE = text("""
+    SELECT sku, scarce FROM exposure WHERE sku = ANY(CAST(:skus AS text[])) AND scarce <> '{}'
+""")
+
+_SOLD = text("""
+    SELECT given.sku, given.channel,
+           coalesce(sum(CASE WHEN p.to_state = 'committed' THEN p.units ELSE -p.units END), 0)::bigint AS units
+    FROM json_to_recordset(CAST(:wanted AS json)) AS given (sku text, channel text, since timestamptz)
+    JOIN posting p ON p.sku = given.sku AND p.occurred_at >= given.since
+    JOIN event e ON e.id = p.event_id AND e.channel = given.channel
+    WHERE (p.from_state, p.to_state) IN (('available', 'committed'), ('committed', 'available'))
+    GROUP BY given.sku, given.channel
+""")
+
+# A target that waits may be sent before a new one is written; what was sent and not answered may have landed.
+_HOLDS = text(f"""
+    SELECT t.sku, t.channel, t.location, {SEEN} AS seen, coalesce(s.missing, 0) AS missing,
+           CASE WHEN d.sku IS NULL OR d.parked THEN 0 ELSE t.units END AS queued,
+           (SELECT max(p.units) FROM push p
+            WHERE p.push_key = d.push_key
+              AND p.channel = t.channel AND p.sku = t.sku AND p.location = t.location) AS sent
+    FROM unnest(CAST(:skus AS text[])) AS given (sku)
+    JOIN target t USING (sku)
+    LEFT JOIN shown s USING (channel, sku, location)
+    LEFT JOIN push_due d USING (channel, sku, location)
+""")  # noqa: S608 -- composed of constants
+
+_REMEMBER = text("""
+    INSERT INTO exposure AS e (sku, scarce, held, short, since, look_at)
+    SELECT sku, ARRAY(SELECT jsonb_array_elements_text(scarce)), held, short, :now, look_at
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+         AS given (sku text, scarce jsonb, held boolean, short jsonb, look_at timestamptz)
+    ORDER BY sku
+    ON CONFLICT (sku) DO UPDATE SET
+        scarce = excluded.scarce, held = excluded.held, short = excluded.short, look_at = excluded.look_at,
+        since = CASE WHEN e.scarce = excluded.scarce AND e.held = excluded.held AND e.short = excluded.short
+                     THEN e.since ELSE excluded.since END
+        WHERE (e.scarce, e.held, e.short, e.look_at)
+              IS DISTINCT FROM (excluded.scarce, excluded.held, excluded.short, excluded.look_at)
+""")
+
+_FORGET = text("""
+    DELETE FROM exposure WHERE sku IN (
+        SELECT sku FROM exposure WHERE sku = ANY(CAST(:skus AS text[])) ORDER BY sku FOR UPDATE)
+""")
+
+# The allocator holds a SKU's row of `due` when it writes here; so nobody who makes SKUs due may lock a row of these.
+_DUE = """
+    INSERT INTO due (sku, since)
+    SELECT sku, CAST(:now AS timestamptz) FROM (
+        SELECT sku FROM exposure WHERE {which}
+        UNION
+        SELECT bundle.sku FROM bundle JOIN exposure ON exposure.sku = bundle.component WHERE {which}
+    ) AS again (sku)
+    ORDER BY sku
+    ON CONFLICT (sku) DO UPDATE SET since = excluded.since WHERE excluded.since < due.since
+    RETURNING sku
+"""
+_LOOK_AGAIN = text(_DUE.format(which="exposure.look_at <= :now"))
+_LET_GO = text(_DUE.format(which="exposure.held AND exposure.sku = ANY(CAST(:skus AS text[]))"))
+_SCARCE_DUE = text(
+    _DUE.format(which="exposure.scarce <> '{{}}' AND exposure.sku = ANY(CAST(:skus AS text[]))")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a SKU.
+
+    look_at    when it must be computed again although nothing happens; None: never
+    """
+
+    outlook: Outlook
+    look_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is to be remembered of a SKU; one with nothing to remember is forgotten.
+
+    held     a number may not rise yet
+    short    channel -> units of its floor that are not there
+    """
+
+    sku: str
+    scarce: frozenset[str]
+    held: bool
+    short: Mapping[str, int] = field(default_factory=dict)
+    look_at: datetime | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to remember."""
+        return bool(self.scarce or self.held or self.short or self.look_at)
+
+
+def outlooks(
+    connection: Connection, positions: Mapping[str, Position], rules: Rules, now: datetime
+) -> dict[str, Known]:
+    """What is known of each SKU.
+
+    rules    as they are in force now
+    """
+    if not _asks(rules):
+        return dict.fromkeys(positions, Known(Outlook()))
+    components = {part for position in positions.values() for part in position.parts}
+    skus = sorted(components | set(positions))
+    sums = sums_of(connection, skus)
+    late = lags(connection)
+    scarce = {row.sku: frozenset(row.scarce) for row in connection.execute(_SCARCE, {"skus": skus})}
+    paces = {sku: pace_of(of, now) for sku, of in sums.items()}
+    sold = _sold(connection, positions, rules)
+    found = {}
+    for sku, position in positions.items():
+        outlook = Outlook(
+            paces=paces.get(sku, {}),
+            lags=late,
+            scarce=scarce.get(sku, frozenset()),
+            sold=sold.get(sku, {}),
+            rivals=_rivals(position, paces),
+        )
+        found[sku] = Known(outlook, look_again_at(sums.get(sku, ()), now))
+        _empty_where_scarce(position, scarce)
+    return found
+
+
+def _asks(rules: Rules) -> bool:
+    """Whether these rules need to know more than the stock."""
+    channels = (channel.rule.quota for channel in rules.channels)
+    overrides = (override.quota for override in rules.overrides)
+    return bool(
+        rules.exposure.on or rules.safeties or rules.protections or any((*channels, *overrides))
+    )
+
+
+def _rivals(
+    position: Position, paces: Mapping[str, Mapping[tuple[str, str], Pace]]
+) -> dict[str, Pace]:
+    """By location, what sells of a bundle's parts, in bundles: it lowers no number of the bundle's own."""
+    streams: dict[str, list[Pace]] = {}
+    for component, each in position.parts.items():
+        for (_, location), pace in paces.get(component, {}).items():
+            units, squares = pace.units_per_line / each, pace.square_per_line / each**2
+            taken = Pace(pace.lines_per_s, max(1.0, units), max(1.0, squares))
+            streams.setdefault(location, []).append(taken)
+    return {location: together(of) for location, of in streams.items()}
+
+
+def _empty_where_scarce(position: Position, scarce: Mapping[str, frozenset[str]]) -> None:
+    """Where a part is divided into quotas its bundles get nothing: each unit is one channel's already."""
+    for component in position.parts:
+        for zone in scarce.get(component, ()):
+            for location in zone.split("+"):
+                position.stock[location] = min(0, position.stock.get(location, 0))
+
+
+def _sold(
+    connection: Connection, positions: Mapping[str, Position], rules: Rules
+) -> dict[str, dict[str, int]]:
+    """Units sold since its quota began, by SKU and channel, where there is a quota."""
+    wanted = []
+    for sku in positions:
+        overrides = fitting(rules, sku).overrides
+        for channel in rules.channels:
+            quota: Quota | None = rule_for(channel.name, channel.rule, overrides).quota
+            if quota is not None:
+                wanted.append({"sku": sku, "channel": channel.name, "since": quota.since})
+    found: dict[str, dict[str, int]] = {}
+    if wanted:
+        for row in connection.execute(_SOLD, {"wanted": orjson.dumps(wanted).decode()}):
+            found.setdefault(row.sku, {})[row.channel] = row.units
+    return found
+
+
+def holds(connection: Connection, skus: Collection[str]) -> dict[str, dict[tuple[str, str], Hold]]:
+    """By SKU, the most that each (channel, location) may be showing."""
+    found: dict[str, dict[tuple[str, str], Hold]] = {}
+    for row in connection.execute(_HOLDS, {"skus": sorted(skus)}):
+        # A first number that is on its way is at most what was sent.
+        shown = row.sent if row.seen is None else max(row.seen, row.sent or 0)
+        held = Hold(shown, row.queued, row.missing)
+        found.setdefault(row.sku, {})[row.channel, row.location] = held
+    return found
+
+
+def remember(connection: Connection, memories: Sequence[Memory], now: datetime) -> None:
+    """Keep what the next computation must know; after `due` and before `target` is locked."""
+    needed = [memory for memory in memories if memory.is_needed]
+    forgotten = [memory.sku for memory in memories if not memory.is_needed]
+    if forgotten:
+        connection.execute(_FORGET, {"skus": sorted(forgotten)})
+    if needed:
+        rows = [
+            {
+                "sku": memory.sku,
+                "scarce": sorted(memory.scarce),
+                "held": memory.held,
+                "short": dict(memory.short),
+                "look_at": memory.look_at,
+            }
+            for memory in needed
+        ]
+        connection.execute(_REMEMBER, {"rows": orjson.dumps(rows).decode(), "now": now})
+
+
+def look_again(connection: Connection, now: datetime) -> bool:
+    """Make SKUs due whose numbers change as time passes, with the bundles made of them; whether there are any."""
+    return bool(connection.execute(_LOOK_AGAIN, {"now": now}).all())
+
+
+def let_go(connection: Connection, skus: Collection[str], now: datetime) -> bool:
+    """Numbers of these SKUs were confirmed or read: whoever waited for that is computed again. Whether anybody did."""
+    if not skus:
+        return False
+    return bool(connection.execute(_LET_GO, {"skus": sorted(skus), "now": now}).all())
+
+
+def due_where_scarce(connection: Connection, skus: Collection[str], now: datetime) -> None:
+    """Before readings of these SKUs are booked: where quotas hold, nothing rises before it is computed anew."""
+    connection.execute(_SCARCE_DUE, {"skus": sorted(skus), "now": now})

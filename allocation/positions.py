@@ -1,0 +1,100 @@
+"""Where SKUs stand and where they are listed: what allocation begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, text
+
+_STOCK = text("""
+    SELECT sku, location, units, version
+    FROM balance
+    WHERE sku = ANY(CAST(:skus AS text[])) AND state = 'available'
+      AND NOT EXISTS (SELECT FROM bundle WHERE bundle.sku = balance.sku)
+    ORDER BY sku, location
+""")
+
+_PARTS = text("""
+    SELECT bundle.sku, bundle.component, bundle.units AS each, b.location, b.units, b.version
+    FROM bundle LEFT JOIN balance b ON b.sku = bundle.component AND b.state = 'available'
+    WHERE bundle.sku = ANY(CAST(:skus AS text[]))
+    ORDER BY bundle.sku, bundle.component, b.location
+""")
+
+# By channel, so that the keys (channel, sku, location) serve; by a join, so that many SKUs are not compared one by one.
+_PLACES = text("""
+    SELECT b.sku, b.channel, b.location, true AS listed, b.pack, b.read_only
+    FROM channel c CROSS JOIN unnest(CAST(:skus AS text[])) AS given (sku)
+    JOIN binding b ON b.channel = c.channel AND b.sku = given.sku
+    UNION ALL
+    SELECT t.sku, t.channel, t.location, false, 1, false
+    FROM unnest(CAST(:skus AS text[])) AS given (sku) JOIN target t USING (sku)
+    WHERE NOT EXISTS (SELECT FROM binding b
+                      WHERE b.channel = t.channel AND b.sku = t.sku AND b.location = t.location)
+    ORDER BY 1, 2, 3
+""")
+
+
+@dataclass(slots=True)
+class Position:
+    """What allocation needs to know of one SKU.
+
+    stock     units available by location; of a bundle, as many as its parts make
+    read      (SKU, location) -> (units, version) of the balances that say so
+    parts     of a bundle: component -> units of it in one
+    listed    (channel, location) where the SKU can be pushed
+    lost      (channel, location) with a target from before, where it is not listed any more
+    packs     (channel, location) -> units of ours in one of the vendor's, where that is more than one
+    told      (channel, location) where the channel holds the stock itself and only tells it
+    """
+
+    stock: dict[str, int] = field(default_factory=dict)
+    read: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=dict)
+    listed: set[tuple[str, str]] = field(default_factory=set)
+    lost: set[tuple[str, str]] = field(default_factory=set)
+    packs: dict[tuple[str, str], int] = field(default_factory=dict)
+    told: set[tuple[str, str]] = field(default_factory=set)
+
+
+def positions(connection: Connection, skus: Sequence[str]) -> dict[str, Position]:
+    """What allocation needs to know of these SKUs."""
+    found = {sku: Position() for sku in skus}
+    _read_stock(connection, found)
+    for row in connection.execute(_PLACES, {"skus": list(skus)}):
+        position = found[row.sku]
+        place = (row.channel, row.location)
+        (position.listed if row.listed else position.lost).add(place)
+        if row.pack > 1:
+            position.packs[place] = row.pack
+        if row.read_only:
+            position.told.add(place)
+    return found
+
+
+def _read_stock(connection: Connection, found: dict[str, Position]) -> None:
+    given = {"skus": list(found)}
+    for sku, location, units, version in connection.execute(_STOCK, given):
+        position = found[sku]
+        position.stock[location] = units
+        position.read[sku, location] = units, version
+    for row in connection.execute(_PARTS, given):
+        position = found[row.sku]
+        position.parts[row.component] = row.each
+        if row.location is not None:
+            position.read[row.component, row.location] = row.units, row.version
+    for position in found.values():
+        if position.parts:
+            position.stock.update(_made_of(position))
+
+
+def _made_of(position: Position) -> dict[str, int]:
+    """A bundle has no stock of its own: at a location each component makes so many, and the fewest decide."""
+    return {
+        location: min(
+            position.read.get((component, location), (0, 0))[0] // each
+            for component, each in position.parts.items()
+        )
+        for location in {location for _, location in position.read}
+    }
