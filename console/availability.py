@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import parse_qsl
 
@@ -28,6 +29,7 @@ from allocation.pickup import Counted, Number, Part
 from allocation.types import Rules
 from console.availability_cache import Cache, DatabaseClock, Entry, Key
 from console.batches import Batches
+from console.held import Held
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -94,8 +96,7 @@ class Availability:
         self._most_us = int(settings.availability_age_s * _US)
         self._token = settings.availability_token.get_secret_value().encode()
         self._max_age_s = settings.availability_age_s
-        # One statement reads all there is to a number: a transaction around it would be two more round trips.
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = Held(engine)
         self._clock = DatabaseClock()
         self._cache: Cache | None = None
         if settings.redis_url and self._most_us:
@@ -113,6 +114,7 @@ class Availability:
     async def close(self) -> None:
         """Give back what was opened."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._database.close()
         if self._cache is not None:
             await self._cache.close()
 
@@ -179,18 +181,22 @@ class Availability:
     # ---- in a thread ----
 
     def _look(self, keys: Sequence[Key]) -> dict[Key, Looked]:
-        with self._engine.connect() as connection:
-            standing = self._standing
-            while True:
-                asked = time.monotonic()
-                seen = pickup_store.look(connection, _wanted(keys, standing))
-                self._clock.told(_us(seen.at), asked)
-                if seen.rules_version == standing.version:
-                    break
-                standing = self._standing = _stand(connection, seen.rules_version, seen.at)
+        seen, standing = self._database.read(partial(self._seen, keys))
         self._count_again(standing)
         numbers = pickup_store.numbers(seen, list(seen.shelves), standing.rules, standing.counted)
         return {key: self._found(key, seen, numbers, standing) for key in keys}
+
+    def _seen(
+        self, keys: Sequence[Key], connection: Connection
+    ) -> tuple[pickup_store.Seen, _Standing]:
+        standing = self._standing
+        while True:
+            asked = time.monotonic()
+            seen = pickup_store.look(connection, _wanted(keys, standing))
+            self._clock.told(_us(seen.at), asked)
+            if seen.rules_version == standing.version:
+                return seen, standing
+            standing = self._standing = _stand(connection, seen.rules_version, seen.at)
 
     def _found(
         self, key: Key, seen: pickup_store.Seen, numbers: Mapping[Key, Number], standing: _Standing
@@ -226,10 +232,12 @@ class Availability:
             self._threads.submit(self._recount, standing)
 
     def _recount(self, standing: _Standing) -> None:
+        def stand(connection: Connection) -> _Standing:
+            at = pickup_store.look(connection, [("", "")]).at
+            return _stand(connection, standing.version, at)
+
         try:
-            with self._engine.connect() as connection:
-                now = pickup_store.look(connection, [("", "")])
-                again = _stand(connection, standing.version, now.at)
+            again = self._database.read(stand)
             if self._standing is standing:
                 self._standing = again
         except SQLAlchemyError as error:

@@ -99,7 +99,7 @@ def a_window(
             yield window
         finally:
             window.wire.close()
-            engine.dispose()
+    engine.dispose()
 
 
 @pytest.fixture
