@@ -111,6 +111,7 @@ def history_of(rows: Sequence[Row], opening: Opening, rules: Rules, seed: int) -
     start = min(row.at for row in rows).replace(hour=0, minute=0, second=0, microsecond=0)
     to_the_minute = all(row.at.second == 0 and row.at.microsecond == 0 for row in rows)
     channels = {channel.name for channel in rules.channels}
+    lines = {row.key for row in rows if row.kind == "order"}
     spread: dict[str, float] = {}
     events: dict[str, list[Event]] = {}
     last = 0.0
@@ -121,7 +122,7 @@ def history_of(rows: Sequence[Row], opening: Opening, rules: Rules, seed: int) -
             if order not in spread:
                 spread[order] = _MINUTE_S * Random(f"{seed}:{order}").random()
             at += spread[order]
-        events.setdefault(row.sku, []).append(_event(row, at, rules, channels))
+        events.setdefault(row.sku, []).append(_event(row, at, rules, channels, lines))
         last = max(last, at)
     held: dict[str, dict[str, int]] = {sku: {} for sku in events}
     for (sku, location), units in opening.items():
@@ -152,13 +153,13 @@ def _scarcer(stream: Stream, percent: int) -> Stream:
     )
 
 
-def _event(row: Row, at: float, rules: Rules, channels: set[str]) -> Event:
+def _event(row: Row, at: float, rules: Rules, channels: set[str], lines: set[str]) -> Event:
     _known(row.location, rules, row.where)
     if row.kind != "order":
         if row.kind not in _WAYS:
             known = ", ".join(["order", *_WAYS])
             raise Unusable(f"{row.where}: event type {row.kind!r} is not known; known: {known}")
-        return Movement(at, row.location, row.units, _way(row), row.ref)
+        return Movement(at, row.location, row.units, _way(row, lines), row.ref)
     if row.channel not in channels:
         raise Unusable(
             f"{row.where}: channel {row.channel!r} is not in the rules; known: {', '.join(sorted(channels))}."
@@ -171,9 +172,11 @@ def _event(row: Row, at: float, rules: Rules, channels: set[str]) -> Event:
     return Line(at, row.key, row.channel, row.location, -row.units, row.price)
 
 
-def _way(row: Row) -> Way:
-    """A leg that names no transfer, and one with the wrong sign, is a movement like any other."""
+def _way(row: Row, lines: set[str]) -> Way:
+    """A leg without a transfer, a cancel of an older order, and what has the wrong sign are movements like any other."""
     way = _WAYS[row.kind]
+    if way is Way.CANCEL and row.ref not in lines:
+        return Way.PLAIN
     goes_out = way is Way.SHIP
     return way if row.ref and (row.units < 0) == goes_out else Way.PLAIN
 

@@ -80,7 +80,8 @@ def simulate(
         raise click.UsageError(
             "give one of --scenario, --orders (with or without --opening), --last"
         )
-    rules = _rules(scenario, rule_file, from_ledger=last is not None)
+    span = timedelta(0) if last is None else _span(last)
+    rules = _rules(scenario, rule_file)
     first = next(iter(rules.values()))
     with _sentences():
         if scenario is not None:
@@ -88,7 +89,7 @@ def simulate(
         elif orders is not None:
             history = flow.from_files(orders, opening, first, seed)
         else:
-            history = _of_ledger(last or "", first, seed)
+            history = _of_ledger(span, first, seed)
         begun = now()
         shown = progress("simulating")
         scores = replay(history, rules, _delays(lags, first), seed, shown)
@@ -98,12 +99,12 @@ def simulate(
     _tell(scores, history, (now() - begun).total_seconds(), as_json=as_json)
 
 
-def _rules(scenario: str | None, file: Path | None, *, from_ledger: bool) -> dict[str, Rules]:
+def _rules(scenario: str | None, file: Path | None) -> dict[str, Rules]:
     """The rules to follow by name, those to try first."""
     if scenario is not None:
         shipped = _SHIPPED / f"{scenario.removesuffix('-tight')}.toml"
         return {"lockstep": rule_files.read(file or shipped).document.rules()}
-    today = _in_force(must_be_there=from_ledger or file is None)
+    today = _in_force(must_be_there=file is None)
     if file is None:
         return {"lockstep": today}
     tried = rule_files.read(file).document.rules()
@@ -142,14 +143,17 @@ def _scenario(name: str, rules: Rules, seed: int) -> History:
     return recorded.scarcer(history, skus=50, percent=15) if name.endswith("-tight") else history
 
 
-def _of_ledger(last: str, rules: Rules, seed: int) -> History:
+def _span(last: str) -> timedelta:
     said = re.fullmatch(r"([1-9]\d{0,4})([dhm])", last)
     if said is None:
         raise click.BadParameter(f"{last!r} is no time; write 30d, 12h or 90m", param_hint="--last")
+    return timedelta(seconds=int(said[1]) * _UNITS_S[said[2]])
+
+
+def _of_ledger(span: timedelta, rules: Rules, seed: int) -> History:
     until = now()
-    since = until - timedelta(seconds=int(said[1]) * _UNITS_S[said[2]])
     with house() as wiring:
-        return flow.from_ledger(wiring.engine, since, until, rules, seed)
+        return flow.from_ledger(wiring.engine, until - span, until, rules, seed)
 
 
 def _delays(said: tuple[str, ...], rules: Rules) -> Delays:

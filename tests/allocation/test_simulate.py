@@ -103,7 +103,7 @@ def test_a_channel_takes_what_it_shows_and_the_rest_is_lost() -> None:
 
 
 def test_what_is_taken_and_not_there_is_oversold_at_that_moment_and_burdens_nobody_later() -> None:
-    events = [
+    events: list[Event] = [
         wanted(10, "shop", 4),
         wanted(20, "market", 4),
         Movement(30, "WH", 10),
@@ -160,7 +160,7 @@ def test_a_sheet_holds_for_a_week() -> None:
 
 
 def test_a_transfer_brings_no_more_than_was_there_to_send() -> None:
-    events = [
+    events: list[Event] = [
         Movement(10, "WH", -8, Way.SHIP, "T1"),
         Movement(20, "STORE", 8, Way.RECEIVE, "T1"),
         Movement(30, "STORE", 2, Way.RECEIVE, "sent before"),
@@ -173,7 +173,7 @@ def test_a_transfer_brings_no_more_than_was_there_to_send() -> None:
 
 
 def test_a_cancel_brings_back_what_its_line_sold_and_no_more() -> None:
-    events = [
+    events: list[Event] = [
         wanted(10, "shop", 8, key="A:1"),
         Movement(20, "WH", 8, Way.CANCEL, "A:1"),
         Movement(30, "WH", 8, Way.CANCEL, "A:1"),
@@ -186,7 +186,11 @@ def test_a_cancel_brings_back_what_its_line_sold_and_no_more() -> None:
 
 
 def test_a_mirror_shows_what_is_there_whoever_decides() -> None:
-    orders = [Movement(5, "FBA", 3), wanted(10, "fba", 2, "FBA"), wanted(11, "fba", 2, "FBA")]
+    orders: list[Event] = [
+        Movement(5, "FBA", 3),
+        wanted(10, "fba", 2, "FBA"),
+        wanted(11, "fba", 2, "FBA"),
+    ]
 
     tally = played(STORES, {"FBA": 0}, orders, spreadsheet(7 * DAY_S))
 
@@ -208,7 +212,7 @@ def test_what_is_wanted_where_nothing_is_shown_is_lost() -> None:
 
 
 def test_a_channel_starves_while_it_shows_nothing_of_what_its_pool_has() -> None:
-    events = [wanted(0, "shop", 3), Movement(100, "WH", 2)]
+    events: list[Event] = [wanted(0, "shop", 3), Movement(100, "WH", 2)]
 
     tally = played(TWO, {"WH": 3}, events, hub_15min(), ends=1000)
 
