@@ -10,6 +10,7 @@ import click
 
 from allocation import document, store
 from console.cli import rule_files
+from console.cli.alloc_fit import fit
 from console.cli.alloc_plan import plan
 from console.cli.alloc_simulate import simulate
 from console.cli.common import Failed, as_json, by, emit, house, reason
@@ -27,6 +28,7 @@ def alloc() -> None:
     """
 
 
+alloc.add_command(fit)
 alloc.add_command(plan)
 alloc.add_command(simulate)
 

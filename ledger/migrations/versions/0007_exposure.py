@@ -108,6 +108,7 @@ CREATE TABLE target_history (
 );
 COMMENT ON TABLE target_history IS 'every target ever computed that differed from the one before, with its arithmetic';
 CREATE UNIQUE INDEX target_history_of ON target_history (sku, channel, location, number);
+CREATE INDEX target_history_set ON target_history USING brin (set_at) WITH (pages_per_range = 16);
 
 ALTER TABLE shown
     ADD COLUMN missing bigint NOT NULL DEFAULT 0 CHECK (missing >= 0),

@@ -1,0 +1,135 @@
+"""Whether weights fit: looked at once an hour, with an alarm after some weeks in a row; nothing is ever applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import Engine, text
+
+from allocation import alarms, fit_store, store
+from allocation.fit import (
+    FLAG_POINTS,
+    FLAG_WEEKS,
+    LOOK_BACK,
+    WEEK,
+    Fit,
+    Verdict,
+    Week,
+    fits,
+    verdict,
+    week_of,
+)
+from allocation.types import Rules
+from ledger.db import transaction
+from workers.flows.program_watch import Raised
+
+#: Rule of alarms: the demand of a channel has left its weight.
+FIT: Final = "alloc.fit"
+
+_TURN = text("SELECT pg_try_advisory_xact_lock(7305200141)")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the channels of the rules in force fit.
+
+    version     of the rules; 0 before the first
+    until       the end of the newest full week
+    fits        in the order of the rule file
+    flagged     channel -> since when its alarm is on; None: it will be raised with the next look
+    """
+
+    version: int
+    until: datetime
+    fits: list[Fit]
+    flagged: dict[str, datetime | None]
+
+
+def look(
+    engine: Engine,
+    *,
+    now: datetime,
+    weeks: int = LOOK_BACK,
+    floors: Mapping[str, Decimal] | None = None,
+    flag_weeks: int = FLAG_WEEKS,
+    points: float = FLAG_POINTS,
+) -> Look:
+    """Measure the last full weeks; nothing is written.
+
+    weeks     to look back, at least 1
+    floors    least weight suggested, by channel
+    raises    ValueError: the floors are too high
+    """
+    until = week_of(now)
+    with transaction(engine) as connection:
+        version, rules = store.current_rules(connection)
+        since = until - max(weeks, flag_weeks) * WEEK
+        measured = fit_store.weeks(connection, rules, since, until)
+        on = {each.object: each.since for each in alarms.open_alarms(connection, FIT)}
+    found = fits(rules, [week for week in measured if week.week >= until - weeks * WEEK], floors)
+    off = _off(rules, measured, flag_weeks, points)
+    flagged = {
+        each.channel: on.get(_object(each.channel))
+        for each in found
+        if _object(each.channel) in on or each.channel in off
+    }
+    return Look(version, until, found, flagged)
+
+
+def watch(
+    engine: Engine, *, now: datetime, weeks: int = FLAG_WEEKS, points: float = FLAG_POINTS
+) -> list[Raised]:
+    """Raise an alarm for every channel whose demand has left its weight, end those that are over; returns the new ones.
+
+    weeks     full weeks in a row that must be off
+    points    of 100 that demand and weight may differ by
+    """
+    with transaction(engine) as connection:
+        if not connection.execute(_TURN).scalar_one():
+            return []
+        version, rules = store.current_rules(connection)
+        until = week_of(now)
+        measured = fit_store.weeks(connection, rules, until - weeks * WEEK, until)
+        found = {each.channel: each for each in fits(rules, measured)}
+        raised = []
+        for each in found.values():
+            match verdict(each, weeks=weeks, points=points):
+                case Verdict.OFF:
+                    detail = _detail(each, version)
+                    if alarms.raise_alarm(connection, FIT, _object(each.channel), detail, now):
+                        raised.append(Raised(FIT, _object(each.channel), detail))
+                case Verdict.FITS:
+                    alarms.resolve(connection, FIT, _object(each.channel), now)
+        for alarm in alarms.open_alarms(connection, FIT):
+            if alarm.object.removeprefix("channel:") not in found:
+                alarms.resolve(connection, FIT, alarm.object, now)
+    return raised
+
+
+def _off(rules: Rules, measured: Sequence[Week], weeks: int, points: float) -> set[str]:
+    return {
+        each.channel
+        for each in fits(rules, measured)
+        if verdict(each, weeks=weeks, points=points) is Verdict.OFF
+    }
+
+
+def _object(channel: str) -> str:
+    return f"channel:{channel}"
+
+
+def _detail(found: Fit, version: int) -> dict[str, object]:
+    return {
+        "version": version,
+        "weight": None if found.weight is None else str(found.weight),
+        "suggested": None if found.suggested is None else str(found.suggested),
+        "off_by_points": [None if gap is None else round(gap, 1) for gap in found.gaps],
+        "weeks_from": found.weeks[0].week if found.weeks else None,
+        "sold": found.sold,
+        "regret": round(found.regret, 1),
+        "next": "lockstep alloc fit",
+    }
