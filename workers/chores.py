@@ -8,6 +8,7 @@ import structlog
 
 from workers import amazon
 from workers.flows import (
+    fit,
     jobs,
     orders,
     program_watch,
@@ -103,12 +104,18 @@ def read_truth(house: Wiring, channel: str, window_at: str) -> RunReport:
 
 
 def work_programs(house: Wiring) -> bool:
-    """Release what programs hold beyond their time and look at the pace of the others; whether anything is free now."""
+    """Release what programs hold beyond their time; look at the pace of the others, and whether weights fit.
+
+    returns    whether anything is free now
+    """
     freed = programs.expire(house.house, now=now())
     for program in freed:
         units = sum(program.units.values())
         log.info("program.released", program=program.program, units=units, ended=program.ended)
-    for alarm in program_watch.watch(house.engine, now=now()):
+    for alarm in (
+        *program_watch.watch(house.engine, now=now()),
+        *fit.watch(house.engine, now=now()),
+    ):
         log.warning("alarm.raised", rule=alarm.rule, object=alarm.what, **alarm.detail)
     return bool(freed)
 

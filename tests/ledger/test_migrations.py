@@ -55,6 +55,7 @@ WHOLE_TABLES = {
     "fba_mirror": "INSERT SELECT UPDATE",
     "fba_reading": "INSERT SELECT",
     "fba_row": "INSERT SELECT",
+    "fit_look": "INSERT SELECT UPDATE",
     "halt": "INSERT SELECT UPDATE",
     "heartbeat": "INSERT SELECT UPDATE",
     "hidden": "DELETE INSERT SELECT UPDATE",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from allocation import alarms, fit_store, store
 from allocation.fit import (
@@ -30,7 +30,20 @@ from workers.flows.program_watch import Raised
 #: Rule of alarms: the demand of a channel has left its weight.
 FIT: Final = "alloc.fit"
 
-_TURN = text("SELECT pg_try_advisory_xact_lock(7305200141)")
+#: Weights are looked at once in so long: full weeks change when one ends, or by what is told late.
+LOOK_EVERY: Final = timedelta(hours=1)
+
+_WAITS = text("""
+    SELECT EXISTS (SELECT FROM rule_set WHERE applied_at < :week)
+           AND NOT EXISTS (SELECT FROM fit_look WHERE looked_at > :before)
+""")
+
+# Who writes the row has the turn; a second one waits for it, and then finds it written.
+_TURN = text("""
+    INSERT INTO fit_look AS f (looked_at) VALUES (:now)
+    ON CONFLICT (one) DO UPDATE SET looked_at = :now WHERE f.looked_at <= :before
+    RETURNING true
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,34 +93,54 @@ def look(
     return Look(version, until, found, flagged)
 
 
+def waits(connection: Connection, now: datetime) -> bool:
+    """Whether weights are to be looked at: rules have been in force for a week's end, and nobody looked for a while."""
+    values = {"week": week_of(now), "before": now - LOOK_EVERY}
+    return bool(connection.execute(_WAITS, values).scalar_one())
+
+
 def watch(
     engine: Engine, *, now: datetime, weeks: int = FLAG_WEEKS, points: float = FLAG_POINTS
 ) -> list[Raised]:
     """Raise an alarm for every channel whose demand has left its weight, end those that are over; returns the new ones.
 
+    Nothing is done within an hour of the last time.
+
     weeks     full weeks in a row that must be off
     points    of 100 that demand and weight may differ by
     """
     with transaction(engine) as connection:
-        if not connection.execute(_TURN).scalar_one():
+        if not waits(connection, now):
+            return []
+        turn = {"now": now, "before": now - LOOK_EVERY}
+        if connection.execute(_TURN, turn).one_or_none() is None:
             return []
         version, rules = store.current_rules(connection)
         until = week_of(now)
         measured = fit_store.weeks(connection, rules, until - weeks * WEEK, until)
-        found = {each.channel: each for each in fits(rules, measured)}
-        raised = []
-        for each in found.values():
-            match verdict(each, weeks=weeks, points=points):
-                case Verdict.OFF:
-                    detail = _detail(each, version)
-                    if alarms.raise_alarm(connection, FIT, _object(each.channel), detail, now):
-                        raised.append(Raised(FIT, _object(each.channel), detail))
-                case Verdict.FITS:
-                    alarms.resolve(connection, FIT, _object(each.channel), now)
+        found = fits(rules, measured)
+        raised = [
+            _judged(connection, each, verdict(each, weeks=weeks, points=points), version, now)
+            for each in found
+        ]
+        known = {_object(each.channel) for each in found}
         for alarm in alarms.open_alarms(connection, FIT):
-            if alarm.object.removeprefix("channel:") not in found:
+            if alarm.object not in known:
                 alarms.resolve(connection, FIT, alarm.object, now)
-    return raised
+    return [each for each in raised if each is not None]
+
+
+def _judged(
+    connection: Connection, found: Fit, given: Verdict, version: int, now: datetime
+) -> Raised | None:
+    what = _object(found.channel)
+    if given is Verdict.FITS:
+        alarms.resolve(connection, FIT, what, now)
+    if given is not Verdict.OFF:
+        return None
+    detail = _detail(found, version)
+    fresh = alarms.raise_alarm(connection, FIT, what, detail, now)
+    return Raised(FIT, what, detail) if fresh else None
 
 
 def _off(rules: Rules, measured: Sequence[Week], weeks: int, points: float) -> set[str]:

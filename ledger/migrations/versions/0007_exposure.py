@@ -132,9 +132,17 @@ CREATE TABLE rule_turn (
 COMMENT ON TABLE rule_turn IS 'moments at which the rules in force change by themselves: seasons begin and end';
 """
 
+FIT = """
+CREATE TABLE fit_look (
+    one        boolean PRIMARY KEY DEFAULT true CHECK (one),
+    looked_at  timestamptz NOT NULL
+);
+COMMENT ON TABLE fit_look IS 'one row: when somebody last looked whether the weights fit the demand';
+"""
+
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE, DELETE ON pace, exposure, rule_turn TO lockstep_app;
-GRANT SELECT, INSERT, UPDATE ON lag TO lockstep_app;
+GRANT SELECT, INSERT, UPDATE ON lag, fit_look TO lockstep_app;
 GRANT SELECT, INSERT ON target_history TO lockstep_app;
 GRANT UPDATE (seen_at) ON push TO lockstep_app;
 """
@@ -142,5 +150,5 @@ GRANT UPDATE (seen_at) ON push TO lockstep_app;
 
 def upgrade() -> None:
     """Add what exposure needs to know and remember."""
-    for statements in (PACE, PACE_SO_FAR, LAG, SCARCE, HISTORY, GRANTS):
+    for statements in (PACE, PACE_SO_FAR, LAG, SCARCE, HISTORY, FIT, GRANTS):
         op.execute(statements)
