@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -44,6 +44,9 @@ MOST_NAME: Final = 128
 
 #: An answer that takes the database longer is none.
 _ANSWER_S: Final = 2.0
+#: Numbers of one look into the database, and how long those that age are gathered for one.
+_MOST_LOOKED: Final = 200
+_GATHER_S: Final = 0.02
 #: How often counts are looked through for what is lost a day, and how far back.
 _COUNT_S: Final = 600.0
 _COUNTS_OF: Final = timedelta(days=730)
@@ -105,11 +108,13 @@ class Availability:
                 settings.redis_url, prefix=prefix, most_us=self._most_us, clock=self._clock
             )
             self._kept = Batches(self._cache.read, at_once=1, most=100)
-        self._looks = Batches(self._look_up, at_once=2, most=200)
+        self._looks = Batches(self._look_up, at_once=2, most=_MOST_LOOKED)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="availability")
         self._standing = _Standing()
         self._counting = False
-        self._writing: set[asyncio.Task[None]] = set()
+        self._aging: set[Key] = set()
+        self._renewing = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Give back what was opened."""
@@ -145,6 +150,8 @@ class Availability:
             entry = await self._kept.get(key)
             age_us = None if entry is None else self._clock.age_us(entry.at_us)
             if entry is not None and age_us is not None and age_us <= self._most_us:
+                if age_us > self._most_us // 2:
+                    self._renew(key)
                 return self._told(entry, age_us)
         looked = await self._looked(key)
         if isinstance(looked, Missing):
@@ -158,6 +165,32 @@ class Availability:
         # Rounded up: an age is never said to be less than it is.
         age_s = -(-age_us // 1000) / 1000
         return b'%b,"age_s":%.3f,"max_age_s":%g}' % (entry.body[:-1], age_s, self._max_age_s)
+
+    def _renew(self, key: Key) -> None:
+        """Have a number computed anew before it is too old, so that nobody waits for the database."""
+        self._aging.add(key)
+        if not self._renewing:
+            self._renewing = True
+            self._keep_task(self._renew_all())
+
+    async def _renew_all(self) -> None:
+        try:
+            while self._aging:
+                await asyncio.sleep(_GATHER_S)
+                keys = list(self._aging)[:_MOST_LOOKED]
+                await self._look_up(keys)
+                self._aging.difference_update(keys)
+        except SQLAlchemyError as error:
+            # Who asks once they are too old is told.
+            self._aging.clear()
+            log.warning("availability.database.away", error=type(error).__name__)
+        finally:
+            self._renewing = False
+
+    def _keep_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _looked(self, key: Key) -> Looked:
         try:
@@ -173,9 +206,7 @@ class Availability:
         found = await asyncio.get_running_loop().run_in_executor(self._threads, self._look, keys)
         entries = {key: entry for key, entry in found.items() if isinstance(entry, Entry)}
         if self._cache is not None and entries:
-            task = asyncio.create_task(self._cache.keep(entries))
-            self._writing.add(task)
-            task.add_done_callback(self._writing.discard)
+            self._keep_task(self._cache.keep(entries))
         return found
 
     # ---- in a thread ----

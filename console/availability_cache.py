@@ -60,6 +60,17 @@ end
 """
 
 
+def _client(url: str) -> redis.asyncio.Redis:
+    """A client of one connection: one call at a time is all that is made, and asking a pool costs as much."""
+    return redis.asyncio.Redis.from_url(
+        url,
+        single_connection_client=True,
+        socket_timeout=_CALL_S,
+        socket_connect_timeout=_CALL_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A number as it was computed.
@@ -116,13 +127,8 @@ class Cache:
 
     def __init__(self, url: str, *, prefix: str, most_us: int, clock: DatabaseClock) -> None:
         """most_us: age up to which an entry is used"""
-        self._client = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=_CALL_S,
-            socket_connect_timeout=_CALL_S,
-            retry=Retry(NoBackoff(), 0),
-        )
-        self._keep = self._client.register_script(_KEEP)
+        self._reader, self._writer = _client(url), _client(url)
+        self._keep = self._writer.register_script(_KEEP)
         self._prefix = f"{prefix}:pickup:"
         self._most_us = most_us
         self._clock = clock
@@ -134,7 +140,7 @@ class Cache:
         if time.monotonic() < self._away_until:
             return found
         try:
-            values = await self._client.mget([self._name(key) for key in keys])
+            values = await self._reader.mget([self._name(key) for key in keys])
         except (RedisError, OSError):
             self._is_away()
             return found
@@ -165,7 +171,8 @@ class Cache:
 
     async def close(self) -> None:
         """Give the connections back."""
-        await self._client.aclose()
+        await self._reader.aclose()
+        await self._writer.aclose()
 
     def _name(self, key: Key) -> str:
         # No SKU and no location holds a NUL.

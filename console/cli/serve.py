@@ -65,6 +65,8 @@ def availability() -> None:
 
     with sentences():
         app = application(here, Wiring(here).engine)
+    # A thread that reads the database would hold up answers for five milliseconds at a time.
+    sys.setswitchinterval(0.0005)
     uvicorn.run(
         app,
         host=here.relay_host,
