@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from allocation import supply
 from console.cli.common import Failed, as_json, by, emit, house, reason
+from console.cli.explain import explain
 from ledger import catalogue as book
 from ledger import inbox, queries
 from ledger.db import transaction
@@ -64,6 +65,9 @@ def add_location(locations: tuple[str, ...], kind: str) -> None:
 @click.group()
 def sku() -> None:
     """One SKU: what is where, and what each channel shows."""
+
+
+sku.add_command(explain)
 
 
 @sku.command("show")
