@@ -1,9 +1,9 @@
 """What the engine would have shown: told of each sale after a while, knowing only what it could know then.
 
-The ledger hears of a channel's sale after `hear_s` and computes anew. Each number that changed reaches its channel
-after a drawn time: drops at once, rises after `RISE_WAIT_S`, and never an older one over a newer.
-Where the vendor compares before it sets, a number that was computed before an own sale of the channel was seen is
-refused, and sent again from what is read back; where it does not, the sale is written over until it is heard of.
+The ledger hears of a channel's sale after `hear_s` and computes anew; what changed shows after a drawn time, a rise
+`RISE_WAIT_S` later. Where the vendor compares before it sets, a change waits its turn, and then the latest number is
+set; one that does not know of an own sale of the channel is refused, and sent again after a reading. Elsewhere each
+number travels by itself, never overtaken by an older one, and writes over a sale that was not heard of yet.
 Orders of wholesale partners are promised by the ledger itself when it hears of them: their number only informs.
 """
 
@@ -33,15 +33,14 @@ PROMISED = frozenset({"edi"})
 
 @dataclass(slots=True)
 class _Screen:
-    """One number of one channel: what it should be, what we believe it is, and the calls that are on their way.
+    """One number of one channel: what it should be, what we believe it is, and what is on its way.
 
-    believed       as of `believed_at`, less the channel's own sales heard of since
-    number         of the target; rises with every change
-    landed         number of the last one that arrived
-    rise           number of the rise that waits to be sent
-    calls          number -> units on their way
-    sold           units of own sales; heard: those the ledger knows, seen: those it or a reading knows
-    missing        own sales that a reading has shown and nobody told of yet
+    believed    as of `believed_at`, less the channel's own sales heard of since
+    number      of the target; rises with every change
+    rise        number of the rise that waits to be queued
+    calls       number when it was queued -> units then; landed: the last one that arrived
+    sold        units of own sales; heard: those the ledger knows, seen: those it or a reading knows
+    missing     own sales that a reading has shown and nobody told of yet
     """
 
     place: Place
@@ -50,21 +49,27 @@ class _Screen:
     believed: int = 0
     believed_at: float = 0.0
     number: int = 0
-    landed: int = -1
     rise: int = -1
+    landed: int = -1
     calls: dict[int, int] = field(default_factory=dict)
     sold: int = 0
     heard: int = 0
     seen: int = 0
     missing: int = 0
 
+    def is_under_way(self) -> bool:
+        """Whether the target needs no more than to wait."""
+        return bool(self.calls) if self.careful else self.number in self.calls
+
     def most(self) -> int:
-        """The most it may be showing."""
-        return max(self.believed, *self.calls.values()) if self.calls else self.believed
+        """The most it may be showing, or come to show by what is on its way."""
+        if self.careful or not self.calls:
+            return self.believed
+        return max(self.believed, *self.calls.values())
 
     def hold(self) -> Hold:
-        """The most it may be showing, now or by what is queued."""
-        waits = self.rise == self.number and self.number not in self.calls
+        """What may not be given to others yet."""
+        waits = bool(self.calls) or self.rise == self.number
         return Hold(self.most(), self.target if waits else 0, self.missing)
 
 
@@ -199,34 +204,31 @@ class Lockstep:
         }
 
     def _settle(self, world: World, part: Part, screen: _Screen, at: float) -> None:
-        """Send what is to be sent of a number."""
-        if screen.number in screen.calls:
-            return
-        if screen.target == screen.believed and not screen.calls:
+        """Queue what is to be sent of a number."""
+        if screen.is_under_way() or (screen.target == screen.believed and not screen.calls):
             return
         if screen.target <= screen.most():
-            self._call(world, part, screen, at)
+            self._queue(world, part, screen, at)
         elif screen.rise != screen.number:
             screen.rise = number = screen.number
 
             def waited(now: float) -> None:
-                if screen.rise == screen.number == number:
-                    self._call(world, part, screen, now)
+                if screen.rise == screen.number == number and not screen.is_under_way():
+                    self._queue(world, part, screen, now)
 
             world.later(at + RISE_WAIT_S, waited)
 
-    def _call(self, world: World, part: Part, screen: _Screen, at: float) -> None:
-        number, units, known = screen.number, screen.target, screen.seen
-        screen.calls[number], screen.rise = units, -1
+    def _queue(self, world: World, part: Part, screen: _Screen, at: float) -> None:
+        number, screen.rise = screen.number, -1
+        screen.calls[number] = screen.target
 
         def arrives(now: float) -> None:
-            del screen.calls[number]
-            if number > screen.landed:
-                if screen.careful and screen.sold != known:
-                    self._read_back(world, screen, now)
-                else:
-                    screen.landed, screen.believed, screen.believed_at = number, units, now
-                    world.show(screen.place, units, now)
+            units = screen.calls.pop(number)
+            if screen.careful:
+                self._set_carefully(world, screen, now)
+            elif number > screen.landed:
+                screen.landed, screen.believed, screen.believed_at = number, units, now
+                world.show(screen.place, units, now)
             if part.number in self._held:
                 self._compute(world, part, now)
             else:
@@ -234,9 +236,14 @@ class Lockstep:
 
         world.later(at + draw_s(self._plan.delay(screen.place[0]), self._seed), arrives)
 
-    def _read_back(self, world: World, screen: _Screen, at: float) -> None:
-        """A careful vendor has refused a number that did not know of its own sales."""
-        shown = world.shown[screen.place]
-        screen.missing += max(0, screen.believed - shown)
-        screen.believed, screen.believed_at = shown, at
-        screen.seen = screen.sold
+    def _set_carefully(self, world: World, screen: _Screen, at: float) -> None:
+        """Set the latest number, unless the channel has sold what we do not know of: then it is read back."""
+        if screen.sold != screen.seen:
+            shown = world.shown[screen.place]
+            screen.missing += max(0, screen.believed - shown)
+            screen.believed, screen.seen = shown, screen.sold
+        elif screen.target <= screen.believed or screen.rise != screen.number:
+            # A rise that still waits for orders goes out in its own time.
+            screen.believed = screen.target
+            world.show(screen.place, screen.target, at)
+        screen.believed_at = at

@@ -173,7 +173,7 @@ def _event(row: Row, at: float, rules: Rules, channels: set[str], lines: set[str
 
 
 def _way(row: Row, lines: set[str]) -> Way:
-    """A leg without a transfer, a cancel of an older order, and what has the wrong sign are movements like any other."""
+    """A leg without a transfer, a cancel of an older order, what has the wrong sign: movements like any other."""
     way = _WAYS[row.kind]
     if way is Way.CANCEL and row.ref not in lines:
         return Way.PLAIN
