@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from allocation.exposure import (
     Risk,
@@ -14,13 +15,14 @@ from allocation.exposure import (
     threshold,
     together,
 )
-from allocation.types import ChannelRule, Exposure, Outlook
+from allocation.types import Exposure, Lag, Outlook, Pace
 from allocation.webster import Party, apportion
 from allocation.zones import Member, Zone
 
+_NOBODY = Pace(0.0)
 
-@dataclass(frozen=True, slots=True)
-class Part:
+
+class Part(NamedTuple):
     """What one member has of a zone.
 
     units    its share, its quota, or all of the zone where it sees what others see
@@ -50,23 +52,33 @@ class Division:
     risks: tuple[Risk, ...] = ()
 
 
-def divide(
-    zone: Zone,
-    units: int,
-    rules: Mapping[str, ChannelRule],
-    exposure: Exposure,
-    outlook: Outlook,
-) -> Division:
-    """Divide the units of a zone among its members.
+def divide(zone: Zone, units: int, exposure: Exposure, outlook: Outlook) -> Division:
+    """Divide the units of a zone among its members."""
+    if not outlook.paces and not outlook.rivals:
+        lags = tuple([outlook.lags.get(member.channel) for member in zone.members])
+        return _never_sold(zone, units, exposure, lags, zone.name in outlook.scarce)
+    return _divide(zone, units, exposure, outlook)
 
-    rules     the channels of the house by name
-    """
+
+@lru_cache(maxsize=262_144)
+def _never_sold(
+    zone: Zone, units: int, exposure: Exposure, lags: tuple[Lag | None, ...], was_scarce: bool
+) -> Division:
+    """Most SKUs of a house sell seldom: of those, the same few units in the same zone come out the same."""
+    known = {m.channel: lag for m, lag in zip(zone.members, lags, strict=True) if lag is not None}
+    scarce = frozenset((zone.name,)) if was_scarce else frozenset()
+    return _divide(zone, units, exposure, Outlook(lags=known, scarce=scarce))
+
+
+def _divide(zone: Zone, units: int, exposure: Exposure, outlook: Outlook) -> Division:
     shares = _shares(zone, units)
-    others = together([outlook.rivals[at] for at in zone.locations if at in outlook.rivals])
+    others = _NOBODY
+    if outlook.rivals:
+        others = together([outlook.rivals[at] for at in zone.locations if at in outlook.rivals])
     if not exposure.on or not (_sees_the_same(zone) or others.lines_per_s > 0):
         return Division(zone, units, tuple(Part(share, share) for share in shares))
     seen = members_seen(zone, outlook, exposure)
-    exposed = risks(zone, seen, rules, exposure, others)
+    exposed = risks(zone, seen, exposure, others)
     buffers = [risk.buffer for risk in exposed]
     least = threshold(zone, buffers, exposure, was_scarce=zone.name in outlook.scarce)
     if units > least:
@@ -76,9 +88,8 @@ def divide(
         )
         return Division(zone, units, parts, least, False, exposed)
     quotas = _quotas(zone, units, quota_weights(zone, seen), tuple(buffers), least)
-    return Division(
-        zone, units, tuple(Part(quota, quota) for quota in quotas), least, units > 0, exposed
-    )
+    parts = tuple(Part(quota, quota) for quota in quotas)
+    return Division(zone, units, parts, least, units > 0, exposed)
 
 
 def _sees_the_same(zone: Zone) -> bool:
@@ -86,12 +97,16 @@ def _sees_the_same(zone: Zone) -> bool:
     return len(zone.members) > 1 and any(not member.divides for member in zone.members)
 
 
-@lru_cache(maxsize=65_536)
 def _shares(zone: Zone, units: int) -> tuple[int, ...]:
     """What each member has while the zone is deep: its share, or all of it."""
+    if any(member.divides for member in zone.members):
+        return _divided(zone, units)
+    return (units,) * len(zone.members)
+
+
+@lru_cache(maxsize=65_536)
+def _divided(zone: Zone, units: int) -> tuple[int, ...]:
     dividing = [member for member in zone.members if member.divides]
-    if not dividing:
-        return (units,) * len(zone.members)
     parties = [Party(m.claim, m.floor, m.room) for m in dividing]
     shares = iter(apportion(units, [*parties, Party(zone.held)]))
     return tuple(next(shares) if member.divides else units for member in zone.members)

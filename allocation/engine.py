@@ -7,10 +7,13 @@ show more together than there is; more stock never lowers a number; a larger buf
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from allocation.cover import protected_units, safety_units
 from allocation.division import Division, divide
+from allocation.risk import economic_risk
 from allocation.rules import Fitting, fitting, rule_for
 from allocation.types import (
     ChannelRule,
@@ -58,6 +61,49 @@ class _Claim:
         return self.rule.floor if cap is None else min(self.rule.floor, cap)
 
 
+class _Own(NamedTuple):
+    """A channel's own part of the units behind a number, the most of it to be shown now, and whether it is a quota."""
+
+    units: int
+    limit: int
+    quota: bool
+
+
+_NO_PART = _Own(0, 0, False)
+
+
+class _Same:
+    """Rules by their identity: they are read once and hold for many SKUs."""
+
+    __slots__ = ("rules",)
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+
+    def __hash__(self) -> int:
+        return id(self.rules)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.rules is self.rules
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What of the rules is the same for every SKU without rules of its own.
+
+    zones    by (channels where a SKU is listed, places that its channels hold)
+    """
+
+    claims: tuple[_Claim, ...]
+    zones: dict[tuple[frozenset[str], frozenset[tuple[str, str]]], tuple[Zone, ...]]
+
+
+@lru_cache(maxsize=32)
+def _plan(same: _Same) -> _Plan:
+    channels = same.rules.channels
+    return _Plan(tuple(_Claim(c, c.rule) for c in channels), {})
+
+
 def allocate(
     sku: str,
     stock: Stock,
@@ -86,34 +132,59 @@ def compute(
     returns    a place that no rule serves is 0
     source     allocation/README.md, "The order of computing"
     """
+    plan = _plan(_Same(rules))
     fits = fitting(rules, sku)
     sellable = _sellable(stock, rules, fits, outlook)
-    claims = [
-        _Claim(c, rule_for(c.name, c.rule, fits.overrides) if fits.overrides else c.rule)
-        for c in rules.channels
-    ]
-    listed = {channel for channel, _ in places}
-    zones = _zones(claims, listed, rules, told)
-    by_name = {channel.name: channel for channel in rules.channels}
+    claims = _claims(plan, rules, fits)
+    zones = _zones_of(plan, claims, rules, places, told)
     divisions = tuple(
         divide(
             zone,
-            max(0, sum(sellable[at] for at in zone.locations)),
-            by_name,
+            max(0, sum([sellable[at] for at in zone.locations])),
             rules.exposure,
             outlook,
         )
         for zone in zones
     )
-    guarded = _protected(fits, outlook)
-    targets = {(c, location): Target(c, sku, location, 0) for c, location in places}
+    parts = _parts(divisions)
+    guarded = _protected(fits, outlook) if fits.protections else {}
+    numbers: dict[tuple[str, str], Target] = {}
     for claim in claims:
         for location in shown_at(claim.channel):
             key = claim.channel.name, location
-            if key in targets:
-                at = _place(targets[key], claim.channel, stock, sellable)
-                targets[key] = _number(at, claim, divisions, guarded, outlook)
-    return Allotment(sku, tuple(targets[place] for place in sorted(targets)), divisions)
+            if key in places:
+                drawn = drawn_on(claim.channel, location)
+                available = sum([stock.get(at, 0) for at in drawn])
+                left = sum([sellable[at] for at in drawn])
+                own = parts.get(key) or parts.get((key[0], "")) or _NO_PART
+                numbers[key] = _number(sku, location, claim, available, left, own, guarded, outlook)
+    unserved = {p: Target(p[0], sku, p[1], 0) for p in places if p not in numbers}
+    numbers |= unserved
+    return Allotment(sku, tuple([numbers[place] for place in sorted(numbers)]), divisions)
+
+
+def _claims(plan: _Plan, rules: Rules, fits: Fitting) -> tuple[_Claim, ...]:
+    if not fits.overrides:
+        return plan.claims
+    return tuple(_Claim(c, rule_for(c.name, c.rule, fits.overrides)) for c in rules.channels)
+
+
+def _zones_of(
+    plan: _Plan,
+    claims: tuple[_Claim, ...],
+    rules: Rules,
+    places: Collection[tuple[str, str]],
+    told: Collection[tuple[str, str]],
+) -> tuple[Zone, ...]:
+    """The zones of a SKU; of one without rules of its own they are those of the house."""
+    listed = frozenset([channel for channel, _ in places])
+    if claims is not plan.claims:
+        return _zones(claims, listed, rules, told)
+    key = listed, frozenset(told)
+    zones = plan.zones.get(key)
+    if zones is None:
+        zones = plan.zones[key] = _zones(claims, listed, rules, told)
+    return zones
 
 
 def shown_at(channel: ChannelRule) -> tuple[str, ...]:
@@ -184,8 +255,15 @@ def _member(claim: _Claim, over_cap: OverCap, told: tuple[str, ...]) -> Member:
         rule.claim,
         claim.floor(),
         room,
+        _risk(channel),
         told,
     )
+
+
+def _risk(channel: ChannelRule) -> float | None:
+    if channel.cost_oversell is None or channel.margin is None:
+        return None
+    return economic_risk(float(channel.cost_oversell), float(channel.margin))
 
 
 def _protected(fits: Fitting, outlook: Outlook) -> dict[str, int]:
@@ -198,51 +276,64 @@ def _protected(fits: Fitting, outlook: Outlook) -> dict[str, int]:
     return units
 
 
-def _place(target: Target, channel: ChannelRule, stock: Stock, sellable: Stock) -> Target:
-    """The target with what there is: available - safety + owed = pool."""
-    drawn = drawn_on(channel, target.location)
-    available = sum(stock.get(at, 0) for at in drawn)
-    left = sum(sellable[at] for at in drawn)
-    pool = max(0, left)
-    return replace(
-        target, available=available, safety=available - left, owed=pool - left, pool=pool
-    )
-
-
 def _number(
-    target: Target,
+    sku: str,
+    location: str,
     claim: _Claim,
-    divisions: Sequence[Division],
+    available: int,
+    left: int,
+    own: _Own,
     guarded: Mapping[str, int],
     outlook: Outlook,
 ) -> Target:
-    """The target with its terms: each takes from what the one before has left."""
-    rule, pool = claim.rule, target.pool
+    """A number with its terms: each takes from what the one before has left.
+
+    available    units at the locations it draws on; left: what safety leaves of them
+    """
+    rule, channel = claim.rule, claim.channel.name
+    pool = max(0, left)
     if rule.excluded:
-        return replace(target, others=pool, rule=rule)
-    own, limit, quota = _part(target, divisions)
-    own = min(pool, own)
-    share = min(own, max(0, pool - guarded.get(target.channel, 0)))
+        return Target(
+            channel,
+            sku,
+            location,
+            0,
+            available=available,
+            safety=available - left,
+            owed=pool - left,
+            pool=pool,
+            others=pool,
+            rule=rule,
+        )
+    part = min(pool, own.units)
+    share = min(part, max(0, pool - guarded.get(channel, 0)))
     units = max(0, share - rule.buffer)
     buffered = share - units
-    exposed = max(0, units - limit)
+    exposed = max(0, units - own.limit)
     units -= exposed
     capped = max(0, units - rule.cap) if rule.cap is not None else 0
     units -= capped
-    left = share
+    most = share
     if rule.quota is not None:
-        left = max(0, rule.quota.units - outlook.sold.get(target.channel, 0))
-    spent = max(0, units - left)
+        most = max(0, rule.quota.units - outlook.sold.get(channel, 0))
+    spent = max(0, units - most)
     units -= spent
-    floored = max(0, min(claim.floor(), share, left) - units)
+    floor = claim.floor()
+    floored = max(0, min(floor, share, most) - units)
     units += floored
     cut = units if pool < rule.cut_off else 0
     units -= cut
-    return replace(
-        target,
-        units=units,
-        others=pool - own,
-        protected=own - share,
+    return Target(
+        channel,
+        sku,
+        location,
+        units,
+        available=available,
+        safety=available - left,
+        owed=pool - left,
+        pool=pool,
+        protected=part - share,
+        others=pool - part,
         share=share,
         exposed=exposed,
         buffered=buffered,
@@ -250,26 +341,25 @@ def _number(
         spent=spent,
         floored=floored,
         cut=cut,
-        short=max(0, claim.floor() - units),
-        quota=quota,
+        short=max(0, floor - units),
+        quota=own.quota,
         rule=rule,
     )
 
 
-def _part(target: Target, divisions: Sequence[Division]) -> tuple[int, int, bool]:
-    """(own part of the zones behind a number, most of it that may be shown, whether quotas are among it)."""
-    own = limit = 0
-    quota = False
+def _parts(divisions: Sequence[Division]) -> dict[tuple[str, str], _Own]:
+    """What each channel has of all its zones, by (channel, location it shows alone, or "")."""
+    found: dict[tuple[str, str], _Own] = {}
     for division in divisions:
         for member, part in zip(division.zone.members, division.parts, strict=True):
-            if member.channel != target.channel:
-                continue
-            if member.alone and target.location not in division.zone.locations:
-                continue
-            own += part.units
-            limit += part.limit
-            quota = quota or division.scarce
-    return own, limit, quota
+            key = member.channel, division.zone.locations[0] if member.alone else ""
+            before = found.get(key, _NO_PART)
+            found[key] = _Own(
+                before.units + part.units,
+                before.limit + part.limit,
+                before.quota or division.scarce,
+            )
+    return found
 
 
 def explain(target: Target) -> str:

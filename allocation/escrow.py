@@ -39,6 +39,8 @@ def bounds(allotment: Allotment) -> list[Bound]:
 
     Channels that share a zone are in one group. A group of which a part is deep has no bound: there, buffers decide.
     """
+    if not any(division.scarce for division in allotment.divisions):
+        return []
     groups: list[tuple[set[str], list[Division]]] = []
     for division in allotment.divisions:
         names = {member.channel for member in division.zone.members}

@@ -7,11 +7,12 @@ is divided into disjoint quotas: then the sum of what is shown is at most what t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from allocation.risk import buffer_units, economic_risk
-from allocation.types import ChannelRule, Exposure, Lag, Outlook, Pace
+from allocation.risk import buffer_units
+from allocation.types import Exposure, Lag, Outlook, Pace
 from allocation.zones import WHOLE, Member, Zone
 
 #: Quotas follow demand in steps of a twentieth, so that they do not move with every sale.
@@ -48,24 +49,34 @@ class Risk:
 def members_seen(zone: Zone, outlook: Outlook, exposure: Exposure) -> tuple[Rival, ...]:
     """Pace and lag of every member of a zone, in order."""
     known = {channel for channel, _ in outlook.paces}
-    return tuple(_rival(member, zone, outlook, exposure, known) for member in zone.members)
+    return tuple(
+        _seen(member, zone, outlook, exposure)
+        if member.channel in known
+        else _never_sold(member, zone, outlook.lags.get(member.channel), exposure)
+        for member in zone.members
+    )
 
 
-def _rival(
-    member: Member, zone: Zone, outlook: Outlook, exposure: Exposure, known: set[str]
-) -> Rival:
+@lru_cache(maxsize=4096)
+def _never_sold(member: Member, zone: Zone, lag: Lag | None, exposure: Exposure) -> Rival:
+    part = sum(location in member.locations for location in zone.locations)
+    lines = exposure.per_day / _DAY_S * part / len(member.locations)
+    return Rival(Pace(lines), lag or _assumed_lag(exposure), assumed=True)
+
+
+def _seen(member: Member, zone: Zone, outlook: Outlook, exposure: Exposure) -> Rival:
     lag = outlook.lags.get(member.channel)
-    taken = lag or Lag(exposure.lag_s / 2, exposure.lag_s / 2)
-    if member.channel not in known:
-        part = sum(location in member.locations for location in zone.locations)
-        lines = exposure.per_day / _DAY_S * part / len(member.locations)
-        return Rival(Pace(lines), taken, assumed=True)
     paces = [
         pace
         for location in zone.locations
         if (pace := outlook.paces.get((member.channel, location))) is not None
     ]
-    return Rival(together(paces), taken, assumed=lag is None)
+    pace = paces[0] if len(paces) == 1 else together(paces)
+    return Rival(pace, lag or _assumed_lag(exposure), assumed=lag is None)
+
+
+def _assumed_lag(exposure: Exposure) -> Lag:
+    return Lag(exposure.lag_s / 2, exposure.lag_s / 2)
 
 
 def together(paces: Sequence[Pace]) -> Pace:
@@ -81,30 +92,23 @@ def together(paces: Sequence[Pace]) -> Pace:
 
 
 def risks(
-    zone: Zone,
-    seen: Sequence[Rival],
-    rules: Mapping[str, ChannelRule],
-    exposure: Exposure,
-    others: Pace,
+    zone: Zone, seen: tuple[Rival, ...], exposure: Exposure, others: Pace
 ) -> tuple[Risk, ...]:
     """What each member of a zone is exposed to, in order.
 
     seen      pace and lag of each member
     others    sales that take from the same units and lower no member's own number, as bundles do
     """
-    return tuple(
-        _risk(index, seen, rules[member.channel], exposure, others)
-        for index, member in enumerate(zone.members)
-    )
+    allowed = [exposure.risk if m.risk is None else m.risk for m in zone.members]
+    return _risks(seen, tuple(allowed), others)
 
 
-def _risk(
-    index: int,
-    seen: Sequence[Rival],
-    channel: ChannelRule,
-    exposure: Exposure,
-    others: Pace,
-) -> Risk:
+@lru_cache(maxsize=16_384)
+def _risks(seen: tuple[Rival, ...], allowed: tuple[float, ...], others: Pace) -> tuple[Risk, ...]:
+    return tuple(_risk(index, seen, risk, others) for index, risk in enumerate(allowed))
+
+
+def _risk(index: int, seen: Sequence[Rival], risk: float, others: Pace) -> Risk:
     show_s = seen[index].lag.show_s
     streams = [
         (rival.pace, rival.lag.hear_s + show_s) for at, rival in enumerate(seen) if at != index
@@ -112,9 +116,6 @@ def _risk(
     if others.lines_per_s > 0:
         streams.append((others, max(rival.lag.hear_s for rival in seen) + show_s))
     lines = sum(pace.lines_per_s * seconds for pace, seconds in streams)
-    risk = exposure.risk
-    if channel.cost_oversell is not None and channel.margin is not None:
-        risk = economic_risk(float(channel.cost_oversell), float(channel.margin))
     assumed = any(rival.assumed for rival in seen)
     if lines <= 0:
         return Risk(0.0, 0, risk, assumed)

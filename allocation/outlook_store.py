@@ -150,11 +150,11 @@ def outlooks(
 
 def _asks(rules: Rules) -> bool:
     """Whether these rules need to know more than the stock."""
-    channels = (channel.rule.quota for channel in rules.channels)
-    overrides = (override.quota for override in rules.overrides)
-    return bool(
-        rules.exposure.on or rules.safeties or rules.protections or any((*channels, *overrides))
-    )
+    return bool(rules.exposure.on or rules.safeties or rules.protections or _has_quotas(rules))
+
+
+def _has_quotas(rules: Rules) -> bool:
+    return any(said.rule.quota for said in rules.channels) or any(o.quota for o in rules.overrides)
 
 
 def _rivals(
@@ -183,6 +183,8 @@ def _sold(
 ) -> dict[str, dict[str, int]]:
     """Units sold since its quota began, by SKU and channel, where there is a quota."""
     wanted = []
+    if not _has_quotas(rules):
+        return {}
     for sku in positions:
         overrides = fitting(rules, sku).overrides
         for channel in rules.channels:

@@ -24,11 +24,12 @@ _PARTS = text("""
 
 # By channel, so that the keys (channel, sku, location) serve; by a join, so that many SKUs are not compared one by one.
 _PLACES = text("""
-    SELECT b.sku, b.channel, b.location, true AS listed, b.pack, b.read_only
+    SELECT b.sku, b.channel, b.location, true AS listed, b.pack, b.read_only, t.units
     FROM channel c CROSS JOIN unnest(CAST(:skus AS text[])) AS given (sku)
     JOIN binding b ON b.channel = c.channel AND b.sku = given.sku
+    LEFT JOIN target t ON t.channel = b.channel AND t.sku = b.sku AND t.location = b.location
     UNION ALL
-    SELECT t.sku, t.channel, t.location, false, 1, false
+    SELECT t.sku, t.channel, t.location, false, 1, false, t.units
     FROM unnest(CAST(:skus AS text[])) AS given (sku) JOIN target t USING (sku)
     WHERE NOT EXISTS (SELECT FROM binding b
                       WHERE b.channel = t.channel AND b.sku = t.sku AND b.location = t.location)
@@ -47,6 +48,7 @@ class Position:
     lost      (channel, location) with a target from before, where it is not listed any more
     packs     (channel, location) -> units of ours in one of the vendor's, where that is more than one
     told      (channel, location) where the channel holds the stock itself and only tells it
+    targets   (channel, location) -> units it should show by now
     """
 
     stock: dict[str, int] = field(default_factory=dict)
@@ -56,26 +58,30 @@ class Position:
     lost: set[tuple[str, str]] = field(default_factory=set)
     packs: dict[tuple[str, str], int] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
+    targets: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def positions(connection: Connection, skus: Sequence[str]) -> dict[str, Position]:
     """What allocation needs to know of these SKUs."""
     found = {sku: Position() for sku in skus}
     _read_stock(connection, found)
-    for row in connection.execute(_PLACES, {"skus": list(skus)}):
-        position = found[row.sku]
-        place = (row.channel, row.location)
-        (position.listed if row.listed else position.lost).add(place)
-        if row.pack > 1:
-            position.packs[place] = row.pack
-        if row.read_only:
+    rows = connection.execute(_PLACES, {"skus": list(skus)}).all()
+    for sku, channel, location, listed, pack, read_only, units in rows:
+        position = found[sku]
+        place = (channel, location)
+        (position.listed if listed else position.lost).add(place)
+        if pack > 1:
+            position.packs[place] = pack
+        if read_only:
             position.told.add(place)
+        if units is not None:
+            position.targets[place] = units
     return found
 
 
 def _read_stock(connection: Connection, found: dict[str, Position]) -> None:
     given = {"skus": list(found)}
-    for sku, location, units, version in connection.execute(_STOCK, given):
+    for sku, location, units, version in connection.execute(_STOCK, given).all():
         position = found[sku]
         position.stock[location] = units
         position.read[sku, location] = units, version

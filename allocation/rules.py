@@ -25,6 +25,8 @@ NOTHING = Fitting((), (), ())
 
 def in_force(rules: Rules, at: datetime) -> Rules:
     """The rules as they hold at a moment: without what begins later or has ended."""
+    if not turns(rules):
+        return rules
     return replace(
         rules,
         overrides=tuple(o for o in rules.overrides if o.span.holds(at)),
@@ -52,11 +54,12 @@ def fitting(rules: Rules, sku: str) -> Fitting:
     def fits(which: Which) -> bool:
         return which.tag in tags if which.sku is None else _is_of(sku, which.sku)
 
-    return Fitting(
+    found = Fitting(
         tuple(sorted((o for o in rules.overrides if fits(o.which)), key=_particular_override)),
         tuple(sorted((s for s in rules.safeties if fits(s.which)), key=_particular_safety)),
         tuple(p for p in rules.protections if fits(p.which)),
     )
+    return found if found != NOTHING else NOTHING
 
 
 def rule_for(channel: str, base: Rule, overrides: Iterable[Override]) -> Rule:

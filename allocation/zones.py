@@ -23,6 +23,7 @@ class Member:
     claim      percent in hundredths or weight; 0 sees the whole zone
     floor      fewest units, never above the cap
     room       most units it may show, where what is cut off may go to others; None is no limit
+    risk       chance it may take of selling a unit that is gone; None is the house's
     told       locations whose stock it holds itself: it shows all of it, whatever we say
     """
 
@@ -33,6 +34,7 @@ class Member:
     claim: int
     floor: int
     room: int | None
+    risk: float | None = None
     told: tuple[str, ...] = ()
 
     @property
@@ -41,9 +43,9 @@ class Member:
         return self.claim > 0 or self.percent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Zone:
-    """Locations whose units the same channels compete for.
+    """Locations whose units the same channels compete for; `zones_of` makes each once, so that identity compares.
 
     name       its locations, joined by +
     members    those channels, in the order of the rule file

@@ -147,6 +147,32 @@ def availability(
     _tell(result, measuring.table, as_json)
 
 
+@bench.command("alloc")
+@click.option("--skus", default=100_000, show_default=True, type=click.IntRange(1000, 1_000_000))
+@click.option(
+    "--durable/--fast",
+    default=True,
+    show_default=True,
+    help="fsync on or off on the throw-away server.",
+)
+@as_json
+def alloc_(skus: int, durable: bool, as_json: bool) -> None:
+    """Targets of a whole catalogue, and of one SKU. Exit code 3: goals missed."""
+    from sqlalchemy import create_engine
+
+    from console.bench import alloc as measuring
+
+    with house(throw_away=True, durable=durable) as wiring:
+        owner = create_engine(wiring.settings.database_admin_url)
+        try:
+            result = measuring.measure(
+                wiring.engine, owner, skus=skus, say=lambda words: click.echo(words, err=True)
+            )
+        finally:
+            owner.dispose()
+    _tell(result, measuring.table, as_json)
+
+
 def _tell(
     result: dict[str, Any],
     table: Callable[[dict[str, Any], Callable[[str], None]], None],

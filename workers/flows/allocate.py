@@ -59,7 +59,13 @@ def _allocate_batch(
     targets = _held(connection, computed, {sku: _fitted(computed[sku], found[sku]) for sku in skus})
     memories = [_memory(sku, computed[sku], targets[sku], known[sku], now) for sku in skus]
     outlook_store.remember(connection, memories, now)
-    every = [target for sku in skus for target in targets[sku]]
+    # Who claims a SKU is the only one to change its targets, so what was read of them is what they are.
+    every = [
+        target
+        for sku in skus
+        for target in targets[sku]
+        if found[sku].targets.get((target.channel, target.location)) != target.units
+    ]
     rise_run_at = now + timedelta(seconds=rise_wait_s)
     changed = store.save_targets(connection, every, version, now, rise_run_at)
     bases = {
