@@ -2,104 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-import redis
 import requests
 from sqlalchemy import text
 
-from ledger.db import connect
-from tests.builders import a_fact, book, stock_the_house
-from tests.console.door import a_door, the_settings
+from tests.console.window import RULES, TOKEN, Window, a_window, away
 from tests.databases import Servers
 from tests.servers import Database
 from tests.workers.shelf import apply
-
-RULES = """\
-[locations.WH]
-[locations.STORE-1]
-kind = "store"
-safety_units = 2
-why = "shelf"
-[locations.STORE-1.pickup]
-confidence = 0.97
-threshold = 3
-hours = 0
-loss_per_day = 0
-why = "the last three are hard to find"
-[locations.STORE-2]
-kind = "store"
-[locations.STORE-2.pickup]
-threshold = 0
-hours = 0
-loss_per_day = 0
-why = "counted every morning"
-[exposure]
-per_day = 0
-why = "nothing sells by itself here"
-"""
-TOKEN = "shop-window"
-SKUS = ("MUG-RED", "MUG-BLUE", "Größe/2 x")
-
-
-@dataclass
-class Window:
-    """A relay whose availability door is open, and the ledger behind it."""
-
-    database: Database
-    url: str
-    redis: redis.Redis
-    wire: requests.Session = field(default_factory=requests.Session)
-    serial: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    def ask(self, sku: str = "MUG-RED", query: str = "location=STORE-1", token: str = TOKEN) -> Any:
-        path = f"{self.url}/availability/{quote(sku, safe='')}"
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return self.wire.get(f"{path}?{query}" if query else path, headers=headers, timeout=10)
-
-    def units(self, sku: str = "MUG-RED", location: str = "STORE-1") -> int:
-        answer = self.ask(sku, f"location={location}")
-        assert answer.status_code == 200, answer.text
-        return int(answer.json()["units"])
-
-    def say(self, kind: str, **said: Any) -> None:
-        """A fact of this moment in the book."""
-        fact = {"id": f"{kind}:{next(self.serial)}", "location": "STORE-1"} | said
-        when = {"occurred_at": datetime.now(UTC)} | fact
-        book(self.database.engine, a_fact(kind, **when), now=datetime.now(UTC))
-
-    def keys(self) -> list[bytes | str]:
-        return list(self.redis.keys("*pickup:*"))
-
-
-@contextmanager
-def a_window(
-    database: Database, valkey: str, *, age_s: float = 30.0, rules: str = RULES
-) -> Iterator[Window]:
-    stock_the_house(database.engine, SKUS, ())
-    with database.engine.begin() as connection:
-        apply(connection, rules, datetime.now(UTC))
-    settings = the_settings(redis_url=valkey, availability_token=TOKEN, availability_age_s=age_s)
-    engine = connect(database.app_url)
-    with (
-        redis.Redis.from_url(valkey) as client,
-        a_door(settings, engine, database) as door,
-    ):
-        window = Window(database, door.url, client)
-        try:
-            yield window
-        finally:
-            window.wire.close()
-    engine.dispose()
 
 
 @pytest.fixture
@@ -164,8 +80,8 @@ def test_what_is_sold_or_held_is_gone_from_the_number_within_its_age(
 def test_an_answer_from_redis_is_as_old_as_it_says(window: Window) -> None:
     window.say("receipt", units=20)
     first = window.ask().json()
+    window.kept()
     window.say("order", units=4, order="1")
-    time.sleep(0.05)
 
     asked = datetime.now(UTC)
     second = window.ask().json()
@@ -178,6 +94,7 @@ def test_an_answer_from_redis_is_as_old_as_it_says(window: Window) -> None:
 def test_after_redis_lost_everything_the_next_answer_is_of_now(window: Window) -> None:
     window.say("receipt", units=20)
     assert window.units() == 15
+    window.kept()
     window.say("order", units=4, order="1")
     assert window.units() == 15, "from Redis"
 
@@ -202,7 +119,7 @@ def test_what_redis_should_not_hold_is_not_believed_and_gives_way(
 ) -> None:
     window.say("receipt", units=20)
     window.units()
-    (key,) = window.keys()
+    key = window.kept()
     window.redis.delete(key)
     if dirt == "list":
         window.redis.rpush(key, "x")
@@ -238,23 +155,6 @@ def test_without_the_database_nothing_is_answered_beyond_its_age(
             assert answers[-1].headers["retry-after"] == "1"
             assert "ledger" in answers[-1].json()["error"]
         assert window.units() == 15, "it is back"
-
-
-@contextmanager
-def away(servers: Servers, database: Database) -> Iterator[None]:
-    """Nobody gets into the database, and who is in is put out."""
-    database.dispose()
-    allow = f"ALTER DATABASE {database.name} WITH ALLOW_CONNECTIONS"
-    with servers.connect() as connection:
-        connection.execute(f"{allow} false")
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
-            [database.name],
-        )
-        try:
-            yield
-        finally:
-            connection.execute(f"{allow} true")
 
 
 def test_new_rules_hold_within_the_age(database: Database, valkey: str) -> None:
@@ -330,84 +230,6 @@ def test_a_sku_of_any_script_with_a_slash_is_found(window: Window) -> None:
     slashed = f"{window.url}/availability/Gr%C3%B6%C3%9Fe/2%20x"
     headers = {"Authorization": f"Bearer {TOKEN}"}
     assert requests.get(slashed, headers=headers, timeout=10).json()["units"] == 30 - 15
-
-
-# ---- who may not, and what cannot be asked ----
-
-
-def test_the_door_is_closed_without_a_token_of_ours(database: Database, window: Window) -> None:
-    assert {window.ask(token=token).status_code for token in ("", "wrong", TOKEN + "x")} == {401}
-    assert "LOCKSTEP_AVAILABILITY_TOKEN" in window.ask(token="").json()["error"]
-    with a_door(the_settings(), database.engine, database) as door:
-        answer = requests.get(f"{door.url}/availability/MUG-RED", timeout=10)
-        assert answer.status_code == 404
-        assert "LOCKSTEP_AVAILABILITY_TOKEN" in answer.json()["error"]
-
-
-@pytest.mark.parametrize(
-    ("sku", "query", "words"),
-    [
-        ("MUG-GREEN", "location=STORE-1", "no SKU 'MUG-GREEN'"),
-        ("MUG-GREEN", "", "no SKU 'MUG-GREEN'"),
-        ("MUG-RED", "location=STORE-9", "they are at STORE-1, STORE-2"),
-        ("MUG-RED", "location=WH", "no orders are picked up at 'WH'"),
-        ("MUG-RED", "location=OUTSIDE", "no orders are picked up at 'OUTSIDE'"),
-    ],
-)
-def test_what_is_not_there_is_named(window: Window, sku: str, query: str, words: str) -> None:
-    answer = window.ask(sku, query)
-
-    assert answer.status_code == 404
-    assert words in answer.json()["error"]
-
-
-@pytest.mark.parametrize(
-    ("sku", "query"),
-    [
-        ("MUG-RED", "location="),
-        ("MUG-RED", "location=STORE-1&location=STORE-2"),
-        ("MUG-RED", "place=STORE-1"),
-        ("MUG-RED", "location=STORE-1&channel=shop"),
-        ("MUG-RED", "location=a%00b"),
-        ("MUG\0RED", ""),
-        ("x" * 129, ""),
-        ("MUG-RED", "location=" + "x" * 129),
-    ],
-)
-def test_what_cannot_be_asked_is_refused(window: Window, sku: str, query: str) -> None:
-    answer = window.ask(sku, query)
-
-    assert answer.status_code == 400
-    assert answer.json()["error"]
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "/availability/%FF%FE?location=%FF",
-        "/availability/%ED%A0%80",
-        "/availability/../availability/MUG-RED",
-        "/availability/%2e%2e%2f",
-        "/availability/MUG-RED?" + "&" * 3000,
-        "/availability/MUG-RED?location=%",
-        "/availability/'; DROP TABLE sku; --",
-        "/availability/" + "%F0%9F%92%A9" * 100,
-    ],
-)
-def test_odd_addresses_are_no_errors_of_ours(window: Window, target: str) -> None:
-    request = requests.Request("GET", window.url, headers={"Authorization": f"Bearer {TOKEN}"})
-    prepared = request.prepare()
-    prepared.url = window.url + target.replace(" ", "%20")
-
-    assert window.wire.send(prepared, timeout=10).status_code < 500
-
-
-def test_other_methods_are_refused(window: Window) -> None:
-    for method in ("POST", "PUT", "DELETE"):
-        assert (
-            requests.request(method, f"{window.url}/availability/MUG-RED", timeout=10).status_code
-            == 405
-        )
 
 
 # ---- races ----
