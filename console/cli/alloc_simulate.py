@@ -32,6 +32,7 @@ from workers.wiring import now
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SCENARIOS = ("black-friday", "may-2011", "may-2011-tight")
 _SHIPPED = Path(console.__file__).parent / "scenarios"
+_LEAST = "each location begins with the least with which all of the file could happen"
 _UNITS_S = {"d": 86_400, "h": 3_600, "m": 60}
 
 
@@ -87,6 +88,8 @@ def simulate(
         if scenario is not None:
             history = _scenario(scenario, first, seed)
         elif orders is not None:
+            if opening is None:
+                click.echo(f"note: no --opening: {_LEAST}", err=True)
             history = flow.from_files(orders, opening, first, seed)
         else:
             history = _of_ledger(span, first, seed)
