@@ -2,7 +2,8 @@
 
 Starved is a channel, for a SKU, while its number is 0 though its pool has units and its rules let it show some: neither
 excluded, nor below the cut-off, nor its quota spent. What the pool has is what the last target told that was computed
-of it, of any channel on the same pool: targets are written down when their number changes.
+of it, of any channel on the same pool. Targets are written down when their number changes, so a number that stays 0 is
+judged by the channel's own rule of today as well.
 
     lost   = minutes starved * pace of the SKU on the channel when it last sold (`allocation.pace`, of weeks)
     left   = units of the pool when the starving, or the week, ended
@@ -21,7 +22,7 @@ from sqlalchemy import Connection, text
 
 from allocation.fit import WEEK, Week, pool_of
 from allocation.pace import SLOW_S, YOUNGEST_S
-from allocation.types import Rules
+from allocation.types import Rule, Rules
 from ledger.ids import uuid7s
 
 #: How far a vendor's clock may be ahead of ours: an order can be written before it was placed.
@@ -160,7 +161,7 @@ def weeks(connection: Connection, rules: Rules, since: datetime, until: datetime
     told = {
         "channels": names,
         "pools": [pool_of(channel) for channel in rules.channels],
-        "leasts": [max(1, channel.rule.cut_off) for channel in rules.channels],
+        "leasts": [_least(channel.rule) for channel in rules.channels],
         "since": since,
         "until": until,
     }
@@ -178,6 +179,11 @@ def weeks(connection: Connection, rules: Rules, since: datetime, until: datetime
             found.append(Week(name, week, of_it, shown, starved_s / 60, regret))
             units += more
     return found
+
+
+def _least(rule: Rule) -> int | None:
+    """Units a pool needs before the channel's own rule lets it show any; None: never."""
+    return None if rule.excluded else max(1, rule.cut_off)
 
 
 def _sold(
