@@ -82,6 +82,7 @@ class Lockstep:
         self._book: dict[str, int] = {}
         self._paces = Paces(plan.seasons.start)
         self._screens: dict[Place, _Screen] = {}
+        self._places: dict[int, list[Place]] = {}
         self._scarce: dict[int, frozenset[str]] = {}
         self._held: set[int] = set()
         self._look_at: dict[int, float] = {}
@@ -94,6 +95,7 @@ class Lockstep:
             kind = world.layout.kinds[place[0]]
             self._screens[place] = _Screen(place, kind in CAREFUL)
         for part in self._plan.parts:
+            self._places[part.number] = [p for p in part.places if p in self._screens]
             self._decide(world, part, 0.0)
         for place, screen in self._screens.items():
             screen.believed = screen.target
@@ -154,16 +156,15 @@ class Lockstep:
 
     def _compute(self, world: World, part: Part, at: float) -> None:
         self._decide(world, part, at)
-        for place in part.places:
-            if place in self._screens:
-                self._settle(world, part, self._screens[place], at)
+        for place in self._places[part.number]:
+            self._settle(world, part, self._screens[place], at)
 
     def _compute_later(self, world: World, part: Part, at: float) -> None:
         world.later(at, lambda now: self._compute(world, part, now))
 
     def _decide(self, world: World, part: Part, at: float) -> None:
         """New targets for the places of a part."""
-        places = [place for place in part.places if place in self._screens]
+        places = self._places[part.number]
         if not places:
             return
         rules = part.rules(at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -93,6 +94,8 @@ def simulate(
             history = flow.from_files(orders, opening, first, seed)
         else:
             history = _of_ledger(span, first, seed)
+        # Tens of thousands of events stay to the end; looking through them again and again costs a sixth of the time.
+        gc.freeze()
         begun = now()
         shown = progress("simulating")
         scores = replay(history, rules, _delays(lags, first), seed, shown)
