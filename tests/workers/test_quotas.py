@@ -1,0 +1,191 @@
+"""Scarce stock over the real flows: what two shops show together is never more than what is there."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from allocation import missing, outlook_store
+from ledger.db import transaction
+from tests.servers import Clock, Database
+from tests.workers.two_shops import SHOPS, TwoShops
+from workers.flows.sweep import sweep
+
+_names = itertools.count(1)
+
+shops = st.sampled_from(SHOPS)
+moves = st.one_of(
+    st.tuples(st.just("sell"), shops, st.integers(1, 4)),
+    st.tuples(
+        st.sampled_from(("hear", "push", "push", "lost", "cut", "verify")), shops, st.just(0)
+    ),
+    st.tuples(st.sampled_from(("calculate", "heard up to now")), shops, st.just(0)),
+    # Demand turns to one shop, and with it the quotas.
+    st.tuples(st.just("demand"), shops, st.integers(5, 90)),
+)
+
+
+@pytest.fixture
+def two(database: Database, clock: Clock) -> TwoShops:
+    return TwoShops(database, clock)
+
+
+def play(two: TwoShops, sku: str, move: tuple[str, str, int]) -> None:
+    what, shop, units = move
+    match what:
+        case "sell":
+            two.sell(shop, sku, units)
+        case "hear":
+            two.hear(shop)
+        case "push" | "lost" | "cut":
+            two.push(shop, lost=what == "lost", cut=what == "cut")
+        case "verify":
+            two.verify(shop)
+        case "demand":
+            demand(two, sku, shop, units)
+        case "heard up to now":
+            while two.unheard[shop]:
+                two.hear(shop)
+            with transaction(two.database.engine) as connection:
+                missing.all_heard(connection, shop, two.clock.now, two.clock.now)
+        case _:
+            two.calculate()
+
+
+def demand(two: TwoShops, sku: str, shop: str, lines: int) -> None:
+    """A shop has sold so many lines in the last minutes."""
+    with two.database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO pace (sku, channel, location, fast_lines, slow_lines, slow_units, slow_squares, at, since)"
+            " VALUES (%(sku)s, %(shop)s, 'WH', %(n)s, %(n)s, %(n)s, %(n)s, %(now)s, %(now)s)"
+            " ON CONFLICT (sku, channel, location) DO UPDATE SET fast_lines = excluded.fast_lines, at = excluded.at",
+            {"sku": sku, "shop": shop, "n": lines * 20, "now": two.clock.now},
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO due (sku, since) VALUES (%(sku)s, %(now)s) ON CONFLICT (sku) DO NOTHING",
+            {"sku": sku, "now": two.clock.now},
+        )
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(2, 20), st.lists(moves, min_size=8, max_size=40))
+def test_no_order_of_sales_pushes_and_failures_shows_more_than_there_is(
+    two: TwoShops, stock: int, played: list[tuple[str, str, int]]
+) -> None:
+    sku = f"S{next(_names)}"
+    two.open(sku, stock)
+    assert two.holds(sku)
+
+    for move in played:
+        play(two, sku, move)
+        assert two.holds(sku), (move, two.shown(sku), two.stock[sku])
+
+
+def test_deep_stock_is_shared_and_scarce_stock_is_divided(two: TwoShops) -> None:
+    two.open("A", 100)
+    deep = two.shown("A")
+
+    two.take("A", 92)
+    two.calculate()
+    for shop in SHOPS:
+        two.push(shop)
+
+    assert deep["shop"] == deep["mall"] > 50
+    assert two.shown("A") == {"shop": 4, "mall": 4}
+    assert two.rows("SELECT sku, scarce, held FROM exposure WHERE scarce <> '{}'") == [
+        ("A", ["WH"], False)
+    ]
+
+
+def test_a_number_rises_only_when_the_other_shop_has_let_go(two: TwoShops) -> None:
+    two.open("A", 8)
+    demand(two, "A", "shop", 90)
+    demand(two, "A", "mall", 5)
+
+    two.calculate()
+    two.push("shop")
+    held = two.shown("A"), two.rows("SELECT held FROM exposure WHERE sku = 'A'")
+    two.push("mall")
+    due = two.rows("SELECT sku FROM due")
+    two.calculate()
+    two.push("shop")
+
+    assert held == ({"shop": 4, "mall": 4}, [(True,)])
+    assert due == [("A",)]
+    assert sum(two.shown("A").values()) == 8
+    assert two.shown("A")["shop"] > 4
+
+
+def test_what_a_reading_finds_gone_is_nobodys_until_its_order_is_heard(two: TwoShops) -> None:
+    two.open("A", 8)
+    two.sell("shop", "A", 3)
+    two.verify("shop")
+    missed = two.rows("SELECT channel, missing FROM shown WHERE missing > 0")
+
+    demand(two, "A", "mall", 90)
+    demand(two, "A", "shop", 5)
+    for _ in range(3):
+        two.calculate()
+        for shop in SHOPS:
+            two.push(shop)
+    before = two.shown("A")
+    two.hear("shop")
+    for _ in range(3):
+        two.calculate()
+        for shop in SHOPS:
+            two.push(shop)
+
+    assert missed == [("shop", 3)]
+    assert sum(before.values()) <= 5
+    assert sum(two.shown("A").values()) == 5
+    assert two.rows("SELECT missing FROM shown WHERE missing > 0") == []
+
+
+def test_what_was_no_sale_is_found_again_when_all_orders_are_in(two: TwoShops) -> None:
+    two.open("A", 8)
+    two.shelves["shop"].numbers["A"] = 1  # somebody typed it in
+    two.verify("shop")
+
+    with transaction(two.database.engine) as connection:
+        missing.all_heard(connection, "shop", two.clock.now, two.clock.now)
+    early = two.rows("SELECT missing FROM shown WHERE missing > 0")
+    two.clock.advance(1)
+    with transaction(two.database.engine) as connection:
+        missing.all_heard(connection, "shop", two.clock.now, two.clock.now)
+    for _ in range(2):
+        two.calculate()
+        for shop in SHOPS:
+            two.push(shop)
+
+    assert early == [(3,)]
+    assert sum(two.shown("A").values()) == 8
+
+
+def test_what_is_held_is_looked_at_again_although_nothing_happens(two: TwoShops) -> None:
+    two.open("A", 8)
+    demand(two, "A", "shop", 90)
+    two.calculate()
+    assert two.rows("SELECT sku FROM due") == []
+
+    two.clock.advance(outlook_store.HELD_FOR.total_seconds() + 1)
+    sweep(two.database.engine, now=two.clock.now)
+
+    assert two.rows("SELECT sku FROM due") == [("A",)]
+
+
+def test_every_number_is_kept_with_terms_that_add_up(two: TwoShops) -> None:
+    two.open("A", 8)
+
+    kept = two.rows(
+        "SELECT channel, number, units, terms FROM target_history ORDER BY channel, number"
+    )
+    told = two.rows("SELECT channel, number, units FROM target ORDER BY channel")
+
+    assert [row[:3] for row in kept] == told
+    for *_, units, terms in kept:
+        assert terms["available"] - terms["others"] == terms["share"] == units
+        assert terms["stock"] == [["A", "WH", 8, 1]]
+        assert terms["zones"][0]["scarce"] is True
