@@ -194,6 +194,9 @@ def test_a_day_on_which_nothing_happened_fails() -> None:
 
 RULES = read("""
 [locations.WH-MAIN]
+[exposure]
+on = false
+why = "numbers easy to follow"
 [channels.shopify]
 kind = "shopify"
 base_url = "http://a"
