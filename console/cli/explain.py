@@ -59,7 +59,7 @@ def explain(
     sku: str, channel: str, location: str | None, at: datetime | None, rows: int, as_json: bool
 ) -> None:
     """Why CHANNEL should show that number of SKU: ledger, rules, target, push, read-back."""
-    at = at.replace(tzinfo=at.tzinfo or UTC) if at else None
+    at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC) if at else None
     if at is not None and at > now():
         raise click.UsageError("--at is in the future; lockstep alloc plan tells what would change")
     with house() as wiring:
