@@ -88,7 +88,9 @@ def _divide(zone: Zone, units: int, exposure: Exposure, outlook: Outlook) -> Div
         )
         return Division(zone, units, parts, least, False, exposed)
     quotas = _quotas(zone, units, quota_weights(zone, seen), tuple(buffers), least)
-    parts = tuple(Part(quota, quota) for quota in quotas)
+    parts = tuple(
+        Part(quota, max(0, quota - risk.own)) for quota, risk in zip(quotas, exposed, strict=True)
+    )
     return Division(zone, units, parts, least, units > 0, exposed)
 
 

@@ -16,6 +16,7 @@ from allocation.division import Division, divide
 from allocation.risk import economic_risk
 from allocation.rules import Fitting, fitting, rule_for
 from allocation.types import (
+    PLAIN,
     ChannelRule,
     Outlook,
     OverCap,
@@ -256,6 +257,7 @@ def _member(claim: _Claim, over_cap: OverCap, told: tuple[str, ...]) -> Member:
         claim.floor(),
         room,
         _risk(channel),
+        channel.kind in PLAIN,
         told,
     )
 

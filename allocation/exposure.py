@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 from allocation.risk import buffer_units
 from allocation.types import Exposure, Lag, Outlook, Pace
@@ -18,6 +19,9 @@ from allocation.zones import WHOLE, Member, Zone
 #: Quotas follow demand in steps of a twentieth, so that they do not move with every sale.
 _STEPS = 20
 _DAY_S = 86_400.0
+
+#: Sales, and the seconds in which they count.
+Stream: TypeAlias = tuple[Pace, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,14 @@ class Risk:
 
     lines     order lines expected on the other channels until this one shows what follows from them
     buffer    units that cover them; risk: the chance left that they do not
+    own       units of them that cover its own sales, which its vendor lets a late number write over
     """
 
     lines: float
     buffer: int
     risk: float
     assumed: bool
+    own: int = 0
 
 
 def members_seen(zone: Zone, outlook: Outlook, exposure: Exposure) -> tuple[Rival, ...]:
@@ -100,28 +106,55 @@ def risks(
     others    sales that take from the same units and lower no member's own number, as bundles do
     """
     allowed = [exposure.risk if m.risk is None else m.risk for m in zone.members]
-    return _risks(seen, tuple(allowed), others)
+    plain = [member.plain for member in zone.members]
+    return _risks(seen, tuple(allowed), tuple(plain), others)
 
 
 @lru_cache(maxsize=16_384)
-def _risks(seen: tuple[Rival, ...], allowed: tuple[float, ...], others: Pace) -> tuple[Risk, ...]:
-    return tuple(_risk(index, seen, risk, others) for index, risk in enumerate(allowed))
+def _risks(
+    seen: tuple[Rival, ...], allowed: tuple[float, ...], plain: tuple[bool, ...], others: Pace
+) -> tuple[Risk, ...]:
+    assumed = any(rival.assumed for rival in seen)
+    return tuple(
+        _risk(
+            _streams(index, seen, others, plain[index]),
+            _own(seen[index], plain[index]),
+            risk,
+            assumed,
+        )
+        for index, risk in enumerate(allowed)
+    )
 
 
-def _risk(index: int, seen: Sequence[Rival], risk: float, others: Pace) -> Risk:
+def _streams(index: int, seen: Sequence[Rival], others: Pace, plain: bool) -> list[Stream]:
+    """What sells of the same units before member `index` shows it, each with the seconds in which it does."""
     show_s = seen[index].lag.show_s
     streams = [
         (rival.pace, rival.lag.hear_s + show_s) for at, rival in enumerate(seen) if at != index
     ]
     if others.lines_per_s > 0:
         streams.append((others, max(rival.lag.hear_s for rival in seen) + show_s))
+    return [*streams, *_own(seen[index], plain)]
+
+
+def _own(rival: Rival, plain: bool) -> list[Stream]:
+    """The member's own sales, where a number on its way writes over them until they are heard of."""
+    return [(rival.pace, rival.lag.hear_s + rival.lag.show_s)] if plain else []
+
+
+def _risk(streams: Sequence[Stream], own: Sequence[Stream], risk: float, assumed: bool) -> Risk:
+    lines, buffer = _covered(streams, risk)
+    return Risk(lines, buffer, risk, assumed, _covered(own, risk)[1])
+
+
+def _covered(streams: Sequence[Stream], risk: float) -> tuple[float, int]:
+    """(lines expected, units that cover them)"""
     lines = sum(pace.lines_per_s * seconds for pace, seconds in streams)
-    assumed = any(rival.assumed for rival in seen)
     if lines <= 0:
-        return Risk(0.0, 0, risk, assumed)
-    units = sum(p.units_per_s * seconds for p, seconds in streams) / lines
+        return 0.0, 0
+    units = sum(pace.units_per_s * seconds for pace, seconds in streams) / lines
     squares = sum(p.lines_per_s * p.square_per_line * seconds for p, seconds in streams) / lines
-    return Risk(lines, buffer_units(lines, units, squares, risk), risk, assumed)
+    return lines, buffer_units(lines, units, squares, risk)
 
 
 def threshold(zone: Zone, buffers: Sequence[int], exposure: Exposure, *, was_scarce: bool) -> int:

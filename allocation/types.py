@@ -13,6 +13,11 @@ from typing import TypeAlias
 Stock: TypeAlias = Mapping[str, int]
 
 
+#: Kinds of channel whose vendor sets any number it is sent, also one that does not know of its last sale
+#: (channels/README.md); the others compare before they set, or date what they are sent.
+PLAIN = frozenset({"amazon"})
+
+
 class Show(StrEnum):
     """How a channel shows stock: one number for its whole pool, or one for each location."""
 

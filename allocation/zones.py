@@ -24,6 +24,7 @@ class Member:
     floor      fewest units, never above the cap
     room       most units it may show, where what is cut off may go to others; None is no limit
     risk       chance it may take of selling a unit that is gone; None is the house's
+    plain      its vendor takes any number, also one that does not know of a sale
     told       locations whose stock it holds itself: it shows all of it, whatever we say
     """
 
@@ -35,6 +36,7 @@ class Member:
     floor: int
     room: int | None
     risk: float | None = None
+    plain: bool = False
     told: tuple[str, ...] = ()
 
     @property

@@ -62,12 +62,17 @@ class House:
 
 
 def a_channel(
-    name: str, rule: Rule, locations: tuple[str, ...] = ("WH",), *, show: Show = Show.POOLED
+    name: str,
+    rule: Rule,
+    locations: tuple[str, ...] = ("WH",),
+    *,
+    show: Show = Show.POOLED,
+    kind: str = "shopify",
 ) -> ChannelRule:
-    """A channel of any vendor."""
+    """A channel."""
     return ChannelRule(
         name=name,
-        kind="shopify",
+        kind=kind,
         base_url=f"https://{name}.example",
         account=name,
         locations=locations,
@@ -150,7 +155,8 @@ def houses(draw: st.DrawFn, *, only_sharing: bool = False) -> House:
         chosen = draw(st.sets(st.sampled_from(LOCATIONS), min_size=1))
         locations = ("WH",) if only_sharing else tuple(at for at in LOCATIONS if at in chosen)
         show = Show.POOLED if only_sharing or draw(st.booleans()) else Show.PER_LOCATION
-        channels.append(a_channel(name, rule, locations, show=show))
+        kind = draw(st.sampled_from(("shopify", "amazon")))
+        channels.append(a_channel(name, rule, locations, show=show, kind=kind))
     safeties, protections = [], []
     if not only_sharing and draw(st.booleans()):
         safeties.append(Safety(ALL, draw(st.sampled_from((None, *LOCATIONS))), days=Decimal("0.5")))
