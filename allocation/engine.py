@@ -7,7 +7,7 @@ show more together than there is; more stock never lowers a number; a larger buf
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -295,18 +295,8 @@ def _number(
     rule, channel = claim.rule, claim.channel.name
     pool = max(0, left)
     if rule.excluded:
-        return Target(
-            channel,
-            sku,
-            location,
-            0,
-            available=available,
-            safety=available - left,
-            owed=pool - left,
-            pool=pool,
-            others=pool,
-            rule=rule,
-        )
+        none = Target(channel, sku, location, 0, available, available - left, pool - left, pool)
+        return replace(none, others=pool, rule=rule)
     part = min(pool, own.units)
     share = min(part, max(0, pool - guarded.get(channel, 0)))
     units = max(0, share - rule.buffer)
