@@ -270,7 +270,8 @@ def _unlike_stock(kept: Kept, read: Read) -> list[str]:
 def _id(name: str, kept: Kept, listing: Listing, read: Read) -> str:
     if name in ("available", "owed"):
         return " ".join(f"{sku}/{at}/{version}" for (sku, at), (_, version) in read.items())
-    if name in ("exposed", "held") and kept.terms.get("zones"):
+    in_zones = name in ("exposed", "held") or (name == "others" and kept.terms.get("quota"))
+    if in_zones and kept.terms.get("zones"):
         return " ".join(f"zone {zone['name']}" for zone in kept.terms["zones"])
     if name == "unpacked" and listing.item_id:
         return f"item {listing.item_id}"

@@ -218,7 +218,7 @@ def _became(found: Explanation) -> Iterator[str]:
     if found.lag is not None:
         yield f"lag       {_lag(found.lag)}"
     yield f"push      {_push(found)}"
-    yield f"shown     {_shown(became['shown'])}"
+    yield f"shown     {_shown(became['shown'], became['push'])}"
     yield f"read back {_reading(became['reading'])}"
     if (waits := became["waits"]) is not None:
         error = f"; {waits['error']}" if waits["error"] else ""
@@ -241,9 +241,12 @@ def _push(found: Explanation) -> str:
     return f"{sent}; {push['outcome']}{answered}{detail}"
 
 
-def _shown(shown: Mapping[str, Any] | None) -> str:
+def _shown(shown: Mapping[str, Any] | None, push: Mapping[str, Any] | None) -> str:
     if shown is None:
         return "nothing was confirmed"
+    same = push is not None and push["number"] == shown["number"]
+    if same and push is not None and push["units"] != shown["units"]:
+        return f"{shown['units']}, number {shown['number']}: {push['units']} less what the channel sold since"
     when = _time(shown["confirmed_at"]) if shown["confirmed_at"] else "never by a push"
     return f"{shown['units']}, number {shown['number']}, confirmed {when}"
 
@@ -261,7 +264,7 @@ def _reading(reading: Mapping[str, Any]) -> str:
 def _lag(lag: Mapping[str, Any]) -> str:
     assumed = f"; assumed: {', '.join(lag['assumed'])}" if lag["assumed"] else ""
     if lag["show_s"] is None:
-        return assumed.removeprefix("; ")
+        return f"never measured{assumed}"
     return f"a sale is heard in {lag['hear_s']:.1f} s, a number shown in {lag['show_s']:.1f} s{assumed}"
 
 

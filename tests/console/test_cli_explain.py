@@ -138,6 +138,15 @@ def test_what_stands_in_the_way_is_said(run: Lockstep, house: House, database: D
     assert "halt      1: r (ann, " in out
 
 
+def test_what_the_channel_sold_since_is_no_fault_of_the_push(run: Lockstep, house: House) -> None:
+    house.run("UPDATE shown SET units = 5")
+
+    assert (
+        "shown     5, number 2: 7 less what the channel sold since"
+        in run("A", "--channel", "shop").out
+    )
+
+
 def test_quotas_tell_of_lags_that_are_assumed(run: Lockstep, database: Database) -> None:
     two = RULES + RULES.replace("[locations.WH]\n", "").replace("shop.", "pos.").replace(
         "channels.shop", "channels.pos"
@@ -149,7 +158,7 @@ def test_quotas_tell_of_lags_that_are_assumed(run: Lockstep, database: Database)
 
     out = run("A", "--channel", "shop").out
 
-    assert "lag       assumed: all of it: it was never measured" in out
+    assert "lag       never measured; assumed: detect, queue, push, visible" in out
     assert "pos" in out
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
 import pytest
 from sqlalchemy import text
 
-from tests.builders import a_fact, book
 from tests.servers import Clock, Database
-from tests.workers.shelf import HALT, RULES, House, a_house, apply
-from workers.flows.explain import Explanation, NothingToExplain, explain
+from tests.workers.explain_rig import Desk, kinds, terms
+from tests.workers.shelf import HALT, RULES, a_house, apply
+from workers.flows.explain import NothingToExplain, explain
 from workers.flows.push import push
 from workers.flows.verify import verify
 
@@ -20,54 +16,9 @@ CAP = 'cap = 5\nwhy = "five are enough"\n'
 BUFFER = 'buffer = 2\nwhy = "two stay back"\n'
 
 
-@dataclass
-class Desk:
-    """A house whose stock comes through the drain, and the question."""
-
-    house: House
-    facts: int = 0
-
-    def book(self, kind: str, units: int | None = None, sku: str = "A", **more: Any) -> None:
-        """Book a fact of this minute; a minute later it is computed with."""
-        self.facts += 1
-        said = {"id": f"{kind}:{self.facts}", "occurred_at": self.house.clock.now} | more
-        if kind != "reversal":
-            said |= {"sku": sku, "location": "WH", "units": units, **more}
-        if kind == "order":
-            said |= {"order": str(self.facts), "channel": "shop"}
-        done = book(self.house.engine, a_fact(kind, **said), now=self.house.clock.now)
-        assert done.applied == 1
-        self.house.clock.advance(60)
-
-    def allocate(self) -> datetime:
-        """Compute what is due; the moment it was done, and a minute later."""
-        at = self.house.clock.now
-        self.house.allocate()
-        self.house.clock.advance(60)
-        return at
-
-    def explain(self, at: datetime | None = None, **more: Any) -> Explanation:
-        found = explain(self.house.engine, "A", "shop", at=at, **more)
-        assert found.adds_up
-        assert found.explained is not None
-        assert found.kept is not None
-        assert sum(term.units for term in found.explained.terms) == found.kept.units
-        return found
-
-
 @pytest.fixture
 def desk(database: Database, clock: Clock) -> Desk:
     return Desk(a_house(database.engine, clock, "A", "B", "SET"))
-
-
-def kinds(found: Explanation) -> dict[str, tuple[int, int]]:
-    (account,) = found.accounts
-    return {moved.kind: (moved.units, moved.events) for moved in account.kinds}
-
-
-def terms(found: Explanation) -> dict[str, int]:
-    assert found.explained is not None
-    return {term.name: term.units for term in found.explained.terms}
 
 
 def test_a_number_goes_from_the_rows_of_the_ledger_to_the_read_back(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from allocation.document import read_stored
 from allocation.explain_store import Current
 from allocation.explaining import Account, Explained, Kept, Listing
 from allocation.explaining import explain as explain_target
+from allocation.lags import STAGES
 from ledger.db import transaction
 
 #: Newest events of a balance that are named one by one.
@@ -172,5 +173,5 @@ def _lag(connection: Connection, kept: Kept | None) -> Mapping[str, Any] | None:
         return None
     found = lag_store.known(connection).get(kept.channel)
     if found is None:
-        return {"hear_s": None, "show_s": None, "assumed": ["all of it: it was never measured"]}
+        return {"hear_s": None, "show_s": None, "assumed": list(STAGES)}
     return {"hear_s": found.hear_s, "show_s": found.show_s, "assumed": list(found.assumed)}
