@@ -37,25 +37,36 @@ class Bound:
 def bounds(allotment: Allotment) -> list[Bound]:
     """Groups of places whose stock is all divided into quotas.
 
-    Channels that share a zone are in one group. A group of which a part is deep has no bound: there, buffers decide.
+    Places whose numbers draw on the same zone are in one group. A group of which a part is deep has no bound: there,
+    buffers decide.
     """
     if not any(division.scarce for division in allotment.divisions):
         return []
-    groups: list[tuple[set[str], list[Division]]] = []
+    groups: list[tuple[set[Place], list[Division]]] = []
     for division in allotment.divisions:
-        names = {member.channel for member in division.zone.members}
+        names = _numbers(division)
         joined = [group for group in groups if group[0] & names]
         groups = [group for group in groups if not group[0] & names]
         names = names.union(*(others for others, _ in joined))
         groups.append((names, [*(d for _, of in joined for d in of), division]))
+    places = [(target.channel, target.location) for target in allotment.targets]
     return [
         Bound(
-            frozenset((t.channel, t.location) for t in allotment.targets if t.channel in names),
+            frozenset(p for p in places if p in names or (p[0], "") in names),
             sum(division.units for division in divisions),
         )
         for names, divisions in groups
         if any(d.scarce for d in divisions) and all(_disjoint(d) for d in divisions)
     ]
+
+
+def _numbers(division: Division) -> set[Place]:
+    """The numbers that draw on a zone: of a channel that shows each location by itself only the one of that location.
+
+    returns    (channel, location), or (channel, "") for all places of a channel with one number
+    """
+    zone = division.zone
+    return {(m.channel, zone.locations[0] if m.alone else "") for m in zone.members}
 
 
 def _disjoint(division: Division) -> bool:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allocation.engine import compute
+from allocation.engine import Allotment, compute
 from allocation.escrow import Bound, Hold, bounds, hold_rises
-from allocation.types import LocationRule, Outlook, Pace, Rule, Rules, Target
+from allocation.types import LocationRule, Outlook, Pace, Rule, Rules, Show, Target
 from tests.allocation.houses import CHANNELS, House, a_channel, houses
 
 #: Paces of which any buffer is larger than the stock below: everything is scarce, always.
@@ -221,17 +221,49 @@ def test_a_rise_waits_for_the_drop_that_makes_room_for_it() -> None:
     assert [(t.channel, t.units, t.held) for t in free] == [("web", 4, 0), ("fbm", 6, 0)]
 
 
+def two_shops_by_location(**stock: int) -> tuple[Allotment, list[Bound]]:
+    """Two busy channels that show each of their locations by itself."""
+    channels = tuple(
+        a_channel(name, Rule(), ("WH", "ST"), show=Show.PER_LOCATION) for name in ("pos", "web")
+    )
+    rules = Rules({at: LocationRule(at, "", "", 0) for at in ("WH", "ST")}, channels)
+    places = [(name, at) for name in ("pos", "web") for at in ("WH", "ST")]
+    paces = dict.fromkeys(places, Pace(1.0))
+    done = compute("SKU", stock, rules, places, Outlook(paces=paces))
+    return done, bounds(done)
+
+
+def test_units_of_one_location_make_no_room_for_a_number_of_another() -> None:
+    done, limits = two_shops_by_location(WH=10, ST=10)
+
+    held = hold_rises(done.targets, limits, {("web", "WH"): Hold(10), ("web", "ST"): Hold(0)})
+
+    units = {(t.channel, t.location): t.units for t in held}
+    assert units["pos", "WH"] == 0
+    assert units["pos", "ST"] + units["web", "ST"] == 10
+
+
+def test_a_scarce_location_keeps_its_bound_where_another_is_deep() -> None:
+    done, limits = two_shops_by_location(WH=10, ST=100_000)
+
+    assert [(sorted(limit.places), limit.units) for limit in limits] == [
+        ([("pos", "WH"), ("web", "WH")], 10)
+    ]
+
+
 @given(houses())
 def test_a_bound_holds_whatever_the_house(house: House) -> None:
     done = house.compute()
     for limit in bounds(done):
         numbers = [t.units for t in done.targets if (t.channel, t.location) in limit.places]
         assert sum(numbers) <= limit.units
-        assert limit.units == sum(
-            d.units
-            for d in done.divisions
-            if {m.channel for m in d.zone.members} <= {c for c, _ in limit.places}
-        )
+
+
+@given(houses())
+def test_no_place_is_in_two_bounds(house: House) -> None:
+    places = [place for limit in bounds(house.compute()) for place in limit.places]
+
+    assert len(places) == len(set(places))
 
 
 @given(houses())
