@@ -244,7 +244,7 @@ def test_units_of_one_location_make_no_room_for_a_number_of_another() -> None:
 
 
 def test_a_scarce_location_keeps_its_bound_where_another_is_deep() -> None:
-    done, limits = two_shops_by_location(WH=10, ST=100_000)
+    _, limits = two_shops_by_location(WH=10, ST=100_000)
 
     assert [(sorted(limit.places), limit.units) for limit in limits] == [
         ([("pos", "WH"), ("web", "WH")], 10)

@@ -189,3 +189,17 @@ def test_every_number_is_kept_with_terms_that_add_up(two: TwoShops) -> None:
         assert terms["available"] - terms["others"] == terms["share"] == units
         assert terms["stock"] == [["A", "WH", 8, 1]]
         assert terms["zones"][0]["scarce"] is True
+
+
+def test_what_is_raised_in_part_is_still_whole_packs(two: TwoShops) -> None:
+    two.open("A", 24)
+    with two.database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE binding SET pack = 4 WHERE channel = 'shop'")
+    # Demand asks for more than twelve on the shop, the mall has not let go yet, and half a pack comes in.
+    demand(two, "A", "shop", 90)
+    two.bring("A", 2)
+    two.calculate()
+
+    assert two.shown("A")["shop"] == 12
+    assert two.rows("SELECT units FROM target WHERE channel = 'shop'") == [(12,)]
+    assert two.rows("SELECT held FROM exposure WHERE sku = 'A'") == [(True,)]

@@ -89,6 +89,11 @@ class TwoShops:
         self.stock[sku] -= units
         self._deliver(a_fact("write_off", sku=sku, location="WH", units=units))
 
+    def bring(self, sku: str, units: int) -> None:
+        """Units come in."""
+        self.stock[sku] += units
+        self._deliver(a_fact("receipt", sku=sku, location="WH", units=units))
+
     def sell(self, shop: str, sku: str, units: int) -> int:
         """As many as the shop shows; the book hears of it later."""
         shelf = self.shelves[shop]

@@ -37,16 +37,14 @@ def allocate(
     returns        the channels that have something new to push
     """
     touched: set[str] = set()
-    with transaction(engine) as connection:
-        if store.current_rules(connection)[0] == 0:
-            # Applying the first rules makes every SKU due, so nothing is missed by waiting for them.
-            return touched
     for _ in range(batches):
         with transaction(engine) as connection:
             skus = store.claim_due(connection, batch)
-            if not skus:
-                break
-            touched |= _allocate_batch(connection, skus, now(), rise_wait_s)
+            if skus:
+                touched |= _allocate_batch(connection, skus, now(), rise_wait_s)
+        if len(skus) < batch:
+            # What became due meanwhile has rung again.
+            break
     return touched
 
 
@@ -56,7 +54,8 @@ def _allocate_batch(
     version, rules = store.current_rules(connection)
     found = positions(connection, skus)
     known, computed = _computed(connection, found, in_force(rules, now), now)
-    targets = _held(connection, computed, {sku: _fitted(computed[sku], found[sku]) for sku in skus})
+    fitted = {sku: _fitted(computed[sku], found[sku]) for sku in skus}
+    targets = _held(connection, computed, found, fitted)
     memories = [_memory(sku, computed[sku], targets[sku], known[sku], now) for sku in skus]
     outlook_store.remember(connection, memories, now)
     # Who claims a SKU is the only one to change its targets, so what was read of them is what they are.
@@ -132,15 +131,23 @@ def _as_listed(target: Target, position: Position) -> Target:
 def _held(
     connection: Connection,
     computed: Mapping[str, Allotment],
+    found: Mapping[str, Position],
     fitted: dict[str, list[Target]],
 ) -> dict[str, list[Target]]:
-    """The targets, none raised before what it takes has been let go elsewhere."""
+    """The targets, none raised before what it takes has been let go elsewhere; whole packs, still."""
     limits = {sku: of for sku in fitted if (of := bounds(computed[sku]))}
     if limits:
         holds = outlook_store.holds(connection, limits)
         for sku, of in limits.items():
-            fitted[sku] = hold_rises(fitted[sku], of, holds.get(sku, {}))
+            raised = hold_rises(fitted[sku], of, holds.get(sku, {}))
+            fitted[sku] = [_whole_packs(target, found[sku]) for target in raised]
     return fitted
+
+
+def _whole_packs(target: Target, position: Position) -> Target:
+    """What may rise only in part rises by whole packs, too."""
+    rest = target.units % position.packs.get((target.channel, target.location), 1)
+    return replace(target, units=target.units - rest, held=target.held + rest) if rest else target
 
 
 def _memory(
@@ -151,4 +158,4 @@ def _memory(
     if held:
         times.append(now + HELD_FOR)
     short = {target.channel: target.short for target in targets if target.short}
-    return Memory(sku, computed.scarce, held, short, min(times, default=None))
+    return Memory(sku, computed.scarce, held, short, min(times, default=None), known.remembered)
