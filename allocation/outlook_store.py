@@ -22,8 +22,8 @@ from allocation.types import Outlook, Pace, Quota, Rules
 #: What was held is looked at again after this long, should nobody tell that it was let go.
 HELD_FOR = timedelta(seconds=3)
 
-_SCARCE = text("""
-    SELECT sku, scarce FROM exposure WHERE sku = ANY(CAST(:skus AS text[])) AND scarce <> '{}'
+_REMEMBERED = text("""
+    SELECT sku, scarce FROM exposure WHERE sku = ANY(CAST(:skus AS text[]))
 """)
 
 _SOLD = text("""
@@ -91,19 +91,22 @@ _SCARCE_DUE = text(
 class Known:
     """What is known of a SKU.
 
-    look_at    when it must be computed again although nothing happens; None: never
+    look_at       when it must be computed again although nothing happens; None: never
+    remembered    something is remembered of it
     """
 
     outlook: Outlook
     look_at: datetime | None = None
+    remembered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What is to be remembered of a SKU; one with nothing to remember is forgotten.
 
-    held     a number may not rise yet
-    short    channel -> units of its floor that are not there
+    held          a number may not rise yet
+    short         channel -> units of its floor that are not there
+    remembered    something is remembered of it by now
     """
 
     sku: str
@@ -111,6 +114,7 @@ class Memory:
     held: bool
     short: Mapping[str, int] = field(default_factory=dict)
     look_at: datetime | None = None
+    remembered: bool = True
 
     @property
     def is_needed(self) -> bool:
@@ -131,7 +135,9 @@ def outlooks(
     skus = sorted(components | set(positions))
     sums = sums_of(connection, skus)
     late = lags(connection)
-    scarce = {row.sku: frozenset(row.scarce) for row in connection.execute(_SCARCE, {"skus": skus})}
+    scarce = {
+        row.sku: frozenset(row.scarce) for row in connection.execute(_REMEMBERED, {"skus": skus})
+    }
     paces = {sku: pace_of(of, now) for sku, of in sums.items()}
     sold = _sold(connection, positions, rules)
     found = {}
@@ -143,7 +149,7 @@ def outlooks(
             sold=sold.get(sku, {}),
             rivals=_rivals(position, paces),
         )
-        found[sku] = Known(outlook, look_again_at(sums.get(sku, ()), now))
+        found[sku] = Known(outlook, look_again_at(sums.get(sku, ()), now), sku in scarce)
         _empty_where_scarce(position, scarce)
     return found
 
@@ -212,7 +218,7 @@ def holds(connection: Connection, skus: Collection[str]) -> dict[str, dict[tuple
 def remember(connection: Connection, memories: Sequence[Memory], now: datetime) -> None:
     """Keep what the next computation must know; after `due` and before `target` is locked."""
     needed = [memory for memory in memories if memory.is_needed]
-    forgotten = [memory.sku for memory in memories if not memory.is_needed]
+    forgotten = [m.sku for m in memories if m.remembered and not m.is_needed]
     if forgotten:
         connection.execute(_FORGET, {"skus": sorted(forgotten)})
     if needed:

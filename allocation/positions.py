@@ -7,19 +7,16 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
 
+# Of a bundle, what its parts have.
 _STOCK = text("""
-    SELECT sku, location, units, version
+    SELECT sku, NULL AS component, 1 AS each, location, units, version
     FROM balance
     WHERE sku = ANY(CAST(:skus AS text[])) AND state = 'available'
       AND NOT EXISTS (SELECT FROM bundle WHERE bundle.sku = balance.sku)
-    ORDER BY sku, location
-""")
-
-_PARTS = text("""
-    SELECT bundle.sku, bundle.component, bundle.units AS each, b.location, b.units, b.version
+    UNION ALL
+    SELECT bundle.sku, bundle.component, bundle.units, b.location, b.units, b.version
     FROM bundle LEFT JOIN balance b ON b.sku = bundle.component AND b.state = 'available'
     WHERE bundle.sku = ANY(CAST(:skus AS text[]))
-    ORDER BY bundle.sku, bundle.component, b.location
 """)
 
 # By channel, so that the keys (channel, sku, location) serve; by a join, so that many SKUs are not compared one by one.
@@ -80,16 +77,16 @@ def positions(connection: Connection, skus: Sequence[str]) -> dict[str, Position
 
 
 def _read_stock(connection: Connection, found: dict[str, Position]) -> None:
-    given = {"skus": list(found)}
-    for sku, location, units, version in connection.execute(_STOCK, given).all():
+    rows = connection.execute(_STOCK, {"skus": list(found)}).all()
+    for sku, component, each, location, units, version in rows:
         position = found[sku]
-        position.stock[location] = units
-        position.read[sku, location] = units, version
-    for row in connection.execute(_PARTS, given):
-        position = found[row.sku]
-        position.parts[row.component] = row.each
-        if row.location is not None:
-            position.read[row.component, row.location] = row.units, row.version
+        if component is not None:
+            position.parts[component] = each
+            if location is not None:
+                position.read[component, location] = units, version
+        else:
+            position.stock[location] = units
+            position.read[sku, location] = units, version
     for position in found.values():
         if position.parts:
             position.stock.update(_made_of(position))

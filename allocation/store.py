@@ -85,7 +85,7 @@ _SOURCE = text("SELECT source FROM rule_set WHERE version = :version")
 # read in a later statement of this transaction includes the change that made the SKU due.
 _CLAIM_DUE = text("""
     WITH picked AS MATERIALIZED (
-        SELECT sku FROM due ORDER BY since FOR UPDATE SKIP LOCKED LIMIT :limit
+        SELECT sku FROM due WHERE EXISTS (SELECT FROM rule_set) ORDER BY since FOR UPDATE SKIP LOCKED LIMIT :limit
     )
     DELETE FROM due USING picked WHERE due.sku = picked.sku
     RETURNING due.sku
@@ -285,7 +285,7 @@ def source_of(connection: Connection, version: int) -> str:
 
 
 def claim_due(connection: Connection, limit: int) -> list[str]:
-    """Take up to `limit` SKUs that are due, those that wait longest first; returned sorted.
+    """Take up to `limit` SKUs that are due, those that wait longest first; sorted. None before the first rules.
 
     Read rules, stock and listings after this, in the same transaction: what is read before may be of yesterday.
     """
@@ -326,6 +326,7 @@ def save_targets(
     connection.execute(_PUSH_DUE, keys | {"now": now, "rise_run_at": rise_run_at})
     hold(connection, **keys)
     connection.execute(_AS_SHOWN, keys | {"now": now})
-    connection.execute(_UNREACHABLE, keys)
+    if any(target.rule is None for target in ordered):
+        connection.execute(_UNREACHABLE, keys)
     number = {(row.channel, row.sku, row.location): row.number for row in changed}
     return [(t, number[key]) for t in ordered if (key := (t.channel, t.sku, t.location)) in number]

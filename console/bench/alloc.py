@@ -9,13 +9,15 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from allocation import store
 from allocation.document import read
-from ledger.db import transaction
+from ledger.db import connect, transaction
 from workers.flows.allocate import allocate
 from workers.wiring import now
 
@@ -40,34 +42,24 @@ locations = {locations}
 """
 
 
-def rules(buffer: int) -> str:
-    """The rules of the house; the marketplace keeps `buffer` units back."""
+def rules(*, changed: bool) -> str:
+    """The rules of the house; changed: the marketplace shows less of every tenth SKU."""
     places = "\n".join(
         f'[locations.{name}]\nsafety_units = 1\nwhy = "breakage"' for name in _LOCATIONS
     )
-    shop = 'show_at = "WH-1"\nvendor_locations = { "WH-1" = "WH-1" }'
+    pooled = 'show_at = "WH-1"\nvendor_locations = { "WH-1" = "WH-1" }'
     tills = "{ " + ", ".join(f'"{name}" = "{name}"' for name in _LOCATIONS[2:]) + " }"
+    market = f'buffer = 2\ncap = 60\nwhy = "slow to hear"\n{pooled}'
+    till = f'show = "per_location"\nvendor_locations = {tills}'
+    wholesale = f'buffer = 5\nwhy = "the last box stays"\n{pooled}'
+    less = '[[overrides]]\nsku = "*7"\nchannel = "market"\ncap = 40\nwhy = "returns come back"\n'
     return places + "".join(
         (
-            _channel("shop", "shopify", _ALL, f'floor = 1\nwhy = "the shop comes first"\n{shop}'),
-            _channel(
-                "market",
-                "amazon",
-                _ALL,
-                f'buffer = {buffer}\ncap = 60\nwhy = "slow to hear"\n{shop}',
-            ),
-            _channel(
-                "grocer",
-                "edi",
-                '["WH-1", "WH-2"]',
-                f'buffer = 5\nwhy = "the last box stays"\n{shop}',
-            ),
-            _channel(
-                "till",
-                "square",
-                '["ST-1", "ST-2", "ST-3"]',
-                f'show = "per_location"\nvendor_locations = {tills}',
-            ),
+            _channel("shop", "shopify", _ALL, f'floor = 1\nwhy = "the shop comes first"\n{pooled}'),
+            _channel("market", "amazon", _ALL, market),
+            _channel("grocer", "edi", '["WH-1", "WH-2"]', wholesale),
+            _channel("till", "square", '["ST-1", "ST-2", "ST-3"]', till),
+            less if changed else "",
         )
     )
 
@@ -101,53 +93,88 @@ _COUNTS = text("SELECT count(*) AS targets, coalesce(sum(number), 0) AS writes F
 
 
 def measure(
-    engine: Engine, owner: Engine, *, skus: int, say: Callable[[str], object]
+    url: str, owner_url: str, *, skus: int, processes: int, say: Callable[[str], object]
 ) -> dict[str, Any]:
-    """Fill an empty house and compute it.
+    """Fill an empty house and compute it, as so many workers of the queue `allocate` do.
 
-    owner      the schema's owner, who may make statistics
-    returns    skus, numbers; seconds and written of: first (nothing was there), same (all due, nothing changed),
-               changed (rules that move one channel); one_ms, the median of one SKU due alone; goals and `passed`
+    url          the application's database, empty and migrated; owner_url: who may make statistics of it
+    returns      skus, numbers, processes; seconds and written of: first (nothing was there), again, same (all due,
+                 nothing changed), changed (rules that move a tenth of one channel); one_ms, the median of one SKU due
+                 alone; goals and `passed`
     """
-    _fill(engine, owner, skus)
+    engine, owner = connect(url, pool=2), create_engine(owner_url)
     found: dict[str, Any] = {"skus": skus, "channels": 4, "locations": len(_LOCATIONS)}
-    for name, buffer in (("first", 2), ("same", 2), ("changed", 6)):
+    found["processes"] = processes
+    try:
+        _fill(engine, owner, skus)
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as workers:
+            _all(workers, url, processes)
+            for name in ("first", "again", "same", "changed"):
+                found[name] = _phase(name, engine, owner, workers, url, processes)
+                say(
+                    f"{name}: {found[name]['seconds']} s, {found[name]['written']:,} numbers written"
+                )
         with transaction(engine) as connection:
-            source = rules(buffer)
-            store.apply_rules(connection, source, read(source), "bench", name, now())
-            before = connection.execute(_COUNTS).one().writes
-        _settle(owner)
-        begun = time.perf_counter()
-        allocate(engine, now=now, rise_wait_s=0.0)
-        seconds = time.perf_counter() - begun
-        with transaction(engine) as connection:
-            after = connection.execute(_COUNTS).one()
-        found["numbers"] = after.targets
-        found[name] = {"seconds": round(seconds, 2), "written": int(after.writes - before)}
-        say(
-            f"{name}: {seconds:.1f} s, {after.writes - before:,} of {after.targets:,} numbers written"
-        )
-    found["one_ms"] = round(_one_ms(engine, skus), 2)
-    goal_s = GOAL_S * skus / GOAL_SKUS
-    found |= {"goal_s": round(goal_s, 2), "goal_one_ms": GOAL_ONE_MS}
+            found["numbers"] = connection.execute(_COUNTS).one().targets
+        found["one_ms"] = round(_one_ms(engine, skus), 2)
+    finally:
+        engine.dispose()
+        owner.dispose()
+    found |= {"goal_s": round(GOAL_S * skus / GOAL_SKUS, 2), "goal_one_ms": GOAL_ONE_MS}
     found["passed"] = bool(
         found["same"]["written"] == 0
-        and 0 < found["changed"]["written"] < found["numbers"]
-        and max(found["same"]["seconds"], found["changed"]["seconds"]) <= goal_s
+        and 0 < found["changed"]["written"] <= skus
+        and max(found["same"]["seconds"], found["changed"]["seconds"]) <= found["goal_s"]
         and found["one_ms"] <= GOAL_ONE_MS
     )
     return found
 
 
+def _phase(
+    name: str,
+    engine: Engine,
+    owner: Engine,
+    workers: ProcessPoolExecutor,
+    url: str,
+    processes: int,
+) -> dict[str, Any]:
+    """Apply rules, so that every SKU is due, and compute until none is."""
+    with transaction(engine) as connection:
+        source = rules(changed=name == "changed")
+        store.apply_rules(connection, source, read(source), "bench", name, now())
+        before = connection.execute(_COUNTS).one().writes
+    _settle(owner)
+    begun = time.perf_counter()
+    _all(workers, url, processes)
+    seconds = time.perf_counter() - begun
+    with transaction(engine) as connection:
+        after = connection.execute(_COUNTS).one().writes
+    return {"seconds": round(seconds, 2), "written": int(after - before)}
+
+
+def _all(workers: ProcessPoolExecutor, url: str, processes: int) -> None:
+    list(workers.map(_work, [url] * processes))
+
+
+def _work(url: str) -> None:
+    """One worker's go: until nothing is due."""
+    engine = connect(url, pool=1)
+    try:
+        allocate(engine, now=now, rise_wait_s=0.0)
+    finally:
+        engine.dispose()
+
+
 def table(result: dict[str, Any], say: Callable[[str], object]) -> None:
     """The result for a person."""
-    say(
-        f"{result['skus']:,} SKUs, {result['channels']} channels, {result['locations']} locations: {result['numbers']:,} numbers"
+    size = (
+        f"{result['skus']:,} SKUs, {result['channels']} channels, {result['locations']} locations"
     )
+    say(f"{size}: {result['numbers']:,} numbers, {result['processes']} processes")
     for name, what in (
         ("first", "first numbers"),
         ("same", "all computed again, none changed"),
-        ("changed", "a buffer changed"),
+        ("changed", "a cap changed for a tenth"),
     ):
         of = result[name]
         say(f"{what}: {of['seconds']} s, {of['written']:,} written (goal {result['goal_s']} s)")
@@ -155,7 +182,7 @@ def table(result: dict[str, Any], say: Callable[[str], object]) -> None:
 
 
 def _fill(engine: Engine, owner: Engine, skus: int) -> None:
-    source = rules(2)
+    source = rules(changed=False)
     with transaction(engine) as connection:
         store.apply_rules(
             connection, source, read(source), "bench", "locations and channels", now()

@@ -155,21 +155,20 @@ def availability(
     show_default=True,
     help="fsync on or off on the throw-away server.",
 )
+@click.option("--processes", default=2, show_default=True, type=click.IntRange(1, 16))
 @as_json
-def alloc_(skus: int, durable: bool, as_json: bool) -> None:
+def alloc_(skus: int, durable: bool, processes: int, as_json: bool) -> None:
     """Targets of a whole catalogue, and of one SKU. Exit code 3: goals missed."""
-    from sqlalchemy import create_engine
-
     from console.bench import alloc as measuring
 
     with house(throw_away=True, durable=durable) as wiring:
-        owner = create_engine(wiring.settings.database_admin_url)
-        try:
-            result = measuring.measure(
-                wiring.engine, owner, skus=skus, say=lambda words: click.echo(words, err=True)
-            )
-        finally:
-            owner.dispose()
+        result = measuring.measure(
+            wiring.settings.database_url,
+            wiring.settings.database_admin_url,
+            skus=skus,
+            processes=processes,
+            say=lambda words: click.echo(words, err=True),
+        )
     _tell(result, measuring.table, as_json)
 
 

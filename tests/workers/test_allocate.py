@@ -48,7 +48,7 @@ def test_nothing_is_computed_before_there_are_rules(database: Database, clock: C
 
     assert allocate(database.engine, now=lambda: clock.now, rise_wait_s=1.0) == set()
     with database.engine.begin() as connection:
-        assert store.claim_due(connection, 10) == ["A"]
+        assert connection.execute(text("SELECT sku FROM due")).scalars().all() == ["A"]
 
 
 def test_new_rules_make_every_sku_due_and_carry_their_version(

@@ -157,5 +157,8 @@ def _memory(
     times = [known.look_at] if known.look_at is not None else []
     if held:
         times.append(now + HELD_FOR)
+    if computed.scarce != known.outlook.scarce:
+        # Bundles made of it were computed without knowing: whoever looks again makes them due with it.
+        times.append(now)
     short = {target.channel: target.short for target in targets if target.short}
     return Memory(sku, computed.scarce, held, short, min(times, default=None), known.remembered)
