@@ -82,7 +82,7 @@ _FILL = (
     """,
     """
     INSERT INTO pace (sku, channel, location, fast_lines, slow_lines, slow_units, slow_squares, at, since)
-    SELECT 'S' || lpad(n::text, 7, '0'), channel, 'WH-1', n % 5, n % 300, (n % 300) * 2, (n % 300) * 6, :now,
+    SELECT 'S' || lpad(n::text, 7, '0'), channel, 'WH-1', 0, n % 300, (n % 300) * 2, (n % 300) * 6, :now,
            CAST(:now AS timestamptz) - interval '60 days'
     FROM generate_series(3, :skus, 10) AS n CROSS JOIN unnest(ARRAY['shop', 'market', 'grocer']) AS channel
     """,
