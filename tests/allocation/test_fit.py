@@ -165,9 +165,7 @@ def test_suggestions_go_towards_the_demand_and_further_the_longer_it_lasts() -> 
     ]
 
     assert [each["wholesale"] for each in suggested] == [27, 33, 36]
-    assert [sum(each.values(), Decimal(0)) for each in suggested if None not in each.values()] == [
-        100
-    ] * 3
+    assert [sum(of or 0 for of in each.values()) for each in suggested] == [100] * 3
 
 
 def test_a_new_trend_counts_more_than_an_old_one() -> None:
