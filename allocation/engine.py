@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TypeAlias
 
 from allocation.cover import protected_units, safety_units
 from allocation.division import Division, divide
@@ -62,15 +62,10 @@ class _Claim:
         return self.rule.floor if cap is None else min(self.rule.floor, cap)
 
 
-class _Own(NamedTuple):
-    """A channel's own part of the units behind a number, the most of it to be shown now, and whether it is a quota."""
+#: A channel's own part of the units behind a number, the most of it to be shown now, and whether it is a quota.
+_Own: TypeAlias = tuple[int, int, bool]
 
-    units: int
-    limit: int
-    quota: bool
-
-
-_NO_PART = _Own(0, 0, False)
+_NO_PART: _Own = (0, 0, False)
 
 
 class _Same:
@@ -297,11 +292,12 @@ def _number(
     if rule.excluded:
         none = Target(channel, sku, location, 0, available, available - left, pool - left, pool)
         return replace(none, others=pool, rule=rule)
-    part = min(pool, own.units)
+    own_units, limit, quota = own
+    part = min(pool, own_units)
     share = min(part, max(0, pool - guarded.get(channel, 0)))
     units = max(0, share - rule.buffer)
     buffered = share - units
-    exposed = max(0, units - own.limit)
+    exposed = max(0, units - limit)
     units -= exposed
     capped = max(0, units - rule.cap) if rule.cap is not None else 0
     units -= capped
@@ -334,7 +330,7 @@ def _number(
         floored=floored,
         cut=cut,
         short=max(0, floor - units),
-        quota=own.quota,
+        quota=quota,
         rule=rule,
     )
 
@@ -343,36 +339,10 @@ def _parts(divisions: Sequence[Division]) -> dict[tuple[str, str], _Own]:
     """What each channel has of all its zones, by (channel, location it shows alone, or "")."""
     found: dict[tuple[str, str], _Own] = {}
     for division in divisions:
-        for member, part in zip(division.zone.members, division.parts, strict=True):
-            key = member.channel, division.zone.locations[0] if member.alone else ""
-            before = found.get(key, _NO_PART)
-            found[key] = _Own(
-                before.units + part.units,
-                before.limit + part.limit,
-                before.quota or division.scarce,
-            )
+        for key, (units, limit) in zip(division.zone.keys, division.parts, strict=True):
+            before = found.get(key)
+            if before is not None:
+                units, limit = before[0] + units, before[1] + limit
+            quota = division.scarce or (before is not None and before[2])
+            found[key] = units, limit, quota
     return found
-
-
-def explain(target: Target) -> str:
-    """The arithmetic of a target in one line, with the reasons of its rule."""
-    rule = target.rule
-    if rule is None:
-        return "0: no rule serves this channel and location"
-    if rule.excluded:
-        return f"0: excluded ({'; '.join(rule.why)})"
-    part = "all of it" if not rule.divides else f"{rule.percent}%" if rule.percent else "by weight"
-    steps = [f"pool {target.pool}", f"share {target.share} ({'quota' if target.quota else part})"]
-    named = {
-        "buffer": rule.buffer,
-        "at risk": target.exposed,
-        "cap": rule.cap,
-        "sold of its quota": target.spent,
-        "floor": rule.floor,
-        "cut-off": rule.cut_off,
-        "no whole pack": target.unpacked,
-        "held": target.held,
-    }
-    steps += [f"{name} {units}" for name, units in named.items() if units]
-    reasons = "; ".join(reason for reason in rule.why if reason)
-    return f"{target.units}: {', '.join(steps)}{f' ({reasons})' if reasons else ''}"

@@ -52,12 +52,14 @@ class Zone:
     name       its locations, joined by +
     members    those channels, in the order of the rule file
     held       hundredths of 100 percent that the file gives to nobody
+    keys       of each member: (channel, the location it shows alone, or "")
     """
 
     name: str
     locations: tuple[str, ...]
     members: tuple[Member, ...]
     held: int
+    keys: tuple[tuple[str, str], ...]
 
 
 @lru_cache(maxsize=4096)
@@ -77,11 +79,12 @@ def zones_of(
         key = (kept, alone, *(m.channel for m in drawing))
         grouped.setdefault(key, []).append(location)
         here[key] = drawing, kept
-    return tuple(
-        Zone("+".join(names), tuple(names), *here[key])
-        for key, names in grouped.items()
-        if here[key][0]
-    )
+    return tuple(_zone(tuple(names), *here[key]) for key, names in grouped.items() if here[key][0])
+
+
+def _zone(locations: tuple[str, ...], members: tuple[Member, ...], held: int) -> Zone:
+    keys = tuple((member.channel, locations[0] if member.alone else "") for member in members)
+    return Zone("+".join(locations), locations, members, held, keys)
 
 
 def held_back(claims: Sequence[tuple[tuple[str, ...], int]], location: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from allocation.engine import allocate, explain
+from allocation.engine import allocate
 from allocation.types import (
     ChannelRule,
     LocationRule,
@@ -19,7 +19,6 @@ from allocation.types import (
     Rule,
     Rules,
     Show,
-    Target,
     Which,
 )
 
@@ -222,23 +221,6 @@ def test_places_no_rule_serves_are_zero() -> None:
         ("one", "ST", 0),
         ("one", "WH", 5),
     ]
-
-
-def test_a_number_explains_itself() -> None:
-    rules = rules_of(
-        a_channel("one", Rule(Decimal("60"), buffer=2, cap=30, floor=1, why=("our best margin",)))
-    )
-
-    (target,) = allocate("SKU", {"WH": 40}, rules, [("one", "WH")])
-
-    assert explain(target) == (
-        "22: pool 40, share 24 (60%), buffer 2, cap 30, floor 1 (our best margin)"
-    )
-    assert (
-        explain(replace(target, rule=Rule(excluded=True, why=("recall",))))
-        == "0: excluded (recall)"
-    )
-    assert explain(Target("c", "s", "l", 0)) == "0: no rule serves this channel and location"
 
 
 def test_five_hundred_skus_take_less_than_half_a_second() -> None:

@@ -18,7 +18,7 @@ from allocation.target_history import Basis
 from allocation.types import Rules, Target
 from ledger.db import transaction
 
-BATCH = 500
+BATCH = 1000
 
 
 def allocate(
