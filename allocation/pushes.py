@@ -62,12 +62,20 @@ _CLAIM = text("""
 
 _FACTS = text(f"""
     SELECT t.sku, t.location, t.units, t.number, {SEEN} AS expected,
-           b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id, b.pack
+           b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id, b.pack,
+           t.units > {SEEN} AND (SELECT due.sku FROM due WHERE due.sku = t.sku) IS NOT NULL AS is_early
     FROM {_KEYS} AS claimed (sku, location)
     JOIN target t ON t.channel = :channel AND t.sku = claimed.sku AND t.location = claimed.location
     JOIN binding b ON b.channel = t.channel AND b.sku = t.sku AND b.location = t.location
     LEFT JOIN shown s ON s.channel = t.channel AND s.sku = t.sku AND s.location = t.location
     ORDER BY t.sku, t.location
+""")  # noqa: S608 -- composed of constants
+
+# What was a decrease when it was queued is an increase by now: the channel has sold more, and we have just heard of it.
+_COMPUTE_FIRST = text(f"""
+    UPDATE push_due d SET leased_until = NULL, push_key = NULL, priority = 3
+    FROM {_KEYS} AS early (sku, location)
+    WHERE d.channel = :channel AND d.sku = early.sku AND d.location = early.location
 """)  # noqa: S608 -- composed of constants
 
 _SENT = text("""
@@ -235,18 +243,17 @@ def claim_pushes(
     if not claimed:
         return []
     rows = {(row.sku, row.location): row for row in claimed}
-    facts = connection.execute(
-        _FACTS,
-        {
-            "channel": channel,
-            "skus": [sku for sku, _ in rows],
-            "locations": [location for _, location in rows],
-        },
-    )
-    pushes = [
-        DuePush(channel=channel, **rows[fact.sku, fact.location]._asdict() | fact._asdict())
-        for fact in facts
-    ]
+    keys = {"channel": channel, "skus": [s for s, _ in rows], "locations": [at for _, at in rows]}
+    pushes, early = [], []
+    for fact in connection.execute(_FACTS, keys):
+        known = rows[fact.sku, fact.location]._asdict() | fact._asdict()
+        if known.pop("is_early") and not known["in_doubt"]:
+            early.append((fact.sku, fact.location))
+        else:
+            pushes.append(DuePush(channel=channel, **known))
+    if early:
+        keys |= {"skus": [sku for sku, _ in early], "locations": [at for _, at in early]}
+        connection.execute(_COMPUTE_FIRST, keys)
     pushes.sort(key=lambda push: (push.priority, push.sku, push.location))
     _log(connection, channel, [push for push in pushes if not push.in_doubt], now, key)
     return pushes

@@ -59,7 +59,7 @@ SEED = (
     "INSERT INTO target (channel, sku, location, units, number, rule_version, set_at)"
     " SELECT 'shop', sku, 'WH', 5, 2, 1, :now FROM sku",
     "INSERT INTO shown (channel, sku, location, units, number, confirmed_at, verify_at)"
-    " SELECT 'shop', sku, 'WH', 4, 1, :now, :now FROM sku",
+    " SELECT 'shop', sku, 'WH', 6, 1, :now, :now FROM sku",
     "INSERT INTO push_due (channel, sku, location, priority, since, run_at)"
     " SELECT 'shop', sku, 'WH', row_number() OVER (ORDER BY sku) % 4, :now, :now FROM sku",
 )

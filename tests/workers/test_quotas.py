@@ -203,3 +203,22 @@ def test_what_is_raised_in_part_is_still_whole_packs(two: TwoShops) -> None:
     assert two.shown("A")["shop"] == 12
     assert two.rows("SELECT units FROM target WHERE channel = 'shop'") == [(12,)]
     assert two.rows("SELECT held FROM exposure WHERE sku = 'A'") == [(True,)]
+
+
+def test_a_drop_that_a_sale_has_made_a_rise_waits_to_be_computed_again(two: TwoShops) -> None:
+    two.open("A", 15)
+    two.clock.advance(1)
+    # The mall has sold once and the shop never: the mall is to let go.
+    two.sell("mall", "A", 4)
+    two.hear("mall")
+    two.calculate()
+    drop = two.rows("SELECT units FROM target WHERE channel = 'mall'")
+    two.sell("mall", "A", 3)
+    two.hear("mall")
+
+    two.push("mall")
+
+    assert drop == [(1,)]
+    assert two.shown("A") == {"shop": 8, "mall": 0}
+    two.settle()
+    assert sum(two.shown("A").values()) == two.stock["A"] == 8

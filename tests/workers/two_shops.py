@@ -18,6 +18,7 @@ from workers.flows.allocate import allocate
 from workers.flows.ingest import drain
 from workers.flows.lane import Lane
 from workers.flows.push import push
+from workers.flows.sweep import sweep
 from workers.flows.verify import verify
 
 SHOPS = ("shop", "mall")
@@ -67,6 +68,13 @@ class TwoShops:
 
     def open(self, sku: str, units: int) -> None:
         """Put units of a new SKU on the shelf and let both shops show their quotas."""
+        self.list(sku, units)
+        self.calculate()
+        for shop in SHOPS:
+            self.push(shop)
+
+    def list(self, sku: str, units: int) -> None:
+        """Put units of a new SKU on the shelf and list it in both shops."""
         self.stock[sku] = units
         with self.database.engine.begin() as connection:
             connection.execute(text("INSERT INTO sku (sku) VALUES (:sku)"), {"sku": sku})
@@ -79,10 +87,17 @@ class TwoShops:
             )
         for shelf in self.shelves.values():
             shelf.numbers[sku] = 0
-        self._deliver(a_fact("receipt", sku=sku, location="WH", units=units))
-        self.calculate()
-        for shop in SHOPS:
-            self.push(shop)
+        if units:
+            self._deliver(a_fact("receipt", sku=sku, location="WH", units=units))
+
+    def settle(self, seconds: float = 0.0) -> None:
+        """Nothing happens for a while; then all that waits is done, a few times over."""
+        self.clock.advance(seconds)
+        for _ in range(4):
+            sweep(self.database.engine, now=self.clock.now)
+            self.calculate()
+            for shop in SHOPS:
+                self.push(shop)
 
     def take(self, sku: str, units: int) -> None:
         """Units are gone: broken."""
