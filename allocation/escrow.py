@@ -5,7 +5,8 @@ or confirmed, what is on its way to it, and the target it has. If the sum of hol
 stays so under any order of sales, pushes, failures and repeats: a sale lowers a hold and the stock alike; a drop lowers
 a hold when it is confirmed; a rise is set only within what is left of the units above the sum of holds. A reading that
 finds less than was believed has seen sales before the book: those units stay *missing*, and nobody's, until their
-orders are heard, and the SKU is computed again before anything rises.
+orders are heard, and the SKU is computed again before anything rises. So it is when quotas begin: once the drops are
+through, the premise holds, though sales of before are still unheard.
 
 What it asks of a vendor: that a write fails which does not know of a sale (compare-and-set, or counts dated by their
 reading). Where a write is plain, as on Amazon, a unit sold while a number is on its way may be shown again.
@@ -108,12 +109,35 @@ def hold_rises(
             for row, h in zip(rows, held, strict=True)
         ]
         units = limit.units - sum(h.missing for h in held)
+        rows = _without(rows, [h.missing for h in held], units)
         # Above what is shown, and then above what may still go out: neither may take more than is left.
         rows = _within(rows, shown, units)
         waiting = [max(n, h.queued) for n, h in zip(shown, held, strict=True)]
         for row in _within(rows, waiting, units):
             by_place[row.channel, row.location] = row
     return list(by_place.values())
+
+
+def _without(rows: Sequence[Target], missing: Sequence[int], units: int) -> list[Target]:
+    """The rows, together not above the units, also where none of them rises: what is missing is taken from who sold it.
+
+    What it sold above its own number comes from the others.
+    """
+    over = max(0, sum(row.units for row in rows) - units)
+    left = []
+    for row, sold in zip(rows, missing, strict=True):
+        taken = min(over, row.units, sold)
+        over -= taken
+        left.append(_less(row, taken))
+    for place, row in enumerate(left):
+        taken = min(over, row.units)
+        over -= taken
+        left[place] = _less(row, taken)
+    return left
+
+
+def _less(row: Target, units: int) -> Target:
+    return replace(row, units=row.units - units, held=row.held + units) if units else row
 
 
 def _within(rows: Sequence[Target], bases: Sequence[int], units: int) -> list[Target]:
@@ -124,6 +148,5 @@ def _within(rows: Sequence[Target], bases: Sequence[int], units: int) -> list[Ta
         wanted = max(0, row.units - base)
         raised = min(wanted, left)
         left -= raised
-        kept = wanted - raised
-        fitted.append(replace(row, units=row.units - kept, held=row.held + kept) if kept else row)
+        fitted.append(_less(row, wanted - raised))
     return fitted

@@ -1,8 +1,9 @@
 """Units that a reading found gone before any order told of them: sold, it must be feared, and nobody's until heard of.
 
-Only where stock is divided into quotas do they matter: there, what one channel has let go is given to another
-(`allocation.escrow`). They are settled by the sale that is heard of later (`own_sales`), or when every order up to the
-reading is in the inbox and none was it.
+Where stock is divided into quotas they matter: there, what one channel has let go is given to another
+(`allocation.escrow`). They are noted of every SKU, because what was read before the quotas begin is missing in them,
+too. They are settled by the sale that is heard of later (`own_sales`), or when every order up to the reading is in the
+inbox and none was it.
 """
 
 from __future__ import annotations
@@ -14,31 +15,44 @@ from sqlalchemy import Connection, text
 
 from allocation.sql import SEEN
 
-# A call that was not answered may have landed, and what it showed may have sold before the reading.
-_FEAR = text(f"""
-    WITH feared AS MATERIALIZED (
-        SELECT s.channel, s.sku, s.location, given.read_at,
-               greatest({SEEN}, CASE WHEN CAST(:answered AS boolean) THEN NULL ELSE (
+# The first number of a place may have landed and sold before anything is known of what it shows.
+_FIRST = text("""
+    INSERT INTO shown (channel, sku, location)
+    SELECT d.channel, d.sku, d.location
+    FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bigint[]))
+         AS given (sku, location, units)
+    JOIN push_due d ON d.channel = :channel AND d.sku = given.sku AND d.location = given.location
+    WHERE d.push_key IS NOT NULL AND given.units IS NOT NULL
+    ORDER BY d.channel, d.sku, d.location
+    ON CONFLICT (channel, sku, location) DO NOTHING
+""")
+
+# A call that was not answered may have landed, and what it showed may have sold before the reading. Most readings find
+# what is believed: of these no row is locked.
+_MOST = f"""greatest({SEEN}, CASE WHEN CAST(:answered AS boolean) THEN NULL ELSE (
                    SELECT max(p.units)
                    FROM push_due d JOIN push p USING (push_key, channel, sku, location)
-                   WHERE channel = s.channel AND sku = s.sku AND location = s.location) END) - given.units AS units
+                   WHERE channel = s.channel AND sku = s.sku AND location = s.location) END)"""  # noqa: S608
+_FEAR = text(f"""
+    WITH feared AS MATERIALIZED (
+        SELECT s.channel, s.sku, s.location, given.read_at, {_MOST} - given.units AS units
         FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bigint[]),
                     CAST(:read_at AS timestamptz[])) AS given (sku, location, units, read_at)
-        JOIN exposure e ON e.sku = given.sku AND e.scarce <> '{{}}'
         JOIN shown s ON s.channel = :channel AND s.sku = given.sku AND s.location = given.location
-        WHERE s.read_at IS NULL OR s.read_at < given.read_at
+        WHERE (s.read_at IS NULL OR s.read_at < given.read_at) AND {_MOST} > given.units
         ORDER BY s.channel, s.sku, s.location
         FOR UPDATE OF s
     )
     UPDATE shown s SET missing = s.missing + feared.units, missing_at = feared.read_at
     FROM feared
-    WHERE s.channel = feared.channel AND s.sku = feared.sku AND s.location = feared.location AND feared.units > 0
+    WHERE s.channel = feared.channel AND s.sku = feared.sku AND s.location = feared.location
 """)  # noqa: S608 -- composed of constants
 
 _DUE = text("""
     INSERT INTO due (sku, since)
     SELECT DISTINCT sku, CAST(:now AS timestamptz) FROM shown
     WHERE channel = :channel AND missing > 0 AND missing_at < :mark
+      AND EXISTS (SELECT FROM exposure e WHERE e.sku = shown.sku AND e.scarce <> '{}')
     ORDER BY sku
     ON CONFLICT (sku) DO UPDATE SET since = excluded.since WHERE excluded.since < due.since
 """)
@@ -69,17 +83,15 @@ def fear(
 
     answered    the vendor has said what became of every call, so that none can have landed unseen
     """
-    connection.execute(
-        _FEAR,
-        {
-            "channel": channel,
-            "skus": list(skus),
-            "locations": list(locations),
-            "units": list(units),
-            "read_at": list(read_at),
-            "answered": answered,
-        },
-    )
+    places = {
+        "channel": channel,
+        "skus": list(skus),
+        "locations": list(locations),
+        "units": list(units),
+    }
+    if not answered:
+        connection.execute(_FIRST, places)
+    connection.execute(_FEAR, places | {"read_at": list(read_at), "answered": answered})
 
 
 def all_heard(connection: Connection, channel: str, mark: datetime, now: datetime) -> None:

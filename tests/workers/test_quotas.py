@@ -205,6 +205,48 @@ def test_what_is_raised_in_part_is_still_whole_packs(two: TwoShops) -> None:
     assert two.rows("SELECT held FROM exposure WHERE sku = 'A'") == [(True,)]
 
 
+def test_bundles_show_nothing_once_their_part_has_become_scarce(two: TwoShops) -> None:
+    two.open("A", 100)
+    two.open("SET", 0)
+    with two.database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO bundle (sku, component, units) VALUES ('SET', 'A', 1)"
+        )
+    two.bring("A", 1)
+    two.settle()
+    deep = two.shown("SET")
+
+    two.take("A", 93)
+    two.settle()
+
+    assert deep["shop"] > 0
+    assert two.shown("A") == {"shop": 4, "mall": 4}
+    assert two.shown("SET") == {"shop": 0, "mall": 0}
+
+
+def test_what_is_missing_before_quotas_begin_is_nobodys_in_them(two: TwoShops) -> None:
+    two.open("A", 60)
+    two.sell("shop", "A", 6)
+    two.verify("shop")
+
+    two.take("A", 46)
+    two.settle()
+
+    assert two.stock["A"] == 8
+    assert two.holds("A"), two.shown("A")
+
+
+def test_a_first_number_that_was_not_answered_may_have_sold(two: TwoShops) -> None:
+    two.list("A", 8)
+    two.calculate()
+    two.push("mall")
+    two.push("shop", cut=True)
+    two.sell("shop", "A", 3)
+    two.settle(60)
+
+    assert two.holds("A"), two.shown("A")
+
+
 def test_a_drop_that_a_sale_has_made_a_rise_waits_to_be_computed_again(two: TwoShops) -> None:
     two.open("A", 15)
     two.clock.advance(1)
