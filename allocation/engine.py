@@ -241,7 +241,8 @@ def _zones(
 def _member(claim: _Claim, over_cap: OverCap, told: tuple[str, ...]) -> Member:
     channel, rule = claim.channel, claim.rule
     room = None
-    if over_cap is OverCap.SPREAD and rule.cap is not None:
+    # A channel that sees the whole pool keeps nothing from the others by its cap; where the pool is divided neither.
+    if rule.cap is not None and (over_cap is OverCap.SPREAD or not rule.divides):
         room = max(rule.cap + rule.buffer, claim.floor())
     return Member(
         channel.name,

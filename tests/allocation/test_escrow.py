@@ -219,7 +219,7 @@ def test_drops_into_quotas_leave_nothing_shown_that_was_sold_unheard(
             shelf.send(name)
             shelf.land(name, answered=True)
 
-    assert shelf.holds()
+    assert sum(till.shows for till in shelf.tills.values()) <= max(0, shelf.stock)
 
 
 @given(st.integers(1, MOST))

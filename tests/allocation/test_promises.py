@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allocation.engine import drawn_on
-from tests.allocation.houses import CHANNELS, LOCATIONS, House, houses
+from allocation.types import LocationRule, Outlook, Pace, Rule, Rules
+from tests.allocation.houses import CHANNELS, LOCATIONS, House, a_channel, houses
 
 more = st.integers(1, 30)
 
@@ -74,6 +75,15 @@ def test_when_scarce_all_numbers_together_are_at_most_what_is_there(house: House
     allotment = house.compute()
     if all(d.scarce or d.units == 0 for d in allotment.divisions):
         assert sum(t.units for t in allotment.targets) <= max(0, house.stock["WH"])
+
+
+def test_what_a_capped_channel_cannot_show_of_scarce_stock_is_shown_by_the_others() -> None:
+    channels = (a_channel("web", Rule()), a_channel("fbm", Rule(cap=1)))
+    rules = Rules({"WH": LocationRule("WH", "", "", 0)}, channels)
+    busy = {("web", "WH"): Pace(1.0), ("fbm", "WH"): Pace(1.0)}
+    house = House(rules, Outlook(paces=busy), {"WH": 8})
+
+    assert house.numbers() == {("web", "WH"): 7, ("fbm", "WH"): 1}
 
 
 @given(houses(only_sharing=True))
