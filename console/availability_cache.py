@@ -13,6 +13,7 @@ lives, and read meanwhile.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -99,6 +100,10 @@ def read_entry(value: object) -> Entry | None:
     return Entry(rules, ledger, at_us, value[head.end() :])
 
 
+#: The database's clock is set right bit by bit while ours of the elapsed time may not be: NTP slews 500 ppm at most.
+_DRIFT_US_PER_S: Final = 500.0
+
+
 class DatabaseClock:
     """The database's clock as seen from here, never earlier than it is. Safe to tell from any thread."""
 
@@ -118,7 +123,8 @@ class DatabaseClock:
         here = time.monotonic()
         if here - heard > _CLOCK_S:
             return None
-        age_us = int(here * 1e6) + ahead_us - at_us
+        drift_us = math.ceil((here - heard) * _DRIFT_US_PER_S)
+        age_us = int(here * 1e6) + ahead_us + drift_us - at_us
         return None if age_us < -_AHEAD_US else max(0, age_us)
 
 

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         description="Port of GET /availability where it is served alone; 0 takes a free one",
     )
     availability_age_s: float = Field(
-        default=2.0,
+        default=5.0,
         ge=0,
         le=60,
         description="Greatest age of an answer about pick-up; 0 asks the database each time",

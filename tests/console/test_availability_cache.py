@@ -246,3 +246,16 @@ def test_who_gives_up_takes_the_answer_from_nobody_else() -> None:
         return await patient
 
     assert asyncio.run(work()) == 1
+
+
+def test_an_estimate_allows_for_clocks_that_run_apart() -> None:
+    """A database's clock that is slewed gains up to half a millisecond a second on the one that counts here."""
+    clock, before = DatabaseClock(), time.monotonic()
+    clock.told(at_us := here_us(), before)
+    time.sleep(0.2)
+
+    passed_us = (time.monotonic() - before) * 1e6
+    age_us = clock.age_us(at_us)
+
+    assert age_us is not None
+    assert age_us >= passed_us - 50 + 0.2 * 500
