@@ -192,11 +192,12 @@ def apply_rules(
         },
     ).scalar_one()
     rules = document.rules()
-    _write_channels(connection, rules)
     connection.execute(_NO_TURNS)
     coming = [at for at in turns(rules) if at > now]
     connection.execute(_TURNS, {"version": version, "at": coming})
+    # Who writes the book holds what is due when it comes to a channel: so it is here.
     connection.execute(_ALL_DUE, {"now": now})
+    _write_channels(connection, rules)
     return version
 
 
