@@ -31,7 +31,8 @@ _WRITE_SUPPLY = text("""
 """)
 
 _REQUESTS = text("""
-    SELECT p.sku, p.location, p.source, p.channel, p.order_id, p.line_id, p.units, p.due_at, p.reason, p.since, p.revision
+    SELECT p.sku, p.location, p.source, p.channel, p.order_id, p.line_id, p.units, p.due_at, p.reason, p.since,
+           p.revision
     FROM pull_forward AS p
     JOIN json_to_recordset(CAST(:keys AS json))
          AS given (sku text, location text, source text, channel text, order_id text, line_id text)
