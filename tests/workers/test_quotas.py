@@ -237,7 +237,7 @@ def test_what_is_missing_before_quotas_begin_is_nobodys_in_them(two: TwoShops) -
 
 
 def test_a_first_number_that_was_not_answered_may_have_sold(two: TwoShops) -> None:
-    two.list("A", 8)
+    two.stock_up("A", 8)
     two.calculate()
     two.push("mall")
     two.push("shop", cut=True)

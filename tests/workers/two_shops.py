@@ -68,12 +68,12 @@ class TwoShops:
 
     def open(self, sku: str, units: int) -> None:
         """Put units of a new SKU on the shelf and let both shops show their quotas."""
-        self.list(sku, units)
+        self.stock_up(sku, units)
         self.calculate()
         for shop in SHOPS:
             self.push(shop)
 
-    def list(self, sku: str, units: int) -> None:
+    def stock_up(self, sku: str, units: int) -> None:
         """Put units of a new SKU on the shelf and list it in both shops."""
         self.stock[sku] = units
         with self.database.engine.begin() as connection:
