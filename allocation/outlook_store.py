@@ -83,7 +83,7 @@ _DUE = """
 _LOOK_AGAIN = text(_DUE.format(which="exposure.look_at <= :now"))
 _LET_GO = text(_DUE.format(which="exposure.held AND exposure.sku = ANY(CAST(:skus AS text[]))"))
 _SCARCE_DUE = text(
-    _DUE.format(which="exposure.scarce <> '{{}}' AND exposure.sku = ANY(CAST(:skus AS text[]))")
+    _DUE.format(which="exposure.scarce <> '{}' AND exposure.sku = ANY(CAST(:skus AS text[]))")
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -97,9 +97,9 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _nodes(inner)
 
 
-def scanned_whole(nodes: list[dict[str, Any]]) -> set[str]:
+def scanned_whole(nodes: list[dict[str, Any]], more: Collection[str] = ()) -> set[str]:
     """Large tables that are read from end to end."""
-    large = {"sku", "due", "binding", "balance", "target", "shown", "push_due"}
+    large = {"sku", "due", "binding", "balance", "target", "shown", "push_due", *more}
     return {
         node["Relation Name"]
         for node in nodes
