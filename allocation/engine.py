@@ -206,11 +206,15 @@ def _sellable(stock: Stock, rules: Rules, fits: Fitting, outlook: Outlook) -> di
 
 
 def _safety(location: str, usual: int, fits: Fitting, outlook: Outlook) -> int:
-    """What stays back at a location: as the most particular safety rule says, else the location itself."""
+    """What stays back at a location: as the most particular safety rule says, else the location itself.
+
+    A rule that goes by demand leaves the location's own where nothing is known of it: unknown is the safe side.
+    """
     for safety in reversed(fits.safeties):
         if safety.location in (None, location):
             paces = [pace for (_, at), pace in outlook.paces.items() if at == location]
-            return safety_units(safety, paces)
+            is_known = bool(paces) or safety.units is not None
+            return safety_units(safety, paces) if is_known else usual
     return usual
 
 
@@ -260,6 +264,8 @@ def _member(claim: _Claim, over_cap: OverCap, told: tuple[str, ...]) -> Member:
 
 def _risk(channel: ChannelRule) -> float | None:
     if channel.cost_oversell is None or channel.margin is None:
+        return None
+    if channel.cost_oversell + channel.margin <= 0:
         return None
     return economic_risk(float(channel.cost_oversell), float(channel.margin))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from allocation.engine import drawn_on
-from allocation.types import LocationRule, Outlook, Pace, Rule, Rules
+from allocation.types import LocationRule, Outlook, Pace, Rule, Rules, Safety, Which
 from tests.allocation.houses import CHANNELS, LOCATIONS, House, a_channel, houses
 
 more = st.integers(1, 30)
@@ -84,6 +88,33 @@ def test_what_a_capped_channel_cannot_show_of_scarce_stock_is_shown_by_the_other
     house = House(rules, Outlook(paces=busy), {"WH": 8})
 
     assert house.numbers() == {("web", "WH"): 7, ("fbm", "WH"): 1}
+
+
+def test_a_channel_that_says_a_mistake_costs_nothing_and_earns_nothing_takes_the_risk_of_the_house() -> (
+    None
+):
+    web, fbm = a_channel("web", Rule()), a_channel("fbm", Rule())
+    free = replace(web, cost_oversell=Decimal(0), margin=Decimal(0))
+    locations = {"WH": LocationRule("WH", "", "", 0)}
+
+    said, silent = (
+        House(Rules(locations, (one, fbm)), Outlook(), {"WH": 80}).numbers() for one in (free, web)
+    )
+
+    assert said == silent
+
+
+@pytest.mark.parametrize("by", [{"days": Decimal(7)}, {"service": Decimal("0.99")}])
+def test_safety_by_demand_keeps_what_the_location_keeps_while_demand_is_unknown(
+    by: dict[str, Decimal],
+) -> None:
+    safety = Safety(Which(sku="*"), None, lead_days=Decimal(7), **by)
+    locations = {"WH": LocationRule("WH", "", "", 5)}
+    rules = Rules(locations, (a_channel("web", Rule()),), safeties=(safety,))
+    sold = Outlook(paces={("web", "WH"): Pace(1e-9)})
+
+    assert House(rules, Outlook(), {"WH": 80}).numbers() == {("web", "WH"): 75}
+    assert House(rules, sold, {"WH": 80}).numbers() == {("web", "WH"): 79}
 
 
 @given(houses(only_sharing=True))
