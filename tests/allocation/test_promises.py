@@ -104,11 +104,16 @@ def test_a_channel_that_says_a_mistake_costs_nothing_and_earns_nothing_takes_the
     assert said == silent
 
 
-@pytest.mark.parametrize("by", [{"days": Decimal(7)}, {"service": Decimal("0.99")}])
+@pytest.mark.parametrize(
+    "safety",
+    [
+        Safety(Which(sku="*"), None, days=Decimal(7)),
+        Safety(Which(sku="*"), None, service=Decimal("0.99"), lead_days=Decimal(7)),
+    ],
+)
 def test_safety_by_demand_keeps_what_the_location_keeps_while_demand_is_unknown(
-    by: dict[str, Decimal],
+    safety: Safety,
 ) -> None:
-    safety = Safety(Which(sku="*"), None, lead_days=Decimal(7), **by)
     locations = {"WH": LocationRule("WH", "", "", 5)}
     rules = Rules(locations, (a_channel("web", Rule()),), safeties=(safety,))
     sold = Outlook(paces={("web", "WH"): Pace(1e-9)})
