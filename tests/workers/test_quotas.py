@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from allocation import missing, outlook_store
+from allocation import missing, outlook_store, pushes
 from ledger.db import transaction
 from tests.servers import Clock, Database
 from tests.workers.two_shops import SHOPS, TwoShops
@@ -264,3 +264,22 @@ def test_a_drop_that_a_sale_has_made_a_rise_waits_to_be_computed_again(two: TwoS
     assert two.shown("A") == {"shop": 8, "mall": 0}
     two.settle()
     assert sum(two.shown("A").values()) == two.stock["A"] == 8
+
+
+def test_a_number_that_is_being_taken_to_be_sent_counts_before_anybody_sees_it(
+    two: TwoShops,
+) -> None:
+    two.open("A", 8)
+    demand(two, "A", "shop", 90)
+    two.calculate()
+    two.push("mall")
+    two.calculate()
+    two.clock.advance(3)
+    place = ("shop", "WH")
+
+    with two.database.engine.connect() as sender, two.database.engine.connect() as allocator:
+        (taken,) = pushes.claim_pushes(sender, "shop", 10, two.clock.now, 60.0, "key")
+        seen = outlook_store.holds(allocator, ["A"])["A"][place]
+
+    assert taken.units > 4
+    assert max(seen.shown or 0, seen.queued) == taken.units
