@@ -283,3 +283,24 @@ def test_a_number_that_is_being_taken_to_be_sent_counts_before_anybody_sees_it(
 
     assert taken.units > 4
     assert max(seen.shown or 0, seen.queued) == taken.units
+
+
+def test_a_number_that_was_sent_and_not_answered_counts_when_a_lower_one_waits(
+    two: TwoShops,
+) -> None:
+    two.open("A", 8)
+    demand(two, "A", "shop", 90)
+    two.calculate()
+    two.push("mall")
+    two.calculate()
+    two.push("shop", cut=True)
+    assert two.shown("A")["shop"] > 4
+    # Demand turns, and it is computed twice before anybody reads back what the shop shows.
+    for _ in range(2):
+        demand(two, "A", "shop", 1)
+        demand(two, "A", "mall", 90)
+        two.calculate()
+
+    two.push("mall")
+
+    assert two.holds("A"), two.shown("A")
