@@ -25,10 +25,13 @@ TARGETS = text("""
     ORDER BY channel, sku, location
 """)
 
+# The first of its listings is looked up by key; EXISTS may read all of them for a channel that has none.
 LISTED = text("""
-    SELECT channel FROM channel
-    WHERE EXISTS (SELECT FROM binding WHERE binding.channel = channel.channel)
-    ORDER BY channel
+    SELECT channel.channel
+    FROM channel CROSS JOIN LATERAL (
+        SELECT FROM binding WHERE binding.channel = channel.channel ORDER BY sku, location LIMIT 1
+    ) AS listing
+    ORDER BY channel.channel
 """)
 
 _DUE = text("SELECT count(*) FROM due")

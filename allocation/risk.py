@@ -22,19 +22,24 @@ def buffer_units(lines: float, units_per_line: float, square_per_line: float, ri
 
     lines              expected order lines in the time, at least 0
     units_per_line     mean units of a line; square_per_line: mean of their square
-    source             compound Poisson; lines are taken as of 1 or of K units, with the mean and the square given
+    source             compound Poisson; lines are taken as of 1 or of K units, of the mean and at least the square
     """
     if lines <= 0:
         return 0
     single, large, size = _two_sizes(lines, units_per_line, square_per_line)
-    return _buffer(_up(single), _up(large), size, risk)
+    # A line that is likely to come takes a line's mean at least, not the one unit of the smaller size.
+    usual = math.ceil(units_per_line - 1e-9) if 1 - math.exp(-_up(lines)) > risk else 0
+    return max(usual, _buffer(_up(single), _up(large), size, risk))
 
 
 def _two_sizes(lines: float, mean: float, square: float) -> tuple[float, float, int]:
-    """Expected lines of 1 unit and of K units, and K, so that mean and square come out right."""
+    """Expected lines of 1 unit and of K units, and K: the mean comes out right, the square at least."""
     if mean <= 1 or square <= mean:
         return lines, 0.0, 1
-    size = max(math.ceil((square - mean) / (mean - 1)), math.ceil(mean), 2)
+    # Two sizes that fit mean and square alone may leave out the largest lines: two deviations above the mean are in.
+    deviation = math.sqrt(max(0.0, square - mean * mean))
+    fitting = (square - mean) / (mean - 1)
+    size = max(math.ceil(round(max(fitting, mean + 2 * deviation), 9)), 2)
     part = min(1.0, (mean - 1) / (size - 1))
     return lines * (1 - part), lines * part, size
 

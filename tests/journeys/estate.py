@@ -248,6 +248,8 @@ def _furnish(estate: Estate, units: int) -> None:
     """Rules, listings, subscriptions, stock: and every shop shows it."""
     stock = {WAREHOUSE: 0}
     rules = [f"[locations.{WAREHOUSE}]"]
+    # Both shops show all there is, so that what one sold is what the other lost.
+    rules += ["[exposure]", "on = false", 'why = "numbers easy to follow"']
     for shop in estate.shops.values():
         place = shop.do("location", name=WAREHOUSE)["id"]
         shop.do(

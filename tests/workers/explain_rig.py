@@ -37,6 +37,21 @@ class Desk:
         self.house.clock.advance(60)
         return at
 
+    def contents(self) -> dict[str, tuple[int, int]]:
+        """Of each table that was ever written: how many rows, and the newest transaction that wrote one."""
+        names = [
+            row[0]
+            for row in self.house.rows(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            )
+        ]
+        found = {}
+        for name in sorted(names):
+            asked = f"SELECT count(*), max(xmin::text::bigint) FROM {name}"  # noqa: S608 -- a table of ours
+            ((rows, newest),) = self.house.rows(asked)
+            found[name] = rows, newest or 0
+        return found
+
     def explain(self, at: datetime | None = None, **more: Any) -> Explanation:
         found = explain(self.house.engine, "A", "shop", at=at, **more)
         assert found.adds_up
