@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -137,8 +136,3 @@ def _quotas(
 def _most(member: Member, units: int) -> int:
     most = units if member.room is None else min(units, member.room)
     return max(member.floor, most)
-
-
-def scarce_zones(divisions: Sequence[Division]) -> frozenset[str]:
-    """Names of the zones that are divided into quotas."""
-    return frozenset(d.zone.name for d in divisions if d.scarce)

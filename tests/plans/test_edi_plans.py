@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Engine, text
 from channels.edi import awaited, order_book, told, visits
 from channels.edi.told import Told
 from ledger import inbox
-from ledger.db import connect
 from tests.databases import Shelf
+from tests.plans.large import filled
 from tests.plans.test_push_plans import plan_of
 from tests.servers import FIRST_NOW
 
@@ -81,17 +81,12 @@ LARGE = {
 
 @pytest.fixture(scope="module")
 def stocked(shelf: Shelf) -> Iterator[Engine]:
-    database = shelf.lend()
-    with database.superuser.begin() as connection:
+    def fill(connection: Connection) -> None:
         for statement in SEED:
             connection.execute(text(statement), {"now": FIRST_NOW, "n": ROWS})
-    with database.superuser.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text("VACUUM ANALYZE"))
-    engine = connect(database.app_url)
-    yield engine
-    engine.dispose()
-    shelf.take_back(database)
+
+    with filled(shelf, fill) as engine:
+        yield engine
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

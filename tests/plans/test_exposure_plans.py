@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, text
 from allocation import missing, outlook_store
 from allocation.document import read
 from allocation.positions import positions
-from ledger.db import connect
 from tests.databases import Shelf
+from tests.plans.large import filled
 from tests.plans.test_push_plans import indexes, plan_of, scanned_whole
 from tests.servers import FIRST_NOW, Clock
 from tests.workers.shelf import apply
@@ -25,8 +25,8 @@ QUOTAS = RULES + 'quota = { units = 9, since = 2026-01-01 }\nwhy = "a limited ed
 @pytest.fixture(scope="module")
 def stocked(shelf: Shelf) -> Iterator[Engine]:
     """The application's engine in a house where every hundredth SKU is scarce and every thousandth waits."""
-    database = shelf.lend()
-    with database.superuser.begin() as connection:
+
+    def fill(connection: Connection) -> None:
         connection.execute(text("SET session_replication_role = replica"))
         connection.execute(
             text(
@@ -36,13 +36,9 @@ def stocked(shelf: Shelf) -> Iterator[Engine]:
         apply(connection, QUOTAS, FIRST_NOW)
         for statement in SEED:
             connection.execute(text(statement), {"now": FIRST_NOW})
-    with database.superuser.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text("VACUUM ANALYZE"))
-    engine = connect(database.app_url)
-    yield engine
-    engine.dispose()
-    shelf.take_back(database)
+
+    with filled(shelf, fill) as engine:
+        yield engine
 
 
 @pytest.fixture

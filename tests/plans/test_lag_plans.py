@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Engine, text
 
 from allocation import lag_store, pace_store
 from allocation.pace import Sold
-from ledger.db import connect
 from tests.databases import Shelf
+from tests.plans.large import filled
 from tests.plans.test_push_plans import indexes, plan_of
 from tests.servers import FIRST_NOW
 from tests.workers.shelf import RULES, apply
@@ -44,8 +44,8 @@ SEED = (
 @pytest.fixture(scope="module")
 def stocked(shelf: Shelf) -> Iterator[Engine]:
     """The application's engine in a house that has pushed, heard and sold a hundred thousand times."""
-    database = shelf.lend()
-    with database.superuser.begin() as connection:
+
+    def fill(connection: Connection) -> None:
         connection.execute(text("SET session_replication_role = replica"))
         connection.execute(
             text("INSERT INTO sku (sku) SELECT 'S' || n FROM generate_series(1, :n) n"), {"n": ROWS}
@@ -53,13 +53,9 @@ def stocked(shelf: Shelf) -> Iterator[Engine]:
         apply(connection, RULES, FIRST_NOW)
         for statement in SEED:
             connection.execute(text(statement), {"now": FIRST_NOW})
-    with database.superuser.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text("VACUUM ANALYZE"))
-    engine = connect(database.app_url)
-    yield engine
-    engine.dispose()
-    shelf.take_back(database)
+
+    with filled(shelf, fill) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from allocation import alarms, program_store
-from ledger.db import connect
 from tests.databases import Shelf
+from tests.plans.large import filled
 from tests.plans.test_push_plans import plan_of
 from tests.servers import FIRST_NOW, Clock
 
@@ -52,17 +52,12 @@ LARGE = {"program", "program_line", "program_use", "order_line", "alarm"}
 
 @pytest.fixture(scope="module")
 def stocked(shelf: Shelf) -> Iterator[Engine]:
-    database = shelf.lend()
-    with database.superuser.begin() as connection:
+    def fill(connection: Connection) -> None:
         for statement in SEED:
             connection.execute(text(statement), {"now": Clock().now, "n": ROWS})
-    with database.superuser.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text("VACUUM ANALYZE"))
-    engine = connect(database.app_url)
-    yield engine
-    engine.dispose()
-    shelf.take_back(database)
+
+    with filled(shelf, fill) as engine:
+        yield engine
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, event, text
 from allocation import pushes, readings, store
 from allocation.positions import positions
 from allocation.types import Target
-from ledger.db import connect
 from tests.databases import Shelf
+from tests.plans.large import filled
 from tests.servers import FIRST_NOW, Clock
 from tests.workers.shelf import RULES, apply
 
@@ -23,8 +23,8 @@ ROWS = 50_000
 @pytest.fixture(scope="module")
 def stocked(shelf: Shelf) -> Iterator[Engine]:
     """The application's engine in a house with fifty thousand SKUs due, queued, shown and listed."""
-    database = shelf.lend()
-    with database.superuser.begin() as connection:
+
+    def fill(connection: Connection) -> None:
         connection.execute(text("SET session_replication_role = replica"))
         connection.execute(
             text(
@@ -35,13 +35,9 @@ def stocked(shelf: Shelf) -> Iterator[Engine]:
         apply(connection, RULES, FIRST_NOW)
         for statement in SEED:
             connection.execute(text(statement), {"now": FIRST_NOW})
-    with database.superuser.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text("VACUUM ANALYZE"))
-    engine = connect(database.app_url)
-    yield engine
-    engine.dispose()
-    shelf.take_back(database)
+
+    with filled(shelf, fill) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Engine, text
 from allocation import supply
 from channels.edi import backorders
 from ledger import memory
-from ledger.db import connect
 from tests.databases import Shelf
+from tests.plans.large import filled
 from tests.plans.test_push_plans import plan_of
 from tests.servers import FIRST_NOW
 
@@ -56,18 +56,13 @@ LARGE = {"balance", "event", "order_line", "posting", "supply_line", "pull_forwa
 
 @pytest.fixture(scope="module")
 def stocked(shelf: Shelf) -> Iterator[Engine]:
-    database = shelf.lend()
-    with database.superuser.begin() as connection:
+    def fill(connection: Connection) -> None:
         connection.execute(text("SET session_replication_role = replica"))
         for statement in SEED:
             connection.execute(text(statement), {"now": FIRST_NOW, "n": ROWS})
-    with database.superuser.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text("VACUUM ANALYZE"))
-    engine = connect(database.app_url)
-    yield engine
-    engine.dispose()
-    shelf.take_back(database)
+
+    with filled(shelf, fill) as engine:
+        yield engine
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
