@@ -20,14 +20,15 @@ from allocation.types import Rules
 #: (SKU, location)
 Key: TypeAlias = tuple[str, str]
 
-# The moment is read before the statement's snapshot is taken: whatever was committed by then is in the numbers.
+# The moment is when the transaction began, before the snapshot was taken: whatever was committed by then is in the
+# numbers. statement_timestamp() is set anew after the snapshot, when the driver has the bound statement run.
 # The arrays stand in sub-selects so that no plan follows from their length: PostgreSQL then plans once, not each time,
 # which takes as long as the reading.
 _SHELVES = text("""
     SELECT given.sku, given.location, part.sku AS part, part.created_at, coalesce(bundle.units, 1) AS each,
            coalesce(balance.units, 0) AS available, coalesce(balance.version, 0) AS version,
            counted.at AS counted_at, sold.sums,
-           (SELECT coalesce(max(version), 0) FROM rule_set) AS rules_version, statement_timestamp() AS at
+           (SELECT coalesce(max(version), 0) FROM rule_set) AS rules_version, transaction_timestamp() AS at
     FROM unnest((SELECT CAST(:skus AS text[])), (SELECT CAST(:locations AS text[]))) AS given (sku, location)
     LEFT JOIN bundle ON bundle.sku = given.sku
     LEFT JOIN sku AS part ON part.sku = coalesce(bundle.component, given.sku)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from allocation import pickup_store
 from allocation.pickup import Counted, Shelf
@@ -88,3 +89,14 @@ def test_the_pace_of_the_place_is_that_of_all_channels_that_sold_there(counted: 
     assert len(look(counted, location="BERGEN").paces) == 1
     assert look(counted, sku="MUG-BLUE").paces == ()
     assert [pace.units_per_line for pace in look(counted).paces] == [2.0, 2.0]
+
+
+def test_a_look_says_a_moment_before_its_numbers_were_taken(counted: Database) -> None:
+    """Else what is committed between the two had ended before the answer says that it was true."""
+    repeatable = counted.owner.execution_options(isolation_level="REPEATABLE READ")
+    with repeatable.connect() as reading, reading.begin():
+        pickup_store.look(reading, [("MUG-RED", "STORE-2")])
+        with counted.owner.connect() as clock:
+            later = clock.execute(text("SELECT clock_timestamp()")).scalar_one()
+
+        assert pickup_store.look(reading, [("MUG-RED", "STORE-2")]).at < later
