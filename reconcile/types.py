@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-#: Values that can be kept as evidence; datetimes are written as ISO text.
-Evidence: TypeAlias = dict[str, str | int | bool | None]
+from reconcile.clues import Clues
+
+#: A value that can be kept as evidence; datetimes are written as ISO text.
+Fact: TypeAlias = str | int | bool | list[str] | list[int] | None
+Evidence: TypeAlias = dict[str, Fact]
 
 
 class Cause(StrEnum):
@@ -53,6 +56,10 @@ class Action(StrEnum):
     HALT = "halt and re-push"
     HALT_AGAIN = "halt again"
     FIX_ITEM = "none: the item is parked, fix it"
+    BACKFILL = "none: the missing orders are on their way into the book"
+    REVERSE = "reverse the second entry"
+    CALL = "halt and call a person"
+    QUARANTINE = "none: in quarantine, a person must look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +144,14 @@ class Case:
     """Everything known of one (channel, SKU, location) when it is judged.
 
     mirror             the location only mirrors stock that a third party holds (Amazon FBA)
-    unseen_units       channel orders not in the ledger yet, cancels counted negative
+    unseen_units       channel orders younger than the grace and not in the ledger yet, cancels counted negative
     delivery_waiting   a young delivery of the channel that may explain a difference is not applied yet
     recompute_since    the SKU waits for a new target since then
     throttled_until    the channel may not be called before
     orders_mark        channel orders changed before this moment are in the inbox
     pushes             the last numbers sent, newest first
     halt_state         of the open halt, None when the SKU is on sale on this channel
+    clues              what only a place that differs is asked for
     """
 
     sku: str
@@ -162,6 +170,7 @@ class Case:
     halt_state: str | None = None
     halt_id: int | None = None
     open_drift: OpenDrift | None = None
+    clues: Clues = field(default_factory=Clues)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +181,14 @@ class Limits:
     settle          a confirmed push may take this long to be readable
     grace           how long a channel order may take to reach us
     floor_units     base of the percentage when less is expected
+    windows         windows in which a place is pushed again before it goes into quarantine
     """
 
     push_limit: timedelta = timedelta(seconds=60)
     settle: timedelta = timedelta(seconds=2)
     grace: timedelta = timedelta(seconds=60)
     floor_units: int = 1
+    windows: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +213,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The cause found for a drift, with the facts that name it."""
+    """The cause found for a drift, with the facts that name it.
+
+    look_again    only time can tell this cause from another: the order may still be heard of
+    """
 
     cause: Cause
     evidence: Evidence = field(default_factory=dict)
+    look_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

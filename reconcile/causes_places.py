@@ -1,0 +1,121 @@
+"""What is wrong in kind: the place, the item, the pack, the meaning of the number, or somebody else's hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+from reconcile.traces import Hand, at_push, hand, iso, last_confirmed
+from reconcile.types import Case, Cause, Comparison, Evidence, Named
+
+#: (expected, actual) units of each location of one SKU on one channel; actual None is unknown.
+Siblings: TypeAlias = Mapping[str, tuple[int, int | None]]
+
+#: What goods are packed in: any other ratio is more likely an accident.
+PACKS: Final = frozenset(
+    {2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 30, 36, 48, 72, 96, 100, 144}
+)
+#: Pushes that were taken and did not show before the item itself is doubted.
+_UNCURED: Final = 2
+
+
+def misplaced(siblings: Siblings) -> Named | None:
+    """Location mismatch: the sum over the locations is right, the locations are not."""
+    shown = [actual for _, actual in siblings.values()]
+    if len(shown) < 2 or any(units is None for units in shown):
+        return None
+    if sum(expected for expected, _ in siblings.values()) != sum(units or 0 for units in shown):
+        return None
+    apart: Evidence = {
+        f"at {location}": f"{expected} expected, {actual} shown"
+        for location, (expected, actual) in sorted(siblings.items())
+        if expected != actual
+    }
+    return Named(Cause.LOCATION_MISMATCH, apart)
+
+
+def crossed(case: Case) -> Named | None:
+    """Mapping error: another SKU of ours shows this one's number, and this one that of the other."""
+    if case.clues.crossed is None:
+        return None
+    return Named(Cause.MAPPING_ERROR, {"crossed_with": case.clues.crossed})
+
+
+def packed(case: Case, freed: int) -> Named | None:
+    """Unit of measure: what is shown is what we pushed, times or through a pack size.
+
+    Where the vendor says that our own push made the number, a remainder may have been cut off.
+    """
+    last = last_confirmed(case)
+    whose = hand(case)
+    if last is None or whose in (Hand.BEFORE, Hand.OTHER):
+        return None
+    showed = at_push(case, freed)
+    ratio = pack_of(last.units, showed, cut=whose is Hand.OURS)
+    if ratio is None:
+        return None
+    hint = f"pack of {ratio}" if showed < last.units else f"{ratio} units for each of ours"
+    return Named(
+        Cause.UNIT_OF_MEASURE,
+        {"push_id": last.push_id, "pushed": last.units, "shows": showed, "hint": hint},
+    )
+
+
+def pack_of(pushed: int, shows: int, *, cut: bool) -> int | None:
+    """The pack size that lies between two numbers, None when none does.
+
+    cut    a remainder may have been lost: 62 pieces are 10 packs of 6
+    """
+    small, large = sorted((pushed, shows))
+    if small <= 0 or small == large:
+        return None
+    if large % small == 0:
+        return large // small if large // small in PACKS else None
+    if not cut or shows > pushed:
+        return None
+    fits = [size for size in PACKS if large // size == small]
+    return min(fits, key=lambda size: abs(large / small - size), default=None)
+
+
+def confused(case: Case, comparison: Comparison, freed: int) -> Named | None:
+    """State semantics: what is shown falls short by just what is committed, or reserved, elsewhere in the same book."""
+    last = last_confirmed(case)
+    if last is None or hand(case) in (Hand.BEFORE, Hand.OTHER):
+        return None
+    # A number written wrongly stays wrong by what was committed then: since then both moved together.
+    right = {comparison.expected, last.units}
+    for state, units in (("committed", case.clues.committed), ("reserved", case.clues.reserved)):
+        if units > 0 and freed + units in right:
+            return Named(
+                Cause.STATE_SEMANTICS,
+                {"push_id": last.push_id, "state": state, state: units, "pushed": last.units},
+            )
+    return None
+
+
+def uncured(case: Case) -> Named | None:
+    """Mapping error: pushed again and taken twice, and the number is still not ours."""
+    if case.clues.cured_not < _UNCURED or hand(case) in (Hand.BEFORE, Hand.OTHER):
+        return None
+    return Named(Cause.MAPPING_ERROR, {"pushed_again": case.clues.cured_not})
+
+
+def edited(case: Case) -> Named:
+    """External edit, when the vendor's time proves a change after our last push and no order can explain it."""
+    changed = case.reading.updated_at
+    if changed is None:
+        return _unknown("the channel does not say when it changed")
+    if hand(case) in (Hand.BEFORE, Hand.OURS):
+        return _unknown("nothing changed after our last push")
+    known_to = max(filter(None, (case.orders_mark, case.clues.known_to)), default=None)
+    evidence: Evidence = {"changed_at": iso(changed), "orders_mark": iso(known_to)}
+    if known_to is None or known_to < changed:
+        return _unknown("orders are not read up to the change", evidence)
+    if case.clues.parked:
+        waiting: Evidence = {"delivery_ids": list(case.clues.parked)}
+        return _unknown("deliveries that name it cannot be applied", evidence | waiting)
+    return Named(Cause.EXTERNAL_EDIT, evidence)
+
+
+def _unknown(missing: str, evidence: Evidence | None = None) -> Named:
+    return Named(Cause.UNKNOWN, (evidence or {}) | {"missing": missing})

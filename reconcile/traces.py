@@ -1,0 +1,61 @@
+"""What the traces of a place say before any cause is named: the last push, and whose hand moved the number."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reconcile.types import Case, SentPush
+
+#: Vendors stamp whole seconds, and not always by the clock that answers the call.
+_BLUR = timedelta(seconds=2)
+
+
+class Hand(StrEnum):
+    """What changed the number last, by the vendor's own time of the change.
+
+    BEFORE    nothing since our last push;  OURS    that push;  ORDER    an order we know of;  OTHER    somebody else
+    """
+
+    BEFORE = "before"
+    OURS = "ours"
+    ORDER = "order"
+    OTHER = "other"
+
+
+def last_confirmed(case: Case) -> SentPush | None:
+    """The newest push that the channel said it took."""
+    return next((push for push in case.pushes if push.outcome == "confirmed"), None)
+
+
+def hand(case: Case) -> Hand | None:
+    """Whose hand it was; None where the vendor does not say when, or we never pushed."""
+    changed, last = case.reading.updated_at, last_confirmed(case)
+    if changed is None or last is None:
+        return None
+    if changed < last.sent_at.replace(microsecond=0):
+        return Hand.BEFORE
+    if changed <= (last.answered_at or last.sent_at) + _BLUR:
+        return Hand.OURS
+    at = case.clues.last_order_at
+    if at is not None and changed <= at + _BLUR:
+        return Hand.ORDER
+    return Hand.OTHER
+
+
+def unseen_units(case: Case) -> int:
+    """Units that orders took which are not in the book; to be added to what is shown."""
+    return case.unseen_units + sum(order.units for order in case.clues.unseen)
+
+
+def at_push(case: Case, freed: int) -> int:
+    """What the channel would show if nobody had ordered since our last push.
+
+    freed    what it shows, with the orders that are not in the book added
+    """
+    return freed + sum(sale.units for sale in case.clues.sales)
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A moment as evidence keeps it."""
+    return moment.isoformat() if moment else None
