@@ -74,7 +74,7 @@ def _divide(zone: Zone, units: int, exposure: Exposure, outlook: Outlook) -> Div
     others = _NOBODY
     if outlook.rivals:
         others = together([outlook.rivals[at] for at in zone.locations if at in outlook.rivals])
-    if not exposure.on or not (_sees_the_same(zone) or others.lines_per_s > 0):
+    if not exposure.on or not (sees_the_same(zone) or others.lines_per_s > 0):
         return Division(zone, units, tuple(Part(share, share) for share in shares))
     seen = members_seen(zone, outlook, exposure)
     exposed = risks(zone, seen, exposure, others)
@@ -93,7 +93,7 @@ def _divide(zone: Zone, units: int, exposure: Exposure, outlook: Outlook) -> Div
     return Division(zone, units, parts, least, units > 0, exposed)
 
 
-def _sees_the_same(zone: Zone) -> bool:
+def sees_the_same(zone: Zone) -> bool:
     """Whether a unit of the zone can be on display on two channels at once."""
     return len(zone.members) > 1 and any(not member.divides for member in zone.members)
 

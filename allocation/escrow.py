@@ -16,32 +16,43 @@ Source: O'Neil 1986, "The escrow transactional method", TODS 11(4).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from allocation.division import Division
-from allocation.engine import Allotment
-from allocation.types import Target
+from allocation.division import Division, sees_the_same
+from allocation.engine import Allotment, drawn_on, shown_at
+from allocation.types import Rules, Show, Target
 
 Place: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Places (channel, location) whose numbers together may not be above the units there are."""
+    """Places (channel, location) whose numbers together may not be above the units there are.
+
+    leaving      places that are to show nothing of it any more, and hold what they show until they are seen at 0
+    locations    where the units are
+    scarce       all of it is divided into quotas, so that a bundle made of it shows nothing
+    """
 
     places: frozenset[Place]
     units: int
+    leaving: frozenset[Place] = frozenset()
+    locations: frozenset[str] = frozenset()
+    scarce: bool = True
 
 
-def bounds(allotment: Allotment) -> list[Bound]:
-    """Groups of places whose stock is all divided into quotas.
+def bounds(allotment: Allotment, rules: Rules, told: Collection[Place] = ()) -> list[Bound]:
+    """Groups of places of whose stock no unit is shown twice: divided into quotas, by the file, or one channel's alone.
 
     Places whose numbers draw on the same zone are in one group. A group of which a part is deep has no bound: there,
     buffers decide.
+
+    rules    as they are in force now
+    told     places where the channel holds the stock itself: what they show is not of these units
     """
-    if not any(division.scarce for division in allotment.divisions):
+    if not any(division.units > 0 and _disjoint(division) for division in allotment.divisions):
         return []
     groups: list[tuple[set[Place], list[Division]]] = []
     for division in allotment.divisions:
@@ -51,14 +62,41 @@ def bounds(allotment: Allotment) -> list[Bound]:
         names = names.union(*(others for others, _ in joined))
         groups.append((names, [*(d for _, of in joined for d in of), division]))
     places = [(target.channel, target.location) for target in allotment.targets]
-    return [
-        Bound(
-            frozenset(p for p in places if p in names or (p[0], "") in names),
-            sum(division.units for division in divisions),
-        )
-        for names, divisions in groups
-        if any(d.scarce for d in divisions) and all(_disjoint(d) for d in divisions)
-    ]
+    leaving = {
+        (t.channel, t.location): drawn_by(rules, (t.channel, t.location))
+        for t in allotment.targets
+        if (t.rule is None or t.rule.excluded) and (t.channel, t.location) not in told
+    }
+    found = []
+    for names, divisions in groups:
+        if all(_disjoint(division) for division in divisions):
+            locations = frozenset(at for division in divisions for at in division.zone.locations)
+            bound = Bound(
+                frozenset(p for p in places if p in names or (p[0], "") in names).difference(
+                    leaving, told
+                ),
+                sum(division.units for division in divisions),
+                frozenset(place for place, drawn in leaving.items() if drawn & locations),
+                locations,
+                all(division.scarce or division.units <= 0 for division in divisions),
+            )
+            if bound.units > 0 and len(bound.places) + len(bound.leaving) > 1:
+                found.append(bound)
+    return found
+
+
+def drawn_by(rules: Rules, place: Place) -> frozenset[str]:
+    """The locations whose units a place may be showing, whether the rules still serve it or not.
+
+    Of a channel that the rules do not know any more it may be any.
+    """
+    name, location = place
+    channel = next((each for each in rules.channels if each.name == name), None)
+    if channel is None:
+        return frozenset((*rules.locations, location))
+    if location in shown_at(channel) or channel.show is Show.PER_LOCATION:
+        return frozenset(drawn_on(channel, location))
+    return frozenset((*channel.locations, location))
 
 
 def _numbers(division: Division) -> set[Place]:
@@ -72,7 +110,7 @@ def _numbers(division: Division) -> set[Place]:
 
 def _disjoint(division: Division) -> bool:
     """Whether no unit of it is shown twice."""
-    return division.threshold is None or division.scarce or division.units <= 0
+    return division.scarce or division.units <= 0 or not sees_the_same(division.zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,40 +120,72 @@ class Hold:
     shown      last seen or confirmed, or on its way to it; None is unknown, and taken to be its target
     queued     the target that waits to be sent, and may be sent before a new one is written
     missing    units that a reading found gone and no order has told of: sold, it must be feared
+    target     what it is to show, as of before
     """
 
     shown: int | None = 0
     queued: int = 0
     missing: int = 0
+    target: int = 0
 
 
 _NOTHING = Hold()
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Units that a bundle made of the SKU may be showing at a place.
+
+    locations    whose units they may be
+    excess       units of them that its own target does not ask for any more
+    """
+
+    locations: frozenset[str]
+    units: int
+    excess: int
+
+
 def hold_rises(
-    targets: Iterable[Target], limits: Sequence[Bound], holds: Mapping[Place, Hold]
+    targets: Iterable[Target],
+    limits: Sequence[Bound],
+    holds: Mapping[Place, Hold],
+    taken: Sequence[Taken] = (),
 ) -> list[Target]:
     """The targets, none above what its group has left.
 
     holds      a place that is missing shows nothing yet
+    taken      what bundles made of it show
     returns    the same targets, with `held` units less where something must be let go first
     """
     by_place = {(target.channel, target.location): target for target in targets}
     for limit in limits:
         rows = [by_place[place] for place in sorted(limit.places) if place in by_place]
         held = [holds.get((row.channel, row.location), _NOTHING) for row in rows]
+        leaving = [holds.get(place, _NOTHING) for place in limit.leaving]
         shown = [
             max(0, row.units if h.shown is None else h.shown)
             for row, h in zip(rows, held, strict=True)
         ]
-        units = limit.units - sum(h.missing for h in held)
+        units = limit.units - sum(h.missing for h in (*held, *leaving))
         rows = _without(rows, [h.missing for h in held], units)
+        # What leaves lowers nobody: it is on its way out. It only keeps others from rising before it is.
+        units -= sum(max(0, h.shown or 0, h.queued) for h in leaving)
+        units -= _taken_of(limit, taken)
         # Above what is shown, and then above what may still go out: neither may take more than is left.
         rows = _within(rows, shown, units)
         waiting = [max(n, h.queued) for n, h in zip(shown, held, strict=True)]
         for row in _within(rows, waiting, units):
             by_place[row.channel, row.location] = row
     return list(by_place.values())
+
+
+def _taken_of(limit: Bound, taken: Sequence[Taken]) -> int:
+    """What bundles show that nobody else may: of scarce parts all of it, elsewhere what is too much."""
+    return sum(
+        each.units if limit.scarce else each.excess
+        for each in taken
+        if each.locations & limit.locations
+    )
 
 
 def _without(rows: Sequence[Target], missing: Sequence[int], units: int) -> list[Target]:

@@ -39,7 +39,7 @@ _SOLD = text("""
 # A target that waits may be sent before a new one is written; what was sent and not answered may have landed.
 _HOLDS = text(f"""
     SELECT t.sku, t.channel, t.location, {SEEN} AS seen, coalesce(s.missing, 0) AS missing,
-           CASE WHEN d.sku IS NULL OR d.parked THEN 0 ELSE t.units END AS queued,
+           t.units AS target, CASE WHEN d.sku IS NULL OR d.parked THEN 0 ELSE t.units END AS queued,
            (SELECT max(p.units) FROM push p
             WHERE p.push_key = d.push_key
               AND p.channel = t.channel AND p.sku = t.sku AND p.location = t.location) AS sent
@@ -48,6 +48,11 @@ _HOLDS = text(f"""
     LEFT JOIN shown s USING (channel, sku, location)
     LEFT JOIN push_due d USING (channel, sku, location)
 """)  # noqa: S608 -- composed of constants
+
+_BUNDLES = text("""
+    SELECT b.component, b.sku, b.units
+    FROM unnest(CAST(:skus AS text[])) AS given (component) JOIN bundle b USING (component)
+""")
 
 _REMEMBER = text("""
     INSERT INTO exposure AS e (sku, scarce, held, short, since, look_at)
@@ -210,8 +215,16 @@ def holds(connection: Connection, skus: Collection[str]) -> dict[str, dict[tuple
     for row in connection.execute(_HOLDS, {"skus": sorted(skus)}):
         # A first number that is on its way is at most what was sent.
         shown = row.sent if row.seen is None else max(row.seen, row.sent or 0)
-        held = Hold(shown, row.queued, row.missing)
+        held = Hold(shown, row.queued, row.missing, row.target)
         found.setdefault(row.sku, {})[row.channel, row.location] = held
+    return found
+
+
+def bundles_of(connection: Connection, skus: Collection[str]) -> dict[str, dict[str, int]]:
+    """By SKU, the bundles made of it, each with the units that one takes."""
+    found: dict[str, dict[str, int]] = {}
+    for row in connection.execute(_BUNDLES, {"skus": sorted(skus)}):
+        found.setdefault(row.component, {})[row.sku] = row.units
     return found
 
 

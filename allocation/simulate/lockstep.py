@@ -178,7 +178,7 @@ class Lockstep:
         allotment = engine.compute(world.stream.sku, self._book, rules, places, outlook)
         self._scarce[part.number] = allotment.scarce
         targets: Iterable[Target] = allotment.targets
-        limits = bounds(allotment)
+        limits = bounds(allotment, rules)
         if limits:
             holds = {place: self._screens[place].hold() for place in places}
             targets = hold_rises(targets, limits, holds)

@@ -7,12 +7,14 @@ read back (our timeouts are longer than the vendor's).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from allocation.engine import Allotment, compute
-from allocation.escrow import Bound, Hold, bounds, hold_rises
+from allocation.escrow import Bound, Hold, Taken, bounds, hold_rises
 from allocation.types import LocationRule, Outlook, Pace, Rule, Rules, Show, Target
 from tests.allocation.houses import CHANNELS, House, a_channel, houses
 
@@ -66,7 +68,7 @@ class Shelf:
         places = [(name, "WH") for name in self.names]
         done = compute("SKU", {"WH": self.book}, self.rules, places, Outlook(paces=paces))
         holds = {(name, "WH"): till.hold() for name, till in self.tills.items()}
-        for target in hold_rises(done.targets, bounds(done), holds):
+        for target in hold_rises(done.targets, bounds(done, self.rules), holds):
             till = self.tills[target.channel]
             till.target, till.queued = target.units, target.units != till.seen
         self.due = False
@@ -237,6 +239,77 @@ def test_left_alone_everything_is_shown(stock: int) -> None:
     assert sum(till.shows for till in shelf.tills.values()) == stock
 
 
+def web_and_fbm(stock: int, web: Rule, fbm: Rule) -> tuple[Allotment, Rules]:
+    """Two channels that show the same location, listed in both."""
+    channels = (a_channel("web", web), a_channel("fbm", fbm))
+    rules = Rules({"WH": LocationRule("WH", "", "", 0)}, channels)
+    return compute("SKU", {"WH": stock}, rules, [("web", "WH"), ("fbm", "WH")]), rules
+
+
+@pytest.mark.parametrize(("shown", "raised"), [(8, 2), (3, 7), (0, 10)])
+def test_a_channel_that_leaves_holds_the_others_until_it_is_seen_at_zero(
+    shown: int, raised: int
+) -> None:
+    done, rules = web_and_fbm(10, Rule(), Rule(excluded=True))
+    holds = {("web", "WH"): Hold(2), ("fbm", "WH"): Hold(shown)}
+
+    held = hold_rises(done.targets, bounds(done, rules), holds)
+
+    assert {t.channel: t.units for t in held} == {"web": raised, "fbm": 0}
+
+
+def test_a_channel_that_leaves_lowers_nobody() -> None:
+    """Channels that shared deep stock show it twice; when one leaves, the other stays as it is."""
+    done, rules = web_and_fbm(100, Rule(), Rule(excluded=True))
+    holds = {("web", "WH"): Hold(90), ("fbm", "WH"): Hold(90)}
+
+    held = hold_rises(done.targets, bounds(done, rules), holds)
+
+    assert {t.channel: (t.units, t.held) for t in held} == {"web": (90, 10), "fbm": (0, 0)}
+
+
+def test_percents_that_moved_are_followed_only_as_the_other_lets_go() -> None:
+    done, rules = web_and_fbm(10, Rule(percent=Decimal(80)), Rule(percent=Decimal(20)))
+    holds = {("web", "WH"): Hold(2), ("fbm", "WH"): Hold(8)}
+
+    held = hold_rises(done.targets, bounds(done, rules), holds)
+
+    assert {t.channel: t.units for t in held} == {"web": 2, "fbm": 2}
+
+
+def test_a_channel_the_rules_do_not_know_any_more_may_hold_units_of_any_location() -> None:
+    _, rules = web_and_fbm(10, Rule(), Rule())
+    gone = replace(rules, channels=rules.channels[:1])
+    done = compute("SKU", {"WH": 10}, gone, [("web", "WH"), ("fbm", "ST")])
+
+    (bound,) = bounds(done, gone)
+
+    assert bound.places == {("web", "WH")}
+    assert bound.leaving == {("fbm", "ST")}
+
+
+def test_what_a_channel_holds_itself_holds_nobody() -> None:
+    """Stock at a location that only its channel sells from, such as FBA."""
+    _, rules = web_and_fbm(10, Rule(), Rule())
+    places = [("web", "WH"), ("web", "FBA")]
+    done = compute("SKU", {"WH": 10, "FBA": 99}, rules, places, told=[("web", "FBA")])
+
+    assert bounds(done, rules, [("web", "FBA")]) == []
+
+
+def test_a_bundle_that_still_shows_its_scarce_part_holds_it() -> None:
+    targets = [Target("web", "SKU", "WH", 4), Target("fbm", "SKU", "WH", 6)]
+    places = frozenset({("web", "WH"), ("fbm", "WH")})
+    limit = Bound(places, 10, locations=frozenset({"WH"}))
+    holds = {("web", "WH"): Hold(4), ("fbm", "WH"): Hold(2)}
+
+    def units(*taken: Taken) -> dict[str, int]:
+        return {t.channel: t.units for t in hold_rises(targets, [limit], holds, taken)}
+
+    assert units(Taken(frozenset({"WH"}), 3, 0)) == {"web": 4, "fbm": 3}
+    assert units(Taken(frozenset({"ST"}), 3, 0)) == {"web": 4, "fbm": 6}
+
+
 def test_a_rise_waits_for_the_drop_that_makes_room_for_it() -> None:
     targets = [Target("web", "SKU", "WH", 4), Target("fbm", "SKU", "WH", 6)]
     limit = Bound(frozenset({("web", "WH"), ("fbm", "WH")}), 10)
@@ -257,7 +330,7 @@ def two_shops_by_location(**stock: int) -> tuple[Allotment, list[Bound]]:
     places = [(name, at) for name in ("pos", "web") for at in ("WH", "ST")]
     paces = dict.fromkeys(places, Pace(1.0))
     done = compute("SKU", stock, rules, places, Outlook(paces=paces))
-    return done, bounds(done)
+    return done, bounds(done, rules)
 
 
 def test_units_of_one_location_make_no_room_for_a_number_of_another() -> None:
@@ -281,14 +354,14 @@ def test_a_scarce_location_keeps_its_bound_where_another_is_deep() -> None:
 @given(houses())
 def test_a_bound_holds_whatever_the_house(house: House) -> None:
     done = house.compute()
-    for limit in bounds(done):
+    for limit in bounds(done, house.rules):
         numbers = [t.units for t in done.targets if (t.channel, t.location) in limit.places]
         assert sum(numbers) <= limit.units
 
 
 @given(houses())
 def test_no_place_is_in_two_bounds(house: House) -> None:
-    places = [place for limit in bounds(house.compute()) for place in limit.places]
+    places = [place for limit in bounds(house.compute(), house.rules) for place in limit.places]
 
     assert len(places) == len(set(places))
 
@@ -296,6 +369,6 @@ def test_no_place_is_in_two_bounds(house: House) -> None:
 @given(houses())
 def test_with_nothing_held_the_targets_stay_as_they_are(house: House) -> None:
     done = house.compute()
-    held = hold_rises(done.targets, bounds(done), {})
+    held = hold_rises(done.targets, bounds(done, house.rules), {})
 
     assert held == [replace(target) for target in done.targets]

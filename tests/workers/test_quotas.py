@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from allocation import missing, outlook_store, pushes
+from allocation import backlog, missing, outlook_store, pushes
 from ledger.db import transaction
 from tests.servers import Clock, Database
 from tests.workers.two_shops import SHOPS, TwoShops
@@ -304,3 +304,50 @@ def test_a_number_that_was_sent_and_not_answered_counts_when_a_lower_one_waits(
     two.push("mall")
 
     assert two.holds("A"), two.shown("A")
+
+
+def test_a_channel_that_leaves_is_seen_at_zero_before_another_has_its_part(two: TwoShops) -> None:
+    two.open("A", 8)
+    two.apply('[[overrides]]\nsku = "A"\nchannel = "mall"\nexclude = true\nwhy = "not there"\n')
+    two.calculate()
+    two.push("shop")
+    before = two.shown("A")
+    two.settle()
+
+    assert before == {"shop": 4, "mall": 4}
+    assert two.shown("A") == {"shop": 8, "mall": 0}
+
+
+def test_a_bundle_is_seen_at_zero_before_its_scarce_part_rises(two: TwoShops) -> None:
+    two.open("A", 100)
+    two.open("SET", 0)
+    with two.database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO bundle (sku, component, units) VALUES ('SET', 'A', 2)"
+        )
+    two.bring("A", 1)
+    two.settle()
+    two.take("A", 93)
+    two.calculate()
+    # The bundle's own drops are refused.
+    for shelf in two.shelves.values():
+        shelf.refuse.add("SET")
+    for shop in SHOPS:
+        two.push(shop)
+    demand(two, "A", "shop", 90)
+    demand(two, "A", "mall", 5)
+    for _ in range(2):
+        two.calculate()
+        for shop in SHOPS:
+            two.push(shop)
+    before = two.shown("A")
+    for shelf in two.shelves.values():
+        shelf.refuse.clear()
+    with transaction(two.database.engine) as connection:
+        for shop in SHOPS:
+            backlog.unpark(connection, shop, two.clock.now)
+    two.settle(60)
+
+    assert two.shown("SET") == {"shop": 0, "mall": 0}
+    assert before == {"shop": 4, "mall": 0}
+    assert sum(two.shown("A").values()) == 8

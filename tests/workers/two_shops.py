@@ -55,6 +55,11 @@ class TwoShops:
         with self.database.engine.begin() as connection:
             apply(connection, RULES, self.clock.now)
 
+    def apply(self, more: str) -> None:
+        """Put the rules in force with something added."""
+        with self.database.engine.begin() as connection:
+            apply(connection, RULES + more, self.clock.now)
+
     def lane(self, shop: str) -> Lane:
         return Lane(
             engine=self.database.engine,

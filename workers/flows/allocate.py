@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from allocation import outlook_store, store, target_history
 from allocation.engine import Allotment, compute
-from allocation.escrow import bounds, hold_rises
+from allocation.escrow import Taken, bounds, drawn_by, hold_rises
 from allocation.outlook_store import HELD_FOR, Known, Memory
 from allocation.positions import Position, positions
 from allocation.rules import in_force
@@ -53,9 +53,10 @@ def _allocate_batch(
 ) -> set[str]:
     version, rules = store.current_rules(connection)
     found = positions(connection, skus)
-    known, computed = _computed(connection, found, in_force(rules, now), now)
+    held = in_force(rules, now)
+    known, computed = _computed(connection, found, held, now)
     fitted = {sku: _fitted(computed[sku], found[sku]) for sku in skus}
-    targets = _held(connection, computed, found, fitted)
+    targets = _held(connection, held, computed, found, fitted)
     memories = [_memory(sku, computed[sku], targets[sku], known[sku], now) for sku in skus]
     outlook_store.remember(connection, memories, now)
     # Who claims a SKU is the only one to change its targets, so what was read of them is what they are.
@@ -130,18 +131,48 @@ def _as_listed(target: Target, position: Position) -> Target:
 
 def _held(
     connection: Connection,
+    rules: Rules,
     computed: Mapping[str, Allotment],
     found: Mapping[str, Position],
     fitted: dict[str, list[Target]],
 ) -> dict[str, list[Target]]:
     """The targets, none raised before what it takes has been let go elsewhere; whole packs, still."""
-    limits = {sku: of for sku in fitted if (of := bounds(computed[sku]))}
+    limits = {
+        sku: of
+        for sku, targets in fitted.items()
+        if (computed[sku].scarce or _rises(targets, found[sku]))
+        and (of := bounds(computed[sku], rules, found[sku].told))
+    }
     if limits:
         holds = outlook_store.holds(connection, limits)
+        taken = _taken(connection, rules, limits)
         for sku, of in limits.items():
-            raised = hold_rises(fitted[sku], of, holds.get(sku, {}))
+            raised = hold_rises(fitted[sku], of, holds.get(sku, {}), taken.get(sku, ()))
             fitted[sku] = [_whole_packs(target, found[sku]) for target in raised]
     return fitted
+
+
+def _rises(targets: Sequence[Target], position: Position) -> bool:
+    """Whether a number is above the one before: where none is, nobody can take what another has not let go."""
+    before = position.targets
+    return bool(before) and any(t.units > before.get((t.channel, t.location), 0) for t in targets)
+
+
+def _taken(connection: Connection, rules: Rules, skus: Collection[str]) -> dict[str, list[Taken]]:
+    """By SKU, what bundles made of it may be showing of its units."""
+    made = outlook_store.bundles_of(connection, skus)
+    if not made:
+        return {}
+    bundles = outlook_store.holds(connection, {bundle for of in made.values() for bundle in of})
+    found: dict[str, list[Taken]] = {}
+    for sku, of in made.items():
+        for bundle, each in of.items():
+            for place, hold in bundles.get(bundle, {}).items():
+                most = max(0, hold.shown or 0, hold.queued) + hold.missing
+                drawn = drawn_by(rules, place)
+                taken = Taken(drawn, each * most, each * max(0, most - hold.target))
+                found.setdefault(sku, []).append(taken)
+    return found
 
 
 def _whole_packs(target: Target, position: Position) -> Target:
