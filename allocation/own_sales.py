@@ -10,9 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import orjson
 from sqlalchemy import Connection, text
+
+from ledger.types import Move, State
+
+#: When a vendor changes its own number -> the kinds of event that tell of it.
+KINDS: Final = {"ordered": ("order", "order_cancel"), "left": ("ship", "return"), "never": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +68,20 @@ def follow(connection: Connection, sales: Iterable[OwnSale]) -> None:
     ]
     if rows:
         connection.execute(_FOLLOW, {"sales": orjson.dumps(rows).decode()})
+
+
+def taken(when: str, move: Move) -> tuple[str, int]:
+    """Where and how many units the vendor took off by itself; below 0 it put them back."""
+    match when, move.from_state, move.to_state:
+        case ("ordered", State.AVAILABLE, State.COMMITTED) | (
+            "left",
+            State.AVAILABLE | State.COMMITTED,
+            State.CUSTOMER,
+        ):
+            return move.from_location, move.units
+        case "ordered", State.COMMITTED, State.AVAILABLE:
+            return move.from_location, -move.units
+        case "left", State.CUSTOMER, State.AVAILABLE:
+            return move.to_location, -move.units
+        case _:
+            return move.from_location, 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import orjson
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from ledger import expecting, memory, postings
 from ledger.digest import FactKey, Known, LineKey, Written
@@ -26,6 +26,8 @@ _LINES = text("""
     ORDER BY l.channel, l.order_id, l.line_id
     FOR UPDATE OF l
 """)
+
+_LINES_AS_THEY_ARE = text(_LINES.text.replace("FOR UPDATE OF l", ""))
 
 _EVENTS = text("""
     SELECT e.source, e.source_id
@@ -68,8 +70,13 @@ class Catalogue:
         return self._locations
 
 
-def known(connection: Connection, facts: Sequence[AnyFact], catalogue: Catalogue) -> Known:
-    """Read what the book knows of these facts; what it remembers of them stays locked for this transaction."""
+def known(
+    connection: Connection, facts: Sequence[AnyFact], catalogue: Catalogue, *, hold: bool = True
+) -> Known:
+    """Read what the book knows of these facts; what it remembers of them stays locked for this transaction.
+
+    hold    False when nothing will be written: then nothing is locked
+    """
     places = [postings.named_places(fact) for fact in facts]
     reversals = [fact for fact in facts if isinstance(fact, Reversal)]
     written = _reversible(connection, reversals)
@@ -83,19 +90,21 @@ def known(connection: Connection, facts: Sequence[AnyFact], catalogue: Catalogue
         locations=catalogue.locations(
             connection, {place for _, place in places if place is not None}
         ),
-        lines=_lines(connection, keys),
+        lines=_lines(connection, keys, _LINES if hold else _LINES_AS_THEY_ARE),
         events=_written(connection, facts) | written,
         supply=memory.supply(connection, supply),
         requests=memory.requests(connection, requests),
     )
 
 
-def _lines(connection: Connection, keys: Iterable[LineKey]) -> dict[LineKey, OrderLine]:
+def _lines(
+    connection: Connection, keys: Iterable[LineKey], statement: TextClause
+) -> dict[LineKey, OrderLine]:
     wanted = sorted(keys)
     if not wanted:
         return {}
     given = [{"channel": key[0], "order_id": key[1], "line_id": key[2]} for key in wanted]
-    rows = connection.execute(_LINES, {"keys": orjson.dumps(given).decode()})
+    rows = connection.execute(statement, {"keys": orjson.dumps(given).decode()})
     return {
         (channel, order_id, line_id): OrderLine(
             sku, location, revision, ordered_units, cancelled_units, shipped_units

@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class OwnSale:
+class Sale:
     """Units the channel took off its own number by an order that is in the book; below 0 it put them back.
 
     at    when, by the channel's clock
@@ -70,7 +70,7 @@ class Clues:
     quarantine      why nothing is repaired here until a person has looked; None when it is
     """
 
-    sales: tuple[OwnSale, ...] = ()
+    sales: tuple[Sale, ...] = ()
     unseen: tuple[UnseenOrder, ...] = ()
     asked: bool = False
     known_to: datetime | None = None

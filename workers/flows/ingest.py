@@ -29,7 +29,7 @@ from ledger.digest import Digest, digest
 from ledger.events import FACT, AnyFact
 from ledger.inbox import FACT_TOPIC, Row
 from ledger.store import Entropy
-from ledger.types import Move, Settlement, State
+from ledger.types import Settlement
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +37,6 @@ log = structlog.get_logger(__name__)
 HISTORY = "history:"
 _AHEAD = timedelta(minutes=15)
 _OLDEST = timedelta(days=400)
-#: When a vendor changes its own number -> the kinds of event that tell of it.
-_SALES = {"ordered": ("order", "order_cancel"), "left": ("ship", "return"), "never": ()}
 #: Longest time a delivery waits for its cause before a person is asked.
 _PATIENCE = timedelta(days=7)
 
@@ -188,9 +186,11 @@ def _own_sales(house: House, connection: Connection, result: Digest) -> list[Own
         for name, kind in kinds.items()
     }
     sales = [
-        OwnSale(entry.channel, move.sku, *_taken(when[entry.channel], move), entry.occurred_at)
+        OwnSale(
+            entry.channel, move.sku, *own_sales.taken(when[entry.channel], move), entry.occurred_at
+        )
         for entry in of_channels
-        if entry.channel in when and entry.kind in _SALES[when[entry.channel]]
+        if entry.channel in when and entry.kind in own_sales.KINDS[when[entry.channel]]
         for move in entry.moves
         # Of a bundle the vendor took one of the bundle: the listings of its parts stand as they stood.
         if not (entry.line_id or entry.source_id).endswith(part_mark(move.sku))
@@ -219,23 +219,6 @@ def _ask_for_orders(
             # Asked too early an order API does not know them yet, and the call was for nothing.
             at = now + timedelta(seconds=max(waits_s))
             sightings.ask_for_orders(connection, [name], at)
-
-
-def _taken(when: str, move: Move) -> tuple[str, int]:
-    """Where and how many units the vendor took off by itself; below 0 it put them back."""
-    match when, move.from_state, move.to_state:
-        case ("ordered", State.AVAILABLE, State.COMMITTED) | (
-            "left",
-            State.AVAILABLE | State.COMMITTED,
-            State.CUSTOMER,
-        ):
-            return move.from_location, move.units
-        case "ordered", State.COMMITTED, State.AVAILABLE:
-            return move.from_location, -move.units
-        case "left", State.CUSTOMER, State.AVAILABLE:
-            return move.to_location, -move.units
-        case _:
-            return move.from_location, 0
 
 
 def _drained(result: Digest, settlements: Sequence[Settlement]) -> Drained:
