@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reconcile import causes, halts
-from reconcile.compare import compare
+from reconcile import causes, repairs
+from reconcile.compare import compare, expected_units
 from reconcile.types import (
     Action,
     Case,
-    Cause,
-    Comparison,
     Finding,
     HaltRule,
     Limits,
-    Named,
     Verdict,
 )
 
@@ -53,6 +50,7 @@ def judge(
     stopped: dict[tuple[str, str], int] = {}
     in_flight = 0
     findings: list[Finding] = []
+    freed = _freed(cases, siblings)
     for case in cases:
         comparison = compare(case, limits)
         match comparison.verdict:
@@ -62,27 +60,13 @@ def judge(
             case Verdict.IN_FLIGHT | Verdict.NOT_COMPARABLE:
                 in_flight += 1
             case Verdict.DRIFT:
-                named = causes.name(case, comparison, siblings.get(case.sku, {}))
-                findings.append(_finding(case, comparison, named, rule if may_halt else None))
+                named = causes.name(case, comparison, freed.get(case.sku, {}))
+                findings.append(
+                    repairs.finding(case, comparison, named, limits, rule if may_halt else None)
+                )
             case Verdict.UNKNOWN:
                 pass  # counted where the readings are: an absent place never becomes a case
     return Judged(equal, stopped, in_flight, _one_halt_a_sku(findings))
-
-
-def _finding(case: Case, comparison: Comparison, named: Named, rule: HaltRule | None) -> Finding:
-    if case.halt_state is not None:
-        reason = f"{case.location} shows {comparison.actual} while halted" if rule else None
-        return Finding(case, comparison, named, Action.HALT_AGAIN, reason)
-    reason = halts.halt_reason(case, comparison, rule) if rule else None
-    if reason is not None:
-        return Finding(case, comparison, named, Action.HALT, reason)
-    if named.cause is Cause.REJECTED and case.waiting is not None and case.waiting.parked:
-        return Finding(case, comparison, named, Action.FIX_ITEM)
-    late_order_possible = comparison.delta_units < 0 and (
-        case.orders_mark is None or case.orders_mark < case.reading.observed_at
-    )
-    action = Action.REPUSH_AFTER_GRACE if late_order_possible else Action.REPUSH
-    return Finding(case, comparison, named, action)
 
 
 def _one_halt_a_sku(findings: list[Finding]) -> tuple[Finding, ...]:
@@ -90,7 +74,19 @@ def _one_halt_a_sku(findings: list[Finding]) -> tuple[Finding, ...]:
     halted = {finding.case.sku for finding in findings if finding.halt_reason is not None}
     return tuple(
         replace(finding, action=Action.HALT)
-        if finding.case.sku in halted and finding.case.halt_state is None
+        if finding.case.sku in halted and finding.action in repairs.PUSHES
         else finding
         for finding in findings
     )
+
+
+def _freed(
+    cases: Sequence[Case], siblings: Mapping[str, Mapping[str, tuple[int, int | None]]]
+) -> dict[str, dict[str, tuple[int, int | None]]]:
+    """The siblings, each freed of the orders that are not in the book: what is left is somebody's mistake."""
+    freed = {sku: dict(places) for sku, places in siblings.items()}
+    for case in cases:
+        if case.reading.units is not None and case.sku in freed:
+            late = sum(order.units for order in case.clues.unseen)
+            freed[case.sku][case.location] = (expected_units(case), case.reading.units + late)
+    return freed

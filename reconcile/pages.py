@@ -342,6 +342,7 @@ def repush(connection: Connection, channel: str, wanted: Sequence[Repush], now: 
 _DELIVERIES = text("""
 SELECT body FROM inbox
 WHERE source = :channel AND state IN ('pending', 'waiting') AND received_at > :since
+  AND headers ->> 'road' IS DISTINCT FROM 'poll'
 ORDER BY id LIMIT :at_most
 """)
 _NAMED = text("""

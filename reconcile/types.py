@@ -181,14 +181,14 @@ class Limits:
     settle          a confirmed push may take this long to be readable
     grace           how long a channel order may take to reach us
     floor_units     base of the percentage when less is expected
-    windows         windows in which a place is pushed again before it goes into quarantine
+    attempts        pushes that are taken and do not show before a place goes into quarantine
     """
 
     push_limit: timedelta = timedelta(seconds=60)
     settle: timedelta = timedelta(seconds=2)
     grace: timedelta = timedelta(seconds=60)
     floor_units: int = 1
-    windows: int = 4
+    attempts: int = 4
 
 
 @dataclass(frozen=True, slots=True)

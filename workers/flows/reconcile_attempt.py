@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from allocation import outlook_store
 from channels.base import Binding, Reading, Throttled
 from ledger.db import refuse_inside_transaction, transaction
-from reconcile import halt_store, halts, pages, runs, store
+from reconcile import evidence, halt_store, halts, pages, runs, store
 from reconcile.compare import newest
 from reconcile.judge import Judged, judge
 from reconcile.types import Action, Counts, Finding, Limits
@@ -153,6 +153,13 @@ class Attempt:
             connection, self.channel, like, self.now(), self.terms.limits.grace
         )
         found = [replace(case, delivery_waiting=any_sku or case.sku in named) for case in found]
+        found = evidence.collect(
+            connection,
+            self.channel,
+            found,
+            grace=self.terms.limits.grace,
+            committed={place: reading.committed for place, reading in known.items()},
+        )
         siblings = pages.siblings(connection, self.channel, [case.sku for case in found], known)
         return judge(
             found,
@@ -263,7 +270,14 @@ def _repush(finding: Finding, now: datetime, limits: Limits) -> pages.Repush | N
     """Showing too much is a decrease and goes first; showing too little may wait for an order that is on its way."""
     case, comparison = finding.case, finding.comparison
     match finding.action:
-        case Action.FIX_ITEM | Action.HALT_AGAIN:
+        case (
+            Action.FIX_ITEM
+            | Action.HALT_AGAIN
+            | Action.BACKFILL
+            | Action.REVERSE
+            | Action.CALL
+            | Action.QUARANTINE
+        ):
             return None
         case Action.REPUSH_AFTER_GRACE:
             return pages.Repush(case.sku, case.location, 3, now + limits.grace)
