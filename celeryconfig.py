@@ -80,6 +80,7 @@ task_queues = [
         "allocate",
         "reconcile",
         "control",
+        "alert",
         *(f"push.{channel}" for channel in _settings.channels),
     )
 ]
@@ -94,6 +95,8 @@ _OF_TASK = {
     "workers.tasks.reconcile": "reconcile",
     "workers.tasks.read_truth": "reconcile",
     "workers.tasks.mirror": "reconcile",
+    "workers.alert_tasks.watch_alerts": "alert",
+    "workers.alert_tasks.send_alerts": "alert",
 }
 _OF_CHANNEL = {
     "workers.tasks.push",
@@ -137,6 +140,16 @@ beat_schedule = {
     "measure": {
         "task": "workers.tasks.measure",
         "schedule": timedelta(seconds=30),
+        "options": _PASSING,
+    },
+    "watch-alerts": {
+        "task": "workers.alert_tasks.watch_alerts",
+        "schedule": timedelta(seconds=_settings.alert_s),
+        "options": _PASSING,
+    },
+    "send-alerts": {
+        "task": "workers.alert_tasks.send_alerts",
+        "schedule": timedelta(seconds=_settings.sweep_s),
         "options": _PASSING,
     },
     "seal": {

@@ -137,6 +137,58 @@ class Settings(BaseSettings):
         le=400,
         description="Days from the oldest order that waits until what it lacks is due",
     )
+    alert_s: float = Field(
+        default=15.0, gt=0, description="Seconds between looks at the rules of alerts"
+    )
+    alert_slack_token: SecretStr = Field(
+        default=SecretStr(""), description="Slack bot token (`chat:write`); empty tells nothing"
+    )
+    alert_slack_channel: str = Field(
+        default="", description="Id of the Slack channel for alerts (C...); the bot is a member"
+    )
+    alert_slack_url: str = Field(
+        default="https://slack.com/api/", description="Address of Slack's Web API"
+    )
+    alert_pagerduty_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Integration key (Events API v2) of PagerDuty; empty calls nobody",
+    )
+    alert_pagerduty_url: str = Field(
+        default="https://events.pagerduty.com",
+        description="Address of PagerDuty's Events API; https://events.eu.pagerduty.com in the EU",
+    )
+    alert_webhook_url: str = Field(
+        default="", description="Address that every alert is posted to as JSON; empty posts nothing"
+    )
+    alert_webhook_secret: SecretStr = Field(
+        default=SecretStr(""), description="Signs what is posted there (HMAC-SHA256)"
+    )
+    alert_pages_url: str = Field(
+        default="",
+        description="Address in front of `docs/runbooks/...` in alerts, ending in a slash",
+    )
+    alert_stock_days: float = Field(
+        default=2.0,
+        gt=0,
+        description="Days of cover below which stock is low; twice for best sellers",
+    )
+    alert_push_age_s: float = Field(
+        default=300.0, gt=0, description="Age of the oldest number to be shown that is an alert"
+    )
+    alert_inbox_age_s: float = Field(
+        default=60.0, gt=0, description="Age of the oldest delivery to be booked that is an alert"
+    )
+    alert_capture_s: float = Field(
+        default=60.0, gt=0, description="Seconds from an order to its row in the book; more is late"
+    )
+    alert_drift_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="Seconds that a small drift may stay open before it is told",
+    )
+    alert_hold_s: float = Field(
+        default=900.0, gt=0, description="Seconds that a rise may be held back before it is told"
+    )
     log_level: str = Field(
         default="INFO", description="Lowest level written: DEBUG, INFO, WARNING or ERROR"
     )

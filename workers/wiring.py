@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import redis
@@ -29,6 +30,9 @@ from workers.flows.bells import Bells
 from workers.flows.ingest import House
 from workers.flows.lane import Lane as PushLane
 from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from workers.alerts.doors import Door
 
 _CHANNEL = text(
     "SELECT channel, kind, base_url, account, options FROM channel WHERE channel = :channel"
@@ -110,6 +114,14 @@ class Wiring:
     def secrets(self) -> dict[str, Secrets]:
         """Secrets by channel, from the environment or a file."""
         return read_secrets(self.settings)
+
+    @cached_property
+    def doors(self) -> list[Door]:
+        """Where alerts are told."""
+        # Imported here: few commands need Slack's client, and it takes its time.
+        from workers.alerts.doors import doors_of
+
+        return doors_of(self.settings)
 
     def close(self) -> None:
         """Give back the connections that were made."""

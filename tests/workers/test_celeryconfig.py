@@ -16,7 +16,7 @@ from celery.exceptions import QueueNotFound
 from kombu.exceptions import EncodeError
 
 import celeryconfig as module
-from workers import tasks
+from workers import alert_tasks, tasks
 from workers.app import app
 
 celeryconfig: Any = module
@@ -66,6 +66,12 @@ def test_the_other_tasks_go_where_they_belong() -> None:
         "receive": "ingest", "drain": "ingest", "allocate": "allocate", "reconcile": "reconcile",
         "sweep": "control", "open_windows": "control", "seal": "control", "heartbeat": "control",
     }  # fmt: skip
+
+
+def test_alerts_have_a_queue_of_their_own() -> None:
+    ours = [alert_tasks.watch_alerts, alert_tasks.send_alerts]
+
+    assert {destination(str(task.name)) for task in ours} == {"alert"}
 
 
 @pytest.mark.parametrize("kwargs", [{"channel": "nowhere"}, {"channel": ""}, {}])
@@ -205,7 +211,7 @@ def test_channels_and_windows_follow_the_settings() -> None:
     )
 
     assert found["queues"] == [
-        "allocate", "control", "ingest", "push.oslo-pos", "push.web", "reconcile",
+        "alert", "allocate", "control", "ingest", "push.oslo-pos", "push.web", "reconcile",
     ]  # fmt: skip
     assert found["windows"] == str(timedelta(seconds=60))
     assert found["prefix"] == "lockstep:prod:"
