@@ -16,6 +16,7 @@ from allocation.pickup import Counted, Number, Shelf, number
 from allocation.rules import in_force
 from allocation.store import source_of
 from allocation.types import Rules
+from ledger.db import fetch
 
 #: (SKU, location)
 Key: TypeAlias = tuple[str, str]
@@ -83,10 +84,11 @@ def look(connection: Connection, keys: Collection[Key]) -> Seen:
     keys    at least one; locations need not exist
     """
     ordered = sorted(set(keys))
-    rows = connection.execute(
+    rows = fetch(
+        connection,
         _SHELVES,
         {"skus": [sku for sku, _ in ordered], "locations": [location for _, location in ordered]},
-    ).all()
+    )
     found: dict[Key, list[tuple[Shelf, int]] | None] = {key: [] for key in ordered}
     for row in rows:
         shelves = found[row.sku, row.location]

@@ -3,12 +3,14 @@
 An answer says as of which moment it is true (`as_of`, the database's clock), how long ago that was at most
 (`age_s`), and from which versions of the rules and of the ledger it was computed. It is never older than
 `max_age_s`. Redis saves the database most of the work and is never needed: without it, or after it lost everything,
-the database is asked. Without the database, answers end when the last entry is too old.
+the database is asked; what this process itself computed a moment ago is said where the database takes long then.
+Without the database, answers end when the last entry is too old.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
@@ -25,8 +27,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from allocation import pickup_store
-from allocation.pickup import Counted, Number, Part
+from allocation.pickup import Counted, Number
 from allocation.types import Rules
+from console.availability_body import place
 from console.availability_cache import Cache, DatabaseClock, Entry, Key
 from console.batches import Batches
 from console.held import Held
@@ -44,6 +47,8 @@ MOST_NAME: Final = 128
 
 #: An answer that takes the database longer is none.
 _ANSWER_S: Final = 2.0
+#: A number that is remembered is said when a new one takes longer.
+_PATIENCE_S: Final = 0.003
 #: Numbers of one look into the database, and how long those that age are gathered for one.
 _MOST_LOOKED: Final = 200
 _GATHER_S: Final = 0.02
@@ -146,20 +151,30 @@ class Availability:
             )
 
     async def _answer(self, key: Key) -> bytes:
+        looked = None
         if self._cache is not None:
-            entry = await self._kept.get(key)
-            age_us = None if entry is None else self._clock.age_us(entry.at_us)
-            if entry is not None and age_us is not None and age_us <= self._most_us:
-                if age_us > self._most_us // 2:
-                    self._renew(key)
-                return self._told(entry, age_us)
-        looked = await self._looked(key)
+            told = self._while_young(key, await self._kept.get(key))
+            if told is None and self._cache.remembered(key) is not None:
+                looked = await self._soon(key)
+                if looked is None:
+                    told = self._while_young(key, self._cache.remembered(key))
+            if told is not None:
+                return told
+        looked = looked or await self._looked(key)
         if isinstance(looked, Missing):
             raise Refusal(404, looked.words)
         age_us = self._clock.age_us(looked.at_us)
         if age_us is None:
             raise Refusal(503, "the database's clock was set; ask again", (b"retry-after", b"1"))
         return self._told(looked, age_us)
+
+    def _while_young(self, key: Key, entry: Entry | None) -> bytes | None:
+        age_us = None if entry is None else self._clock.age_us(entry.at_us)
+        if entry is None or age_us is None or age_us > self._most_us:
+            return None
+        if age_us > self._most_us // 2:
+            self._renew(key)
+        return self._told(entry, age_us)
 
     def _told(self, entry: Entry, age_us: int) -> bytes:
         # Rounded up: an age is never said to be less than it is.
@@ -191,6 +206,13 @@ class Availability:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _soon(self, key: Key) -> Looked | None:
+        """A new number, if it comes at once; it is on its way and will be remembered if not."""
+        with contextlib.suppress(SQLAlchemyError, TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                return await self._looks.get(key)
+        return None
 
     async def _looked(self, key: Key) -> Looked:
         try:
@@ -246,10 +268,10 @@ class Availability:
         said = [numbers[sku, place] for place in ([location] if location else places)]
         body: dict[str, object] = {"sku": sku}
         if location:
-            body |= _place(said[0])
+            body |= place(said[0])
         else:
             body["units"] = sum(one.units for one in said)
-            body["locations"] = [_place(one) for one in said]
+            body["locations"] = [place(one) for one in said]
         ledger = sum(one.version for one in said)
         body |= {
             "version": {"rules": standing.version, "ledger": ledger},
@@ -346,7 +368,7 @@ def _wanted(keys: Iterable[Key], standing: _Standing) -> set[Key]:
     wanted: set[Key] = set()
     for sku, location in keys:
         places = [location] if location else standing.places
-        wanted |= {(sku, place) for place in places} or {(sku, "")}
+        wanted |= {(sku, location) for location in places} or {(sku, "")}
     return wanted
 
 
@@ -355,33 +377,6 @@ def _stand(connection: Connection, version: int, at: datetime) -> _Standing:
     places = pickup_store.picked_up_at(rules)
     counted = pickup_store.losses(connection, places, at - _COUNTS_OF) if places else {}
     return _Standing(version, rules, counted, time.monotonic())
-
-
-def _place(number: Number) -> dict[str, Any]:
-    """A location's number; of a bundle, by its parts."""
-    said: dict[str, Any] = {"location": number.location, "units": number.units}
-    if len(number.parts) == 1 and number.parts[0].each == 1:
-        return said | _terms(number.parts[0])
-    return said | {
-        "parts": [
-            {"sku": part.sku, "each": part.each, "units": part.units, **_terms(part)}
-            for part in number.parts
-        ]
-    }
-
-
-def _terms(part: Part) -> dict[str, Any]:
-    """units = available - safety - threshold + owed."""
-    return {
-        "available": part.available,
-        "safety": part.safety,
-        "threshold": part.threshold,
-        "owed": part.owed,
-        "expected_lost": round(part.lost, 3),
-        "expected_sold": round(part.sold, 3),
-        "counted_at": None if part.counted_at is None else part.counted_at.isoformat(),
-        "pace_assumed": part.assumed,
-    }
 
 
 def _us(at: datetime) -> int:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
+import psycopg
 from psycopg import OperationalError
 from psycopg.errors import InsufficientPrivilege, InvalidParameterValue
-from sqlalchemy import Connection, Engine, create_engine, event
+from psycopg.rows import namedtuple_row
+from sqlalchemy import Connection, Dialect, Engine, TextClause, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
 _open_transactions: ContextVar[int] = ContextVar("open_transactions", default=0)
 
@@ -76,6 +80,34 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             yield connection
     finally:
         _open_transactions.reset(token)
+
+
+@lru_cache(maxsize=256)
+def _as_the_driver_reads_it(statement: TextClause, dialect: Dialect) -> bytes:
+    return str(statement.compile(dialect=dialect)).encode()
+
+
+def fetch(connection: Connection, statement: TextClause, values: Mapping[str, object]) -> list[Any]:
+    """What a statement returns, straight from the driver: for the few that are asked all the time.
+
+    SQLAlchemy takes as long to prepare a small statement and to wrap its rows as PostgreSQL takes to answer it.
+
+    statement    a constant of its module: its translation is kept
+    returns      named tuples
+    raises       DBAPIError, as `Connection.execute` does
+    """
+    query = _as_the_driver_reads_it(statement, connection.dialect)
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    try:
+        with driver.cursor(row_factory=namedtuple_row) as cursor:
+            return cursor.execute(query, values).fetchall()
+    except psycopg.Error as error:
+        if driver.closed:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            query.decode(), values, error, psycopg.Error, connection_invalidated=driver.closed
+        ) from error
 
 
 def refuse_inside_transaction(what: str) -> None:

@@ -91,7 +91,7 @@ def test_an_answer_from_redis_is_as_old_as_it_says(window: Window) -> None:
     assert datetime.fromisoformat(second["as_of"]) + timedelta(seconds=second["age_s"]) >= asked
 
 
-def test_after_redis_lost_everything_the_next_answer_is_of_now(window: Window) -> None:
+def test_after_redis_lost_everything_an_answer_is_of_now_or_young(window: Window) -> None:
     window.say("receipt", units=20)
     assert window.units() == 15
     window.kept()
@@ -100,7 +100,16 @@ def test_after_redis_lost_everything_the_next_answer_is_of_now(window: Window) -
 
     window.redis.flushdb()
 
-    assert window.units() == 11
+    comes_to(window, 11, instead_of=15)
+
+
+def comes_to(window: Window, units: int, *, instead_of: int) -> None:
+    """Long before the old number would be too old: a busy database takes longer than an answer may."""
+    said = window.ask().json()
+    while said["units"] != units:
+        assert said["units"] == instead_of
+        assert said["age_s"] <= said["max_age_s"] / 2
+        said = window.ask().json()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +144,22 @@ def test_without_redis_the_database_answers(database: Database) -> None:
         window.say("receipt", units=20)
         assert window.units() == 15
         window.say("order", units=4, order="1")
-        assert window.units() == 11
+        comes_to(window, 11, instead_of=15)
+
+
+def test_without_redis_and_database_what_was_computed_is_said_within_its_age(
+    servers: Servers, database: Database, valkey: str
+) -> None:
+    with a_window(database, valkey) as window:
+        window.say("receipt", units=20)
+        assert window.units() == 15
+
+        with away(servers, database):
+            window.redis.flushdb()
+            said = window.ask().json()
+
+        assert said["units"] == 15
+        assert 0 < said["age_s"] <= said["max_age_s"]
 
 
 def test_without_the_database_nothing_is_answered_beyond_its_age(

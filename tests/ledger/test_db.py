@@ -1,0 +1,56 @@
+"""Reading straight from the driver: the same rows and errors as the long way."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from ledger.db import connect, fetch, transaction
+from tests.servers import Database, Servers
+
+_SUM = text("SELECT CAST(:one AS integer) + 1 AS two, CAST(:words AS text[]) AS words")
+_NOWHERE = text("SELECT 1 FROM nowhere WHERE :one = 1")
+_ME = text("SELECT pg_backend_pid() AS pid")
+
+
+def test_rows_have_the_names_of_their_columns(database: Database) -> None:
+    with transaction(database.engine) as connection:
+        (row,) = fetch(connection, _SUM, {"one": 1, "words": ["50%", "a:b"]})
+
+    assert (row.two, row.words) == (2, ["50%", "a:b"])
+
+
+def test_what_the_server_refuses_is_raised_as_by_any_statement(database: Database) -> None:
+    with (
+        pytest.raises(ProgrammingError, match="nowhere") as refused,
+        transaction(database.engine) as connection,
+    ):
+        fetch(connection, _NOWHERE, {"one": 1})
+
+    assert not refused.value.connection_invalidated
+
+
+def test_it_is_part_of_the_transaction_of_its_connection(database: Database) -> None:
+    with database.engine.connect() as connection, connection.begin() as work:
+        first = fetch(connection, text("SELECT txid_current() AS id"), {})
+        assert connection.execute(text("SELECT txid_current()")).scalar_one() == first[0].id
+        work.rollback()
+
+
+def test_a_connection_that_was_lost_is_given_up_and_the_next_one_works(
+    servers: Servers, database: Database
+) -> None:
+    engine = connect(database.app_url, pool=1)
+    try:
+        with pytest.raises(OperationalError) as lost, engine.begin() as connection:
+            (mine,) = fetch(connection, _ME, {})
+            with servers.connect() as other:
+                other.execute("SELECT pg_terminate_backend(%s)", (mine.pid,))
+            while True:
+                fetch(connection, _ME, {})
+        assert lost.value.connection_invalidated
+        with transaction(engine) as connection:
+            assert fetch(connection, _ME, {})
+    finally:
+        engine.dispose()
