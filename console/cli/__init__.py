@@ -12,7 +12,8 @@ import click
 
 #: command -> (module in console.cli, one line for the list)
 COMMANDS: dict[str, tuple[str, str]] = {
-    "alarm": ("alarm", "What somebody should look at."),
+    "alarm": ("alarm", "What somebody should look at, one by one."),
+    "alert": ("alert", "What is told: list, doors, test, silence, ack."),
     "alloc": ("alloc", "Rules: check, plan, apply, show, history, rollback."),
     "amazon": ("amazon", "Amazon's own stock, MCF orders, featured offers, IPI."),
     "beat": ("serve", "Run the clock (any number of copies)."),
