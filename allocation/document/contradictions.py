@@ -116,6 +116,12 @@ def _terms(rules: Rules, channel: ChannelRule) -> Iterator[Finding]:
             there, missing = missing, there
         message = f"means nothing without {missing}; add {missing} = ... or remove it"
         yield Finding((*path, there), message)
+    elif channel.cost_oversell == 0 and channel.margin == 0:
+        yield Finding(
+            (*path, "margin"),
+            "cost_oversell and margin are both 0, so that no risk follows from them; state what a unit costs that was"
+            " sold and is not there, or remove both: then [exposure] risk holds",
+        )
     back = any(o.exclude is False and o.channel in (None, channel.name) for o in rules.overrides)
     if rule.excluded and rule.floor and not back:
         yield Finding(

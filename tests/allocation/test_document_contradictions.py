@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from allocation.document import read
+from allocation.document import read, read_stored
 from tests.allocation.rule_text import (
     HOUSE,
     LINES,
@@ -36,6 +36,12 @@ from tests.allocation.rule_text import (
             "channels.shop.margin: means nothing without cost_oversell; add cost_oversell = ... or remove it",
         ),
         (
+            "cost_oversell = 0\nmargin = 0.00\n",
+            9,
+            "channels.shop.margin: cost_oversell and margin are both 0, so that no risk follows from them; state what"
+            " a unit costs that was sold and is not there, or remove both: then [exposure] risk holds",
+        ),
+        (
             "exclude = true\nfloor = 2\n",
             9,
             "channels.shop.floor: is never shown: the channel excludes every SKU and no override brings one back;"
@@ -45,6 +51,12 @@ from tests.allocation.rule_text import (
 )
 def test_a_channel_that_cannot_be_meant_is_refused(fields: str, line: int, problem: str) -> None:
     assert problems(PLACES + channel("shop", fields)) == [f"{line}: {problem}"]
+
+
+def test_costs_of_nothing_that_were_put_in_force_once_are_still_read() -> None:
+    rules = read_stored(PLACES + channel("shop", "cost_oversell = 0\nmargin = 0\n")).rules()
+
+    assert (rules.channels[0].cost_oversell, rules.channels[0].margin) == (0, 0)
 
 
 def test_a_floor_on_an_excluded_channel_holds_for_what_an_override_brings_back() -> None:
