@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 from allocation import reasons
 from allocation.engine import drawn_on
+from allocation.escrow import drawn_by
+from allocation.holders import Holder
 from allocation.reasons import Ground, ground_of
 from allocation.types import Rules
 
@@ -189,10 +191,13 @@ class Account:
         return ""
 
 
-def explain(kept: Kept, rules: Rules, listing: Listing) -> Explained:
+def explain(
+    kept: Kept, rules: Rules, listing: Listing, holders: Sequence[Holder] = ()
+) -> Explained:
     """The arithmetic of a kept target, in steps with their reasons.
 
-    rules    the version it was computed with, all of it: seasons are looked at here
+    rules      the version it was computed with, all of it: seasons are looked at here
+    holders    places that keep it from rising now
     """
     ground = ground_of(rules, kept.channel, kept.sku, kept.set_at)
     read = _read(kept, ground, listing)
@@ -207,7 +212,7 @@ def explain(kept: Kept, rules: Rules, listing: Listing) -> Explained:
         if sign == 0 and said != total:
             faults.append(f"the terms up to {name} come to {total}, but {name} is {said}")
         if sign and (said or name == "available"):
-            why = _why(name, kept, ground, listing, read, total)
+            why = _why(name, kept, ground, listing, read, total, holders)
             terms.append(Term(name, sign * said, total, _id(name, kept, listing, read), why))
     if total != kept.units:
         faults.append(f"all terms come to {total}, but the target is {kept.units}")
@@ -220,6 +225,20 @@ def explain(kept: Kept, rules: Rules, listing: Listing) -> Explained:
         read,
         (*faults, *_unlike_stock(kept, read)),
     )
+
+
+def holding(place: tuple[str, str], holders: Sequence[Holder], rules: Rules) -> list[Holder]:
+    """Those that keep the number of a place (channel, location) from rising: they hold units of its locations.
+
+    rules    as they are in force now
+    """
+    drawn = drawn_by(rules, place)
+    return [
+        holder
+        for holder in holders
+        if (holder.channel, holder.location, holder.shown_sku) != (*place, holder.sku)
+        and drawn & drawn_by(rules, (holder.channel, holder.location))
+    ]
 
 
 def _is_told(kept: Kept, listing: Listing) -> bool:
@@ -278,12 +297,21 @@ def _id(name: str, kept: Kept, listing: Listing, read: Read) -> str:
     return f"rules {kept.rule_version}"
 
 
-def _why(name: str, kept: Kept, ground: Ground, listing: Listing, read: Read, total: int) -> str:
+def _why(
+    name: str,
+    kept: Kept,
+    ground: Ground,
+    listing: Listing,
+    read: Read,
+    total: int,
+    holders: Sequence[Holder],
+) -> str:
     if name == "available":
         return _of_stock(kept, listing, read)
     if name == "unpacked":
         return f"no whole pack of {listing.pack}" if listing.pack > 1 else "no whole pack"
-    return reasons.why(name, ground, kept.terms, dict.fromkeys(at for _, at in read), total)
+    drawn = dict.fromkeys(at for _, at in read)
+    return reasons.why(name, ground, kept.terms, drawn, total, holders)
 
 
 def _of_stock(kept: Kept, listing: Listing, read: Read) -> str:

@@ -52,7 +52,7 @@ _DUE = text("""
     INSERT INTO due (sku, since)
     SELECT DISTINCT sku, CAST(:now AS timestamptz) FROM shown
     WHERE channel = :channel AND missing > 0 AND missing_at < :mark
-      AND EXISTS (SELECT FROM exposure e WHERE e.sku = shown.sku AND e.scarce <> '{}')
+      AND EXISTS (SELECT FROM exposure e WHERE e.sku = shown.sku AND (e.scarce <> '{}' OR e.held))
     ORDER BY sku
     ON CONFLICT (sku) DO UPDATE SET since = excluded.since WHERE excluded.since < due.since
 """)

@@ -16,14 +16,15 @@ from allocation.pace import look_again_at, pace_of
 from allocation.pace_store import sums_of
 from allocation.positions import Position
 from allocation.rules import fitting, rule_for
-from allocation.sql import SEEN
+from allocation.sql import SEEN, SENT
 from allocation.types import Outlook, Pace, Quota, Rules
 
-#: What was held is looked at again after this long, should nobody tell that it was let go.
+#: What was held is looked at again after this long, should nobody tell that it was let go; and ever more seldom.
 HELD_FOR = timedelta(seconds=3)
+HELD_AT_MOST = timedelta(minutes=5)
 
 _REMEMBERED = text("""
-    SELECT sku, scarce FROM exposure WHERE sku = ANY(CAST(:skus AS text[]))
+    SELECT sku, scarce, CASE WHEN held THEN since END AS held_since FROM exposure WHERE sku = ANY(CAST(:skus AS text[]))
 """)
 
 _SOLD = text("""
@@ -40,9 +41,7 @@ _SOLD = text("""
 _HOLDS = text(f"""
     SELECT t.sku, t.channel, t.location, {SEEN} AS seen, coalesce(s.missing, 0) AS missing,
            t.units AS target, CASE WHEN d.sku IS NULL OR d.parked THEN 0 ELSE t.units END AS queued,
-           (SELECT max(p.units) FROM push p
-            WHERE p.push_key = d.push_key
-              AND p.channel = t.channel AND p.sku = t.sku AND p.location = t.location) AS sent
+           {SENT} AS sent
     FROM unnest(CAST(:skus AS text[])) AS given (sku)
     JOIN target t USING (sku)
     LEFT JOIN shown s USING (channel, sku, location)
@@ -62,7 +61,8 @@ _REMEMBER = text("""
     ORDER BY sku
     ON CONFLICT (sku) DO UPDATE SET
         scarce = excluded.scarce, held = excluded.held, short = excluded.short, look_at = excluded.look_at,
-        since = CASE WHEN e.scarce = excluded.scarce AND e.held = excluded.held AND e.short = excluded.short
+        since = CASE WHEN e.held AND excluded.held OR (e.scarce, e.held, e.short)
+                          IS NOT DISTINCT FROM (excluded.scarce, excluded.held, excluded.short)
                      THEN e.since ELSE excluded.since END
         WHERE (e.scarce, e.held, e.short, e.look_at)
               IS DISTINCT FROM (excluded.scarce, excluded.held, excluded.short, excluded.look_at)
@@ -86,7 +86,9 @@ _DUE = """
     RETURNING sku
 """
 _LOOK_AGAIN = text(_DUE.format(which="exposure.look_at <= :now"))
-_LET_GO = text(_DUE.format(which="exposure.held AND exposure.sku = ANY(CAST(:skus AS text[]))"))
+_GIVEN = """(CAST(:skus AS text[]) || ARRAY(
+             SELECT parts.component FROM bundle AS parts WHERE parts.sku = ANY(CAST(:skus AS text[]))))"""
+_LET_GO = text(_DUE.format(which=f"exposure.held AND exposure.sku = ANY({_GIVEN})"))
 _SCARCE_DUE = text(
     _DUE.format(which="exposure.scarce <> '{}' AND exposure.sku = ANY(CAST(:skus AS text[]))")
 )
@@ -98,11 +100,13 @@ class Known:
 
     look_at       when it must be computed again although nothing happens; None: never
     remembered    something is remembered of it
+    held_since    since when a number of it may not rise
     """
 
     outlook: Outlook
     look_at: datetime | None = None
     remembered: bool = True
+    held_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +144,9 @@ def outlooks(
     skus = sorted(components | set(positions))
     sums = sums_of(connection, skus)
     late = lags(connection)
-    scarce = {
-        row.sku: frozenset(row.scarce) for row in connection.execute(_REMEMBERED, {"skus": skus})
-    }
+    remembered = connection.execute(_REMEMBERED, {"skus": skus}).all()
+    scarce = {row.sku: frozenset(row.scarce) for row in remembered}
+    held = {row.sku: row.held_since for row in remembered}
     paces = {sku: pace_of(of, now) for sku, of in sums.items()}
     sold = _sold(connection, positions, rules)
     found = {}
@@ -154,7 +158,9 @@ def outlooks(
             sold=sold.get(sku, {}),
             rivals=_rivals(position, paces),
         )
-        found[sku] = Known(outlook, look_again_at(sums.get(sku, ()), now), sku in scarce)
+        found[sku] = Known(
+            outlook, look_again_at(sums.get(sku, ()), now), sku in scarce, held.get(sku)
+        )
         _empty_where_scarce(position, scarce)
     return found
 
@@ -251,6 +257,12 @@ def remember(connection: Connection, memories: Sequence[Memory], now: datetime) 
 def look_again(connection: Connection, now: datetime) -> bool:
     """Make SKUs due whose numbers change as time passes, with the bundles made of them; whether there are any."""
     return bool(connection.execute(_LOOK_AGAIN, {"now": now}).all())
+
+
+def look_at_held(since: datetime | None, now: datetime) -> datetime:
+    """When a number that is held is computed again: the longer it has been held, the later."""
+    held = timedelta() if since is None else now - since
+    return now + max(HELD_FOR, min(held / 4, HELD_AT_MOST))
 
 
 def let_go(connection: Connection, skus: Collection[str], now: datetime) -> bool:

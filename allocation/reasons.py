@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from allocation.engine import shown_at
+from allocation.holders import Holder, said_of
 from allocation.rules import Fitting, fitting, in_force, rule_for
 from allocation.types import ChannelRule, Override, Protection, Rule, Rules, Safety
 
@@ -75,11 +76,19 @@ def takes(ground: Ground, terms: Terms, *, told: bool) -> str:
     return "all of its pool"
 
 
-def why(name: str, ground: Ground, terms: Terms, drawn: Collection[str], left: int) -> str:
+def why(
+    name: str,
+    ground: Ground,
+    terms: Terms,
+    drawn: Collection[str],
+    left: int,
+    holders: Sequence[Holder] = (),
+) -> str:
     """The reason of a term.
 
-    drawn    the locations whose units stand behind the number
-    left     what there is after the step
+    drawn      the locations whose units stand behind the number
+    left       what there is after the step
+    holders    places that keep it from rising
     """
     rule = ground.rule
     if name == "safety":
@@ -93,7 +102,7 @@ def why(name: str, ground: Ground, terms: Terms, drawn: Collection[str], left: i
     if name == "exposed":
         return "; ".join(_exposed(ground, zone) for zone in _risky(terms)) or "others may sell them"
     if name == "held":
-        return "not raised yet: another channel must be seen to let go first"
+        return f"not raised yet: {held_by(holders)}"
     if name == "spent" and rule.quota is not None:
         sold = f": {rule.quota.units - left} sold" if left else ": all sold"
         since = f"{rule.quota.since:%Y-%m-%d}"
@@ -106,6 +115,13 @@ def why(name: str, ground: Ground, terms: Terms, drawn: Collection[str], left: i
     }
     field, said = fields.get(name, ("", name))
     return said + _said(ground, field)
+
+
+def held_by(holders: Sequence[Holder]) -> str:
+    """Who keeps a number from rising; in general words where none of them is known."""
+    if not holders:
+        return "another channel must be seen to let go first"
+    return f"held by {'; '.join(said_of(holder) for holder in holders)}"
 
 
 def _others(ground: Ground, terms: Terms) -> str:

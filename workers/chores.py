@@ -9,6 +9,7 @@ import structlog
 from workers import amazon
 from workers.flows import (
     fit,
+    held_watch,
     jobs,
     orders,
     program_watch,
@@ -83,6 +84,7 @@ def reconcile_channel(house: Wiring, channel: str, window_at: str) -> RunReport:
         now=now,
         terms=Terms.of(house.settings),
         bulk=house.bulk(channel),
+        ask=lambda: poll_orders(house, channel, ""),
     )
 
 
@@ -104,7 +106,7 @@ def read_truth(house: Wiring, channel: str, window_at: str) -> RunReport:
 
 
 def work_programs(house: Wiring) -> bool:
-    """Release what programs hold beyond their time; look at the pace of the others, and whether weights fit.
+    """Release what programs hold beyond their time; look at the pace of the others, at weights, at rises held.
 
     returns    whether anything is free now
     """
@@ -115,6 +117,7 @@ def work_programs(house: Wiring) -> bool:
     for alarm in (
         *program_watch.watch(house.engine, now=now()),
         *fit.watch(house.engine, now=now()),
+        *held_watch.watch(house.engine, now=now()),
     ):
         log.warning("alarm.raised", rule=alarm.rule, object=alarm.what, **alarm.detail)
     return bool(freed)

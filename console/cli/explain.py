@@ -18,6 +18,7 @@ With `--json` one object, whose fields stay (moments in ISO 8601, units signed w
     waits       why the number is not out yet: why, priority, since, run_at, attempts, parked, on_its_way, error,
                 next_call_at; or null
     halts       [{id, state, reason, set_by, set_at}]; hidden_at: since when the listing is off sale, or null
+    held_by     what a rise of it waits for now, in words; empty where nothing is held
     lag         hear_s, show_s, assumed; or null
     adds_up     true; false is a mistake of ours, named in `faults`; null where no arithmetic was kept
 """
@@ -101,6 +102,7 @@ def _in_full(found: Explanation) -> dict[str, Any]:
             "due_since": None if found.at else found.current.due_since,
         },
         **found.became,
+        "held_by": found.held_by,
         "lag": found.lag,
         "adds_up": found.adds_up,
         "faults": list(found.faults),
@@ -223,6 +225,8 @@ def _became(found: Explanation) -> Iterator[str]:
     if (waits := became["waits"]) is not None:
         error = f"; {waits['error']}" if waits["error"] else ""
         yield f"waits     {waits['why']}, since {_time(waits['since'])}, next {_time(waits['run_at'])}{error}"
+    if found.held_by:
+        yield f"held      a rise is {found.held_by}"
     for halt in became["halts"]:
         yield f"halt      {halt['id']}: {halt['reason']} ({halt['set_by']}, {_time(halt['set_at'])})"
     if became["hidden_at"] is not None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from allocation import missing, outlook_store
+from allocation import holder_store, missing, outlook_store
 from allocation.document import read
 from allocation.positions import positions
 from tests.databases import Shelf
@@ -90,6 +90,13 @@ def test_what_places_may_be_showing_is_read_by_sku(full: Connection) -> None:
     nodes = plan_of(full, lambda: outlook_store.holds(full, SKUS))
 
     assert scanned_whole(nodes, LARGE) == set()
+
+
+def test_who_holds_a_rise_is_found_by_sku(full: Connection, clock: Clock) -> None:
+    holders = plan_of(full, lambda: holder_store.holders(full, SKUS))
+    long = plan_of(full, lambda: holder_store.held_since(full, clock.now, 100))
+
+    assert scanned_whole([*holders, *long], LARGE) == set()
 
 
 def test_what_time_changes_is_found_by_its_moment(full: Connection, clock: Clock) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from allocation import outlook_store, store, target_history
 from allocation.engine import Allotment, compute
 from allocation.escrow import Taken, bounds, drawn_by, hold_rises
-from allocation.outlook_store import HELD_FOR, Known, Memory
+from allocation.outlook_store import Known, Memory, look_at_held
 from allocation.positions import Position, positions
 from allocation.rules import in_force
 from allocation.target_history import Basis
@@ -187,7 +187,7 @@ def _memory(
     held = any(target.held for target in targets)
     times = [known.look_at] if known.look_at is not None else []
     if held:
-        times.append(now + HELD_FOR)
+        times.append(look_at_held(known.held_since, now))
     if computed.scarce != known.outlook.scarce:
         # Bundles made of it were computed without knowing: whoever looks again makes them due with it.
         times.append(now)

@@ -9,12 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from allocation import explain_store, lag_store, shown_store, store
+from allocation import explain_store, holder_store, lag_store, shown_store, store
 from allocation.document import read_stored
 from allocation.explain_store import Current
-from allocation.explaining import Account, Explained, Kept, Listing
+from allocation.explaining import Account, Explained, Kept, Listing, holding
 from allocation.explaining import explain as explain_target
+from allocation.holders import Holder
 from allocation.lags import STAGES
+from allocation.reasons import held_by
 from ledger.db import transaction
 
 #: Newest events of a balance that are named one by one.
@@ -35,6 +37,7 @@ class Explanation:
     rules        version, author, reason and applied_at of the rules it was computed with
     accounts     the ledger behind it
     became       what was pushed, shown and read of it (`allocation.shown_store.became`)
+    held_by      what a rise of it waits for now, in words; empty where nothing is held
     lag          of the channel, in seconds: hear_s, show_s, and which stages are assumed; None where buffers ask none
     """
 
@@ -50,6 +53,7 @@ class Explanation:
     accounts: tuple[Account, ...]
     became: Mapping[str, Any]
     lag: Mapping[str, Any] | None
+    held_by: str = ""
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -86,10 +90,11 @@ def explain(
         assert current is not None, "places are places of targets"
         kept = _kept(connection, sku, channel, location, at, current)
         explained = accounts = rules = None
+        holders = _holders(connection, (channel, location), sku) if at is None else []
         if kept is not None:
             rules = dict(explain_store.rule_set(connection, kept.rule_version))
             source = store.source_of(connection, kept.rule_version)
-            explained = explain_target(kept, read_stored(source).rules(), listing)
+            explained = explain_target(kept, read_stored(source).rules(), listing, holders)
             accounts = explain_store.accounts(connection, explained.read, rows, at)
         return Explanation(
             sku,
@@ -104,6 +109,7 @@ def explain(
             tuple(accounts or ()),
             shown_store.became(connection, sku, channel, location, at),
             _lag(connection, kept) if at is None else None,
+            held_by(holders) if holders else "",
         )
 
 
@@ -166,6 +172,14 @@ def _kept(
             f"no number of {sku} on {channel} at {location} is kept of that time: {said}"
         )
     return kept
+
+
+def _holders(connection: Connection, place: tuple[str, str], sku: str) -> list[Holder]:
+    """What a rise of the number of a place waits for; nothing where no number of the SKU is held."""
+    if not holder_store.is_held(connection, sku=sku):
+        return []
+    _, rules = store.current_rules(connection)
+    return holding(place, holder_store.holders(connection, [sku]), rules)
 
 
 def _lag(connection: Connection, kept: Kept | None) -> Mapping[str, Any] | None:
