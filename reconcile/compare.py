@@ -72,7 +72,17 @@ def compare(case: Case, limits: Limits) -> Comparison:
     on_its_way = _on_its_way(case, limits)
     if on_its_way:
         return Comparison(Verdict.IN_FLIGHT, expected, actual, on_its_way)
+    if limits.hears_first and _is_unheard(case):
+        return Comparison(
+            Verdict.UNHEARD, expected, actual, "orders up to the reading are not heard"
+        )
     return Comparison(Verdict.DRIFT, expected, actual, "")
+
+
+def _is_unheard(case: Case) -> bool:
+    """Whether an order or cancel that nobody told us of yet may be the difference. A halted SKU has none."""
+    mark = case.orders_mark
+    return case.halt_state is None and mark is not None and mark < case.reading.observed_at
 
 
 def _changed_since(case: Case) -> str:

@@ -25,12 +25,14 @@ class Judged:
     stopped      the same of places that are halted, and so show nothing
     in_flight    places on their way, or read too early to be compared
     findings     the drifts, in the order of the cases
+    unheard      places that differ and are judged when the orders up to their reading are heard
     """
 
     equal: dict[tuple[str, str], int]
     stopped: dict[tuple[str, str], int]
     in_flight: int
     findings: tuple[Finding, ...]
+    unheard: tuple[Case, ...] = ()
 
 
 def judge(
@@ -50,6 +52,7 @@ def judge(
     stopped: dict[tuple[str, str], int] = {}
     in_flight = 0
     findings: list[Finding] = []
+    unheard: list[Case] = []
     freed = _freed(cases, siblings)
     for case in cases:
         comparison = compare(case, limits)
@@ -59,6 +62,8 @@ def judge(
                 kept[case.sku, case.location] = comparison.expected
             case Verdict.IN_FLIGHT | Verdict.NOT_COMPARABLE:
                 in_flight += 1
+            case Verdict.UNHEARD:
+                unheard.append(case)
             case Verdict.DRIFT:
                 named = causes.name(case, comparison, freed.get(case.sku, {}))
                 findings.append(
@@ -66,7 +71,7 @@ def judge(
                 )
             case Verdict.UNKNOWN:
                 pass  # counted where the readings are: an absent place never becomes a case
-    return Judged(equal, stopped, in_flight, _one_halt_a_sku(findings))
+    return Judged(equal, stopped, in_flight, _one_halt_a_sku(findings), tuple(unheard))
 
 
 def _one_halt_a_sku(findings: list[Finding]) -> tuple[Finding, ...]:

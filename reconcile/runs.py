@@ -186,7 +186,7 @@ WHERE job = :job AND channel = :channel AND window_at = :window_at AND attempts 
 _FINISH = text("""
 UPDATE run SET state = 'done', leased_until = NULL, finished_at = :now, error = '',
     expected = :expected, read = :read, unknown = :unknown, in_flight = :in_flight, drifted = :drifted,
-    repushed = :repushed, halted = :halted
+    repushed = :repushed, halted = :halted, fixed = :fixed
 WHERE job = :job AND channel = :channel AND window_at = :window_at AND attempts = :attempt AND state = 'running'
 """)
 _FAIL = text("""
@@ -203,12 +203,12 @@ def renew(connection: Connection, run: Run, now: datetime, lease_s: float) -> No
 
 # What an attempt has read stays read, whoever takes the run over: the next one begins where it ended.
 _BEGUN = text("""
-SELECT read_through, expected, read, unknown, in_flight, drifted, repushed, halted FROM run
+SELECT read_through, expected, read, unknown, in_flight, drifted, repushed, halted, fixed FROM run
 WHERE job = :job AND channel = :channel AND window_at = :window_at
 """)
 _PROGRESS = text("""
 UPDATE run SET read_through = :read_through, expected = :expected, read = :read, unknown = :unknown,
-    in_flight = :in_flight, drifted = :drifted, repushed = :repushed, halted = :halted
+    in_flight = :in_flight, drifted = :drifted, repushed = :repushed, halted = :halted, fixed = :fixed
 WHERE job = :job AND channel = :channel AND window_at = :window_at AND attempts = :attempt AND state = 'running'
 """)
 
@@ -227,17 +227,7 @@ def note_progress(connection: Connection, run: Run, read_through: str, counts: C
 
 def finish_run(connection: Connection, run: Run, counts: Counts, now: datetime) -> None:
     """The run is done; raises LeaseLost."""
-    values = {
-        "now": now,
-        "expected": counts.expected,
-        "read": counts.read,
-        "unknown": counts.unknown,
-        "in_flight": counts.in_flight,
-        "drifted": counts.drifted,
-        "repushed": counts.repushed,
-        "halted": counts.halted,
-    }
-    _fenced(connection.execute(_FINISH, _key(run) | values).rowcount, run)
+    _fenced(connection.execute(_FINISH, _key(run) | asdict(counts) | {"now": now}).rowcount, run)
 
 
 def fail_run(

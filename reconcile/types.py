@@ -44,6 +44,7 @@ class Verdict(StrEnum):
     EQUAL = "equal"
     IN_FLIGHT = "in_flight"
     NOT_COMPARABLE = "not_comparable"
+    UNHEARD = "unheard"
     UNKNOWN = "unknown"
     DRIFT = "drift"
 
@@ -182,6 +183,7 @@ class Limits:
     grace           how long a channel order may take to reach us
     floor_units     base of the percentage when less is expected
     attempts        pushes that are taken and do not show before a place goes into quarantine
+    hears_first     a difference is judged when the orders up to its reading are heard, and not before
     """
 
     push_limit: timedelta = timedelta(seconds=60)
@@ -189,6 +191,7 @@ class Limits:
     grace: timedelta = timedelta(seconds=60)
     floor_units: int = 1
     attempts: int = 4
+    hears_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +282,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What one run saw; every field is a number of (SKU, location) places, `halted` one of SKUs."""
+    """What one run saw; every field is a number of (SKU, location) places, `halted` one of SKUs.
+
+    in_flight    on its way, too old to compare, or to be judged when its orders are heard
+    fixed        drifts that were found to be over
+    """
 
     expected: int = 0
     read: int = 0
@@ -288,6 +295,7 @@ class Counts:
     drifted: int = 0
     repushed: int = 0
     halted: int = 0
+    fixed: int = 0
 
     def plus(self, other: Counts) -> Counts:
         """Both together."""
@@ -299,4 +307,5 @@ class Counts:
             self.drifted + other.drifted,
             self.repushed + other.repushed,
             self.halted + other.halted,
+            self.fixed + other.fixed,
         )

@@ -35,15 +35,19 @@ CREATE TABLE second_look (
     channel      text NOT NULL REFERENCES channel (channel),
     sku          text NOT NULL REFERENCES sku (sku),
     location     text NOT NULL REFERENCES location (location),
+    window_at    timestamptz,
     units        bigint NOT NULL,
     updated_at   timestamptz,
     observed_at  timestamptz NOT NULL,
-    first_at     timestamptz NOT NULL,
-    PRIMARY KEY (channel, sku, location)
+    due_at       timestamptz NOT NULL,
+    until_at     timestamptz NOT NULL,
+    PRIMARY KEY (channel, sku, location),
+    CHECK (until_at >= due_at)
 );
 COMMENT ON TABLE second_look IS
     'readings that differ and may only be ahead of the orders we know: judged when the orders up to them are heard';
-COMMENT ON COLUMN second_look.first_at IS 'when the place was first found to differ';
+COMMENT ON COLUMN second_look.until_at IS 'what may still be on its way excuses it until then, and no longer';
+CREATE INDEX second_look_due ON second_look (channel, due_at);
 """
 
 EARLY = """
