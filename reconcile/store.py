@@ -30,7 +30,9 @@ RETURNING id, sku, location
 _RESOLVE = text("""
 UPDATE drift SET
     resolved_at = :now,
-    cause = CASE WHEN drift.actual = seen.units AND drift.expected <> seen.units THEN 'late_event' ELSE drift.cause END,
+    cause = CASE WHEN drift.actual = seen.units AND drift.expected <> seen.units
+                      AND drift.cause NOT IN ('unledgered_sale', 'duplicate_event', 'missed_cancel')
+                 THEN 'late_event' ELSE drift.cause END,
     result = CASE WHEN :result <> '' THEN :result
                   WHEN drift.actual = seen.units AND drift.expected <> seen.units
                   THEN 'the target came to the ' || seen.units || ' units shown'

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from allocation import outlook_store
 from channels.base import Binding, Reading, Throttled
 from ledger.db import refuse_inside_transaction, transaction
-from reconcile import evidence, halt_store, halts, pages, runs, store
+from reconcile import aftermath, evidence, halt_store, halts, pages, runs, store
 from reconcile.compare import newest
 from reconcile.judge import Judged, judge
 from reconcile.types import Action, Counts, Finding, Limits
@@ -184,6 +184,7 @@ class Attempt:
         # What is due, the push queue, what is shown: the order in which everybody takes these locks.
         outlook_store.due_where_scarce(connection, {sku for sku, _ in known}, at)
         pages.repush(connection, self.channel, wanted, at)
+        aftermath.park(connection, self.channel, judged.findings)
         pages.note_readings(connection, self.channel, list(known.values()))
         for places, result in ((judged.equal, ""), (judged.stopped, "halted: it shows nothing")):
             store.resolve_drifts(
@@ -195,6 +196,10 @@ class Attempt:
             window_at=self.window_at,
             drifts=[finding.drift() for finding in judged.findings],
             now=at,
+        )
+        aftermath.cured(connection, self.channel, judged.equal, at)
+        aftermath.follow(
+            connection, self.channel, judged.findings, ids, at, self.terms.limits.grace
         )
         return len(wanted), self._halt(connection, judged, ids, at)
 
@@ -243,6 +248,8 @@ class Attempt:
         with self._holding() as connection:
             at = self.now()
             lifted = () if self.state.paused else self._lift(connection, at)
+            if self.run is not None:
+                aftermath.settle_late(connection, self.channel, at)
             if self.run is not None:
                 runs.finish_run(connection, self.run, self.counts, at)
         return lifted
