@@ -22,6 +22,7 @@ _FAULT_FACTS = (
     "seconds",
     "status",
     "units",
+    "other",
     "retry_after_s",
 )
 
@@ -54,7 +55,7 @@ class Commands:
         }
 
     def _fault(self, facts: Facts) -> object:
-        """kind, rate?, count?, seed?, sku?, topic?, operation?, seconds?, status?, units?, retry_after_s?"""
+        """kind, rate?, count?, seed?, sku?, topic?, operation?, seconds?, status?, units?, other?, retry_after_s?"""
         chosen = {name: facts[name] for name in _FAULT_FACTS if facts.get(name) is not None}
         now = self._simulator.clock.now()
         return self._simulator.faults.set(str(facts["kind"]), now=now, **chosen).as_json()

@@ -25,6 +25,10 @@ KINDS: Final = {
     "stale_reading": "a reading of the vendor's own stock is `seconds` old",
     "absent_row": "a reading leaves a SKU out",
     "missed_change": "a reading of what changed leaves a changed SKU out",
+    "packed": "a written number shows one unit for each `units` of it: the account counts packs",
+    "wrong_state": "a written number becomes what is on hand, so that what is committed is missing from it",
+    "capped": "a written number shows `units` at most",
+    "crossed": "a number written for `sku` lands on the item of the SKU `other`",
     "external_edit": "after a write somebody changes the same level by `units` more",
     "webhook_duplicate": "a webhook is delivered twice with the same delivery id",
     "webhook_late": "a webhook is first sent `seconds` late",
@@ -47,7 +51,8 @@ class Fault:
     count      how many times it may still strike; None is without end
     sku        only calls (or webhooks) that touch this SKU; for `swallow`, only its rows
     topic      only webhooks of this topic;  operation: only this API operation
-    seconds    length, where the kind has one;  status: for `server_error`;  units: for `external_edit`
+    seconds    length, where the kind has one;  status: for `server_error`;  other: for `crossed`
+    units      for `external_edit`, `packed` and `capped`
     retry_after_s   what a throttled answer's Retry-After says; None leaves the header out
     """
 
@@ -62,6 +67,7 @@ class Fault:
     seconds: float = 0.0
     status: int = 503
     units: int = 0
+    other: str | None = None
     retry_after_s: float | None = None
     until: datetime | None = None
     struck: int = 0
@@ -112,6 +118,7 @@ class Faults:
         seconds: float = 0.0,
         status: int = 503,
         units: int = 0,
+        other: str | None = None,
         retry_after_s: float | None = None,
     ) -> Fault:
         """Switch a fault on; see `Fault` for the arguments. Raises UnknownFault."""
@@ -119,6 +126,10 @@ class Faults:
             raise UnknownFault(f"no fault {kind!r}; known: {', '.join(KINDS)}")
         if not 0 <= rate <= 1 or seconds < 0 or (count is not None and count < 0):
             raise UnknownFault("rate is 0..1; count and seconds are not negative")
+        if kind in ("packed", "capped") and units < 1:
+            raise UnknownFault(f"{kind} needs units, at least 1")
+        if kind == "crossed" and not (sku and other):
+            raise UnknownFault("crossed needs sku and other")
         until = now + timedelta(seconds=seconds) if kind == "throttle" and seconds else None
         with self._lock:
             fault = Fault(
@@ -133,6 +144,7 @@ class Faults:
                 seconds,
                 status,
                 units,
+                other,
                 retry_after_s,
                 until,
             )

@@ -17,7 +17,7 @@ from graphql import (
 )
 
 from channels.simulators.faults import Faults
-from channels.simulators.shopify import bulk, cost, errors, mutations, reading, reads
+from channels.simulators.shopify import bulk, cost, errors, mischief, mutations, reading, reads
 from channels.simulators.shopify.idempotency import Keys
 from channels.simulators.shopify.schema import Prepared, load_schema, prepare
 from channels.simulators.shopify.shop import Shop
@@ -134,7 +134,7 @@ class Engine:
             self._bucket.empty(now)
         if not self._bucket.take(points, now):
             return self._throttled(points, facts)
-        writing = mutations.Writing(swallows=self._swallows(root))
+        writing = mutations.Writing(mischief=mischief.of(self._faults, self._shop, root))
         try:
             writing.claims = mutations.claim_keys(
                 self._schema, operation, variables, self._keys, self._shop
@@ -159,13 +159,6 @@ class Engine:
             self._log(facts | {"outcome": "fault", "fault": "html"})
             return Reply(200, _ERROR_PAGE, {"content-type": "text/html; charset=utf-8"})
         return None
-
-    def _swallows(self, root: str) -> Any:
-        def swallows(sku: str) -> bool:
-            now = self._shop.clock.now()
-            return self._faults.draw("swallow", now, skus=(sku,), operation=root) is not None
-
-        return swallows
 
     # -- running --------------------------------------------------------------------------------------------------
 

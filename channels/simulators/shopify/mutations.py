@@ -24,6 +24,7 @@ from channels.simulators.shopify import (
     writes,
 )
 from channels.simulators.shopify.idempotency import MESSAGES, REQUIRED, Kept, Keys
+from channels.simulators.shopify.mischief import Mischief
 from channels.simulators.shopify.reading import Resolver
 from channels.simulators.shopify.shop import Act, Shop
 from channels.simulators.shopify.state import Level
@@ -37,12 +38,12 @@ class Writing:
     """What the mutation side keeps for one call.
 
     claims    per response key of a root field: what its idempotency key stands for, or the refusal's code
-    swallows  true when a fault makes this SKU's row look written without being written
+    mischief  what goes wrong with rows although they look written
     touched   levels whose available the call changed, for faults that strike after the write
     """
 
     claims: dict[str, Kept | str] = field(default_factory=dict)
-    swallows: Callable[[str], bool] = lambda _: False
+    mischief: Mischief = field(default_factory=Mischief)
     touched: list[Level] = field(default_factory=list)
 
 
@@ -130,11 +131,11 @@ def _refusal(info: GraphQLResolveInfo, code: str) -> Payload:
 def _quantities(
     root: str,
     rows: str,
-    write: Callable[[Shop, Act, Mapping[str, Any], writes.Swallows], writes.Outcome],
+    write: Callable[[Shop, Act, Mapping[str, Any], Mischief], writes.Outcome],
 ) -> Mutation:
     def run(shop: Shop, act: Act, writing: Writing, args: Mapping[str, Any]) -> Payload:
         writes.check_size(root, ("input", rows), args["input"][rows])
-        group, errors = write(shop, act, args["input"], writing.swallows)
+        group, errors = write(shop, act, args["input"], writing.mischief)
         return _payload(errors, inventoryAdjustmentGroup=group)
 
     return run
@@ -157,7 +158,9 @@ def _toggle(shop: Shop, act: Act, _: Writing, args: Mapping[str, Any]) -> Payloa
 
 
 def _variants_update(shop: Shop, act: Act, writing: Writing, args: Mapping[str, Any]) -> Payload:
-    product, variants, errors = product_mutations.update_variants(shop, act, args, writing.swallows)
+    product, variants, errors = product_mutations.update_variants(
+        shop, act, args, writing.mischief.swallows
+    )
     return _payload(errors, product=product, productVariants=variants)
 
 

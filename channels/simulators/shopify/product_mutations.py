@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,7 @@ from channels.simulators.shopify import bodies
 from channels.simulators.shopify.ids import parse_gid
 from channels.simulators.shopify.shop import Act, Shop
 from channels.simulators.shopify.state import Item, Product, Variant
-from channels.simulators.shopify.writes import Swallows, UserError, check_size
+from channels.simulators.shopify.writes import UserError, check_size
 
 
 def _product(shop: Shop, gid: str | None) -> Product | None:
@@ -25,7 +25,7 @@ def _tell(shop: Shop, act: Act, product: Product) -> None:
 
 
 def update_variants(
-    shop: Shop, act: Act, args: Mapping[str, Any], swallows: Swallows
+    shop: Shop, act: Act, args: Mapping[str, Any], swallows: Callable[[str], bool]
 ) -> tuple[Product | None, list[Variant] | None, list[UserError]]:
     """`productVariantsBulkUpdate`: policy, price, SKU, barcode, tracked; all or nothing unless partial is allowed."""
     rows = args["variants"]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from graphql import GraphQLError
 
 from channels.simulators.shopify.ids import parse_gid
+from channels.simulators.shopify.mischief import Mischief
 from channels.simulators.shopify.shop import Act, Shop
 from channels.simulators.shopify.state import AdjustmentGroup, Change, Level, Location
 
@@ -68,10 +69,9 @@ class Row:
 
 
 Outcome = tuple[AdjustmentGroup | None, list[UserError]]
-Swallows = Callable[[str], bool]
 
 
-def set_quantities(shop: Shop, act: Act, input: Mapping[str, Any], swallows: Swallows) -> Outcome:
+def set_quantities(shop: Shop, act: Act, input: Mapping[str, Any], mischief: Mischief) -> Outcome:
     """`inventorySetQuantities`: the named state becomes the quantity, `on_hand` by moving available."""
     rows = input["quantities"]
     _require_change_from("InventoryQuantityInput", rows)
@@ -80,15 +80,15 @@ def set_quantities(shop: Shop, act: Act, input: Mapping[str, Any], swallows: Swa
     if name not in ("available", "on_hand"):
         text = "The quantity name must be either 'available' or 'on_hand'."
         return None, [*errors, UserError("INVALID_NAME", ("input", "name"), text)]
-    return _set(shop, act, input, rows, name, "quantities", errors, swallows)
+    return _set(shop, act, input, rows, name, "quantities", errors, mischief)
 
 
-def set_on_hand(shop: Shop, act: Act, input: Mapping[str, Any], swallows: Swallows) -> Outcome:
+def set_on_hand(shop: Shop, act: Act, input: Mapping[str, Any], mischief: Mischief) -> Outcome:
     """`inventorySetOnHandQuantities`, deprecated but alive."""
     rows = input["setQuantities"]
     _require_change_from("InventorySetQuantityInput", rows)
     return _set(
-        shop, act, input, rows, "on_hand", "setQuantities", _check_document(input), swallows
+        shop, act, input, rows, "on_hand", "setQuantities", _check_document(input), mischief
     )
 
 
@@ -100,7 +100,7 @@ def _set(
     name: str,
     list_name: str,
     errors: list[UserError],
-    swallows: Swallows,
+    mischief: Mischief,
 ) -> Outcome:
     pairs = Counter((row["inventoryItemId"], row["locationId"]) for row in rows)
     plan: list[Row] = []
@@ -118,15 +118,20 @@ def _set(
         if level is None:
             continue
         errors += _check_stale(level, name, given["changeFromQuantity"], path)
-        delta = given["quantity"] - level.holds(name)
+        if mischief.refuses(level.item.sku):
+            text = "The specified inventory item is not allowed to be adjusted via API."
+            where = (*path, "inventoryItemId")
+            errors.append(UserError("NON_MUTABLE_INVENTORY_ITEM", where, text))
+        level, quantity = mischief.bends(level, given["quantity"])
+        delta = quantity - level.holds(name)
         plan.append(Row(level, (("available", delta, None),)))
     if errors:
         return None, errors
-    return _apply(shop, act, input, plan, swallows), []
+    return _apply(shop, act, input, plan, mischief), []
 
 
 def adjust_quantities(
-    shop: Shop, act: Act, input: Mapping[str, Any], swallows: Swallows
+    shop: Shop, act: Act, input: Mapping[str, Any], mischief: Mischief
 ) -> Outcome:
     """`inventoryAdjustQuantities`: one state changes by a delta; every state but available names its document."""
     rows = input["changes"]
@@ -156,10 +161,10 @@ def adjust_quantities(
         plan.append(Row(level, (delta,)))
     if errors:
         return None, errors
-    return _apply(shop, act, input, plan, swallows), []
+    return _apply(shop, act, input, plan, mischief), []
 
 
-def move_quantities(shop: Shop, act: Act, input: Mapping[str, Any], swallows: Swallows) -> Outcome:
+def move_quantities(shop: Shop, act: Act, input: Mapping[str, Any], mischief: Mischief) -> Outcome:
     """`inventoryMoveQuantities`: units change state at one location."""
     rows = input["changes"]
     for row in rows:
@@ -198,15 +203,15 @@ def move_quantities(shop: Shop, act: Act, input: Mapping[str, Any], swallows: Sw
         plan.append(Row(level, (out, into)))
     if errors:
         return None, errors
-    return _apply(shop, act, input, plan, swallows), []
+    return _apply(shop, act, input, plan, mischief), []
 
 
 def _apply(
-    shop: Shop, act: Act, input: Mapping[str, Any], plan: Sequence[Row], swallows: Swallows
+    shop: Shop, act: Act, input: Mapping[str, Any], plan: Sequence[Row], mischief: Mischief
 ) -> AdjustmentGroup | None:
     """Do what the rows say; a group with nothing changed is null. On hand is reported after the states.
 
-    swallows   a row of a SKU for which this is true is reported as done and not done (a fault)
+    mischief   decides which rows are reported as done and not done (a fault)
     """
     changes: list[Change] = []
     on_hand: list[Change] = []
@@ -216,7 +221,7 @@ def _apply(
         sum_delta = sum(delta for name, delta, _ in moved if name != "incoming")
         if sum_delta:
             on_hand.append(Change("on_hand", sum_delta, row.level))
-        swallowed = swallows(row.level.item.sku)
+        swallowed = mischief.swallows(row.level.item.sku)
         if not swallowed:
             _move(act, row.level, moved)
         facts: dict[str, object] = {"sku": row.level.item.sku, "location": row.level.location.gid}

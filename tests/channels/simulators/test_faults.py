@@ -253,3 +253,40 @@ def test_faults_are_listed_and_switched_off(desk: Desk) -> None:
     shown = desk.do("faults")
     assert [fault["kind"] for fault in shown["faults"]] == ["html"]
     assert set(shown["kinds"]) == set(KINDS)
+
+
+def test_numbers_may_land_elsewhere_or_be_bent_although_they_are_taken(desk: Desk) -> None:
+    for fault in (
+        {"kind": "packed", "sku": "SKU-1", "units": 6},
+        {"kind": "crossed", "sku": "SKU-2", "other": "SKU-3"},
+    ):
+        desk.do("fault", **fault)
+
+    assert user_errors(desk.set(desk.row("SKU-1", 62))) == []
+    assert user_errors(desk.set(desk.row("SKU-2", 7))) == []
+
+    assert available(desk) == 10
+    assert available(desk, "SKU-3") == 7
+
+
+def test_a_written_number_may_become_what_is_on_hand(desk: Desk) -> None:
+    desk.do("order", lines=[{"sku": "SKU-1", "units": 2}])
+    desk.do("fault", kind="wrong_state", sku="SKU-1")
+
+    desk.set(desk.row("SKU-1", 20))
+
+    assert available(desk) == 18
+
+
+def test_a_row_may_be_refused_by_its_sku(desk: Desk) -> None:
+    desk.do("fault", kind="invalid", sku="SKU-1")
+
+    ((code, _),) = user_errors(desk.set(desk.row("SKU-1", 20)))
+
+    assert code == "NON_MUTABLE_INVENTORY_ITEM"
+
+
+@pytest.mark.parametrize("fault", [{"kind": "packed"}, {"kind": "crossed", "sku": "SKU-1"}])
+def test_a_fault_that_lacks_its_numbers_is_refused(fault: dict[str, object]) -> None:
+    with pytest.raises(UnknownFault, match="needs"):
+        Faults().set(now=NOW, **fault)  # type: ignore[arg-type]  # a control plane hands over what it got
