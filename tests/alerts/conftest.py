@@ -13,7 +13,7 @@ from tests.workers.shelf import House, a_house
 
 @pytest.fixture
 def desk(database: Database, clock: Clock) -> Iterator[Desk]:
-    with a_desk(database.engine, clock) as desk:
+    with a_desk(database, clock) as desk:
         yield desk
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from tests.alerts import played
-from tests.servers import Clock
+from tests.servers import Clock, Database
 from workers.alerts.doors import Door, doors_of
 from workers.alerts.types import Delivered, Limits
 from workers.flows import alerts
@@ -28,13 +28,17 @@ _DRIFT = (
 class Desk:
     """What people see of a house."""
 
-    engine: Engine
+    database: Database
     clock: Clock
     slack: played.Slack
     pagerduty: played.PagerDuty
     listener: played.Listener
     limits: Limits = field(default_factory=Limits)
     wished: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def engine(self) -> Engine:
+        return self.database.engine
 
     def settings(self) -> Settings:
         """Settings with all three doors."""
@@ -94,6 +98,11 @@ class Desk:
         with self.engine.begin() as connection:
             connection.execute(text(statement), values)
 
+    def as_superuser(self, statement: str, **values: object) -> None:
+        """Write what no program of ours would."""
+        with self.database.superuser.begin() as connection:
+            connection.execute(text(statement), values)
+
     def rows(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(statement), values)]
@@ -113,13 +122,13 @@ class Desk:
 
 
 @contextmanager
-def a_desk(engine: Engine, clock: Clock) -> Iterator[Desk]:
+def a_desk(database: Database, clock: Clock) -> Iterator[Desk]:
     """All three listen until the block ends."""
     slack, pagerduty, listener = played.Slack(), played.PagerDuty(), played.Listener()
     with ExitStack() as stack:
         for each in (slack, pagerduty, listener):
             stack.enter_context(played.served(each))
-        yield Desk(engine, clock, slack, pagerduty, listener)
+        yield Desk(database, clock, slack, pagerduty, listener)
 
 
 def drift(desk: Desk, sku: str = "A", expected: int = 30, actual: int = 50) -> None:
@@ -137,3 +146,14 @@ def post_rows(desk: Desk) -> list[tuple[Any, ...]]:
     return desk.rows(
         "SELECT door, part, wanted, told, attempts, error FROM alert_post ORDER BY door, part"
     )
+
+
+def severity(desk: Desk, rule: str) -> str:
+    """What the alarm of a rule says, "" when it is the rule's own."""
+    return str(desk.rows("SELECT severity FROM alarm WHERE rule = :rule", rule=rule)[0][0])
+
+
+def look_later(desk: Desk, seconds: float) -> None:
+    """Look at every rule so much later."""
+    desk.clock.advance(seconds)
+    assert not desk.look().failed

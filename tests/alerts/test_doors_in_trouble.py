@@ -202,7 +202,7 @@ def test_slack_away_for_twenty_minutes_tells_what_is_so_then(desk: Desk, house: 
 def test_alerts_are_written_down_where_no_door_is_set_up(database: Database, clock: Clock) -> None:
     a_house(database.engine, clock, "A")
     slack, pagerduty, listener = played.Slack(), played.PagerDuty(), played.Listener()
-    desk = Desk(database.engine, clock, slack, pagerduty, listener)
+    desk = Desk(database, clock, slack, pagerduty, listener)
     desk.wished = {
         "alert_slack_token": "",
         "alert_pagerduty_key": "",

@@ -15,7 +15,7 @@ from tests.workers.shelf import a_house
 
 @pytest.fixture
 def desk(database: Database, clock: Clock) -> Iterator[Desk]:
-    with a_desk(database.engine, clock) as desk:
+    with a_desk(database, clock) as desk:
         a_house(desk.engine, clock, "A", "B")
         yield desk
 

@@ -199,7 +199,12 @@ def line_of(rule: Rule, object: str, detail: Mapping[str, Any]) -> str:
     """One alarm in words."""
     if rule.line:
         return filled(rule.line, detail)
-    facts = ", ".join(f"{name} {value}" for name, value in detail.items() if value is not None)
+    left_out = ("next", "rank", "impact_units")
+    facts = ", ".join(
+        f"{name} {value}"
+        for name, value in detail.items()
+        if value is not None and name not in left_out
+    )
     return f"{object.partition(':')[2] or object}  {facts}"
 
 

@@ -20,6 +20,9 @@ COMMENT ON COLUMN alarm.incident IS 'the incident it was put into; NULL: not loo
 CREATE INDEX alarm_of ON alarm (incident);
 CREATE INDEX alarm_new ON alarm (rule) WHERE incident IS NULL AND resolved_at IS NULL;
 
+-- What is looked for every few seconds among hundreds of thousands that are well.
+CREATE INDEX push_due_parked ON push_due (channel, since) WHERE parked;
+
 CREATE TABLE alert_look (
     rule       text PRIMARY KEY,
     looked_at  timestamptz NOT NULL
