@@ -51,7 +51,7 @@ _UNBOUND = text("""
 """)
 
 # The range is said of each table, and planned for each range: a plan made for any range would read a table row by row.
-PLANNED = text("SET LOCAL plan_cache_mode = force_custom_plan")
+PLANNED = text("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
 
 _LAST = text("""
     SELECT max(sku) FROM (

@@ -122,7 +122,7 @@ def test_a_night_is_read_once_and_nothing_of_it_stays(house: ShopHouse) -> None:
     through(house)
 
     assert house.read_truth().state == "skipped"
-    assert house.rows("SELECT count(*) FROM bulk_level") == [(0,)]
+    assert house.rows("SELECT count(*) FROM snapshot") == [(0,)]
     assert house.rows("SELECT count(*) FROM bulk_read") == [(0,)]
 
 

@@ -7,6 +7,7 @@ is one that may be done twice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -54,12 +55,14 @@ def reconcile(
     now: Clock,
     terms: Terms,
     bulk: ReadsInBulk | None = None,
+    hear: Callable[[], object] | None = None,
     dry_run: bool = False,
 ) -> RunReport:
     """Do the run of one channel and window, if it waits for a worker.
 
     now        the clock, read again between the pages
     bulk       how a large catalogue tells what changed, where the vendor can
+    hear       asks the channel for its orders: before a page is read, where they were heard too long ago
     dry_run    read and judge only: nothing is claimed or written, `window_at` is only reported
     returns    what was found; an error of the channel is a report too (later or failed), never raised
     raises     UnknownChannel
@@ -75,14 +78,14 @@ def reconcile(
         return RunReport(channel, window_at, "skipped")
     settle = max(terms.limits.settle, timedelta(seconds=client.settle_s))
     terms = replace(terms, limits=replace(terms.limits, settle=settle))
-    attempt = Attempt(engine, client, channel, window_at, now, terms, state, run)
+    attempt = Attempt(engine, client, channel, window_at, now, terms, state, run, hear=hear)
     try:
-        if bulk is not None:
-            attempt.client = recent(
+        if bulk is not None and not dry_run:
+            attempt.told = recent(
                 engine,
-                client,
                 bulk,
                 channel=channel,
+                job=JOB,
                 now=now(),
                 window_s=terms.window_s,
                 above=terms.sweep_above,

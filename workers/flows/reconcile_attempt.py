@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import takewhile
 
 from sqlalchemy import Connection, Engine, text
 
-from allocation import outlook_store
 from channels.base import Binding, Reading, Throttled
 from ledger.db import refuse_inside_transaction, transaction
-from reconcile import aftermath, evidence, halt_store, halts, pages, runs, store
+from reconcile import aftermath, halt_store, halts, pages, runs
 from reconcile.compare import newest
-from reconcile.judge import Judged, judge
-from reconcile.types import Action, Counts, Finding, Limits
+from reconcile.judge import Judged
+from reconcile.snapshots import Range, Told
+from reconcile.types import Counts, Finding
 from workers.flows.catalogue_reads import Snapshots
+from workers.flows.judging import (
+    Judging,
+    Readings,
+    Written,
+    due_again,
+    judge_readings,
+    write_judged,
+)
 from workers.flows.reconcile_terms import Clock, RunReport, Terms
+
+#: Findings that are handed back; all of them are in the database, and a worker's memory stays small.
+_HANDED_BACK = 1000
+#: A page is not begun with orders that were heard longer ago than that.
+_HEARD_WITHIN = timedelta(seconds=30)
 
 
 @dataclass
 class Attempt:
-    """One attempt: what it holds, and what it has found so far. `run` is None in a dry run."""
+    """One attempt: what it holds, and what it has found so far. `run` is None in a dry run.
+
+    told    what the channel told of all places at once, where it did
+    hear    asks the channel for its orders, where somebody can
+    """
 
     engine: Engine
     client: Snapshots
@@ -33,6 +50,8 @@ class Attempt:
     terms: Terms
     state: pages.ChannelState
     run: runs.Run | None
+    told: Told | None = None
+    hear: Callable[[], object] | None = None
     counts: Counts = field(default_factory=Counts)
     findings: list[Finding] = field(default_factory=list)
     halted: set[str] = field(default_factory=set)
@@ -41,16 +60,10 @@ class Attempt:
     def through(self) -> RunReport:
         """Every page that no attempt before this one has read, then the end."""
         after = self._begun()
-        while True:
-            with self._holding() as connection:
-                bindings, last = pages.page_of_bindings(
-                    connection, self.channel, after, self.terms.page_skus
-                )
-            if last is None:
-                break
-            if bindings:
-                self._page(bindings, last)
-            after = last
+        if self.told is None:
+            self._pages(after)
+        else:
+            self._ranges(self.told, after)
         lifted = self._finish()
         return RunReport(
             self.channel,
@@ -61,6 +74,32 @@ class Attempt:
             tuple(sorted(self.halted)),
             lifted,
         )
+
+    def _pages(self, after: str) -> None:
+        """Everything is read item by item."""
+        while True:
+            with self._holding() as connection:
+                bindings, last = pages.page_of_bindings(
+                    connection, self.channel, after, self.terms.page_skus
+                )
+            if last is None:
+                break
+            if bindings:
+                self._page(bindings, last)
+            after = last
+
+    def _ranges(self, told: Told, after: str) -> None:
+        """What is told as it should be is taken; the rest is read item by item."""
+        while True:
+            with self._holding() as connection:
+                found = told.compare(connection, after)
+            if found is None:
+                break
+            if found.news and self.run is not None:
+                with self._holding() as connection:
+                    told.note(connection, found.after, found.through)
+            self._page(found.differing, found.through, found)
+            after = found.through
 
     @contextmanager
     def _holding(self) -> Iterator[Connection]:
@@ -80,14 +119,17 @@ class Attempt:
             read_through, self.counts = runs.begun(connection, self.run)
         return read_through
 
-    def _page(self, bindings: Sequence[Binding], last: str) -> None:
+    def _page(self, bindings: Sequence[Binding], last: str, of_range: Range | None = None) -> None:
         """Read and judge these; where the vendor's limit ends the reading, as far as it came.
 
-        last      the SKU up to which all is read then
-        raises    ChannelError; after Throttled what came before it is kept
+        last        the SKU up to which all is read then
+        of_range    where the rest of it is told as it should be
+        raises      ChannelError; after Throttled what came before it is kept
         """
         readings: list[Reading] = []
         cut: Throttled | None = None
+        cleared = of_range.cleared if of_range else 0
+        self._hear_lately()
         try:
             for reading in self._read(bindings):
                 readings.append(reading)
@@ -97,12 +139,17 @@ class Attempt:
             if not bindings:
                 raise
             last = bindings[-1].sku
-        self._take(bindings, readings, last)
+            if of_range is not None and self.told is not None:
+                with self._holding() as connection:
+                    cleared = self.told.cleared(connection, of_range.after, last)
+        self._take(bindings, readings, last, cleared)
         if cut is not None:
             self._lift_so_far()
             raise cut
 
-    def _take(self, bindings: Sequence[Binding], readings: Sequence[Reading], last: str) -> None:
+    def _take(
+        self, bindings: Sequence[Binding], readings: Sequence[Reading], last: str, cleared: int
+    ) -> None:
         asked = {(binding.sku, binding.location) for binding in bindings}
         read = newest(
             reading
@@ -112,27 +159,54 @@ class Attempt:
         known = {place: reading for place, reading in read.items() if reading.units is not None}
         self._note_what_shows_nothing(bindings, known)
         with self._holding() as connection:
-            judged = self._judge(connection, bindings[0], known)
-            repushed, halted = self._write(connection, judged, known)
+            self.state = pages.channel_state(connection, self.channel) or self.state
+            told = self.told.readings(connection, [b.sku for b in bindings]) if self.told else ()
+            at = Judging(self.channel, self.window_at, self.terms)
+            judged = judge_readings(connection, at, self.state, known, self.now(), told)
+            written = self._write(connection, at, judged, known)
             counts = self.counts.plus(
                 Counts(
-                    expected=len(asked),
-                    read=len(known),
+                    expected=len(asked) + cleared,
+                    read=len(known) + cleared,
                     unknown=len(asked) - len(known),
-                    in_flight=judged.in_flight,
+                    in_flight=judged.in_flight + len(judged.unheard),
                     drifted=len(judged.findings),
-                    repushed=repushed,
-                    halted=len(halted),
+                    repushed=written.repushed,
+                    halted=len(written.halted),
+                    fixed=written.fixed,
                 )
             )
             if self.run is not None:
                 runs.note_progress(connection, self.run, last, counts)
         self.counts = counts
-        self.findings.extend(judged.findings)
-        self.halted |= halted
+        self.findings.extend(judged.findings[: _HANDED_BACK - len(self.findings)])
+        self.halted |= written.halted
+
+    def _write(
+        self, connection: Connection, at: Judging, judged: Judged, known: Readings
+    ) -> Written:
+        now = self.now()
+        if self.run is not None:
+            return write_judged(connection, at, judged, known, now)
+        would_halt = frozenset(f.case.sku for f in judged.findings if f.halt_reason)
+        return Written(len(due_again(judged.findings, now, self.terms.limits)), would_halt)
+
+    def _hear_lately(self) -> None:
+        """Orders first, readings after: what was ordered long before a reading is not on its way any more."""
+        if self.hear is None or self.run is None:
+            return
+        mark = self.state.orders_mark
+        if mark is not None and self.now() - mark < _HEARD_WITHIN:
+            return
+        refuse_inside_transaction(f"orders of {self.channel}")
+        self.hear()
+        with self._holding() as connection:
+            self.state = pages.channel_state(connection, self.channel) or self.state
 
     def _read(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
         """The readings as they come; a slow vendor does not cost us the lease."""
+        if not bindings:
+            return
         refuse_inside_transaction(f"snapshot of {self.channel}")
         renew_at = self.now() + timedelta(seconds=self.terms.lease_s / 3)
         for reading in self.client.snapshot(bindings):
@@ -140,92 +214,6 @@ class Attempt:
             if self.run is not None and self.now() >= renew_at:
                 with self._holding():
                     renew_at = self.now() + timedelta(seconds=self.terms.lease_s / 3)
-
-    def _judge(
-        self, connection: Connection, like: Binding, known: dict[tuple[str, str], Reading]
-    ) -> Judged:
-        found = pages.cases(
-            connection, self.channel, list(known.values()), state=self.state, unseen={}
-        )
-        if not found:
-            return judge([], {}, self.terms.limits, self.terms.rule)
-        named, any_sku = pages.explained_by_deliveries(
-            connection, self.channel, like, self.now(), self.terms.limits.grace
-        )
-        found = [replace(case, delivery_waiting=any_sku or case.sku in named) for case in found]
-        found = evidence.collect(
-            connection,
-            self.channel,
-            found,
-            grace=self.terms.limits.grace,
-            committed={place: reading.committed for place, reading in known.items()},
-        )
-        siblings = pages.siblings(connection, self.channel, [case.sku for case in found], known)
-        return judge(
-            found,
-            siblings,
-            self.terms.limits,
-            self.terms.rule,
-            may_halt=self.state.writes and not self.state.paused,
-        )
-
-    def _write(
-        self,
-        connection: Connection,
-        judged: Judged,
-        known: dict[tuple[str, str], Reading],
-    ) -> tuple[int, set[str]]:
-        """Keep what a page came to; returns (targets due again, SKUs to be halted)."""
-        at = self.now()
-        again = [_repush(finding, at, self.terms.limits) for finding in judged.findings]
-        wanted = [row for row in again if row is not None]
-        if self.run is None:
-            return len(wanted), {f.case.sku for f in judged.findings if f.halt_reason}
-        # What is due, the push queue, what is shown: the order in which everybody takes these locks.
-        outlook_store.due_where_scarce(connection, {sku for sku, _ in known}, at)
-        pages.repush(connection, self.channel, wanted, at)
-        aftermath.park(connection, self.channel, judged.findings)
-        pages.note_readings(connection, self.channel, list(known.values()))
-        for places, result in ((judged.equal, ""), (judged.stopped, "halted: it shows nothing")):
-            store.resolve_drifts(
-                connection, channel=self.channel, equal=places, now=at, result=result
-            )
-        ids = store.open_drifts(
-            connection,
-            channel=self.channel,
-            window_at=self.window_at,
-            drifts=[finding.drift() for finding in judged.findings],
-            now=at,
-        )
-        aftermath.cured(connection, self.channel, judged.equal, at)
-        aftermath.follow(
-            connection, self.channel, judged.findings, ids, at, self.terms.limits.grace
-        )
-        return len(wanted), self._halt(connection, judged, ids, at)
-
-    def _halt(
-        self,
-        connection: Connection,
-        judged: Judged,
-        ids: dict[tuple[str, str], int],
-        at: datetime,
-    ) -> set[str]:
-        halted: set[str] = set()
-        for finding in judged.findings:
-            case, reason = finding.case, finding.halt_reason
-            if reason is None or case.sku in halted:
-                continue
-            if case.halt_id is not None:
-                halt_store.halt_again(connection, case.halt_id, reason, at)
-            else:
-                drift_id = ids[case.sku, case.location]
-                # Unbound since it was read: there is nothing left to halt.
-                with suppress(halt_store.NothingToHalt):
-                    halt_store.set_halt(
-                        connection, self.channel, case.sku, reason, halts.RULE, at, drift_id
-                    )
-            halted.add(case.sku)
-        return halted
 
     def _note_what_shows_nothing(
         self, bindings: Sequence[Binding], known: dict[tuple[str, str], Reading]
@@ -250,7 +238,6 @@ class Attempt:
             lifted = () if self.state.paused else self._lift(connection, at)
             if self.run is not None:
                 aftermath.settle_late(connection, self.channel, at)
-            if self.run is not None:
                 runs.finish_run(connection, self.run, self.counts, at)
         return lifted
 
@@ -271,25 +258,3 @@ def _read_whole(bindings: Sequence[Binding], readings: Sequence[Reading]) -> lis
     there = {(reading.binding.sku, reading.binding.location) for reading in readings}
     missing = {b.sku for b in bindings if (b.sku, b.location) not in there}
     return list(takewhile(lambda binding: binding.sku not in missing, bindings))
-
-
-def _repush(finding: Finding, now: datetime, limits: Limits) -> pages.Repush | None:
-    """Showing too much is a decrease and goes first; showing too little may wait for an order that is on its way."""
-    case, comparison = finding.case, finding.comparison
-    match finding.action:
-        case (
-            Action.FIX_ITEM
-            | Action.HALT_AGAIN
-            | Action.BACKFILL
-            | Action.REVERSE
-            | Action.CALL
-            | Action.QUARANTINE
-        ):
-            return None
-        case Action.REPUSH_AFTER_GRACE:
-            return pages.Repush(case.sku, case.location, 3, now + limits.grace)
-        case Action.REPUSH | Action.HALT:
-            priority = 3
-            if comparison.delta_units > 0:
-                priority = 0 if case.target.units == 0 else 1
-            return pages.Repush(case.sku, case.location, priority, now)

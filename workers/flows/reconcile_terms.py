@@ -19,11 +19,12 @@ Clock: TypeAlias = Callable[[], datetime]
 class Terms:
     """How a run is done.
 
-    window_s     length of a window
-    lease_s      a worker that is silent for so long has died
-    page_skus    SKUs that are read and judged together
-    calm         how long a stop must hold before the rule lifts it
-    sweep_above  listings of a channel above which it is asked what changed, where its vendor can tell
+    window_s        length of a window
+    lease_s         a worker that is silent for so long has died
+    page_skus       SKUs that are read and judged together
+    calm            how long a stop must hold before the rule lifts it
+    sweep_above     listings of a channel above which it is asked what changed, where its vendor can tell
+    orders_lag_s    how far the channel's order API is behind
     """
 
     window_s: int = 900
@@ -33,6 +34,7 @@ class Terms:
     rule: HaltRule = field(default_factory=HaltRule)
     calm: timedelta = timedelta(seconds=1800)
     sweep_above: int = 5000
+    orders_lag_s: float = 5.0
 
     @staticmethod
     def of(settings: Settings) -> Terms:

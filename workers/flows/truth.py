@@ -16,9 +16,9 @@ from sqlalchemy import Engine, text
 
 from channels.base import Channel, ChannelError, ReadsInBulk, Refused, Sighting
 from ledger.db import transaction
-from reconcile import pages, runs
-from workers.flows import catalogue_reads, jobs
-from workers.flows.catalogue_reads import STAGED_ROWS, Staged
+from reconcile import pages, runs, snapshots
+from workers.flows import jobs
+from workers.flows.catalogue_reads import batches
 from workers.flows.lane import said
 from workers.flows.reconcile_attempt import Attempt
 from workers.flows.reconcile_terms import Clock, RunReport, Terms
@@ -76,10 +76,11 @@ def read_truth(
         told = bulk.read_all(export.operation_id)
         if told is None:
             return step.later(LOOK_AGAIN_S)
-        step.take_in(told)
-        source = Staged(engine, channel, client, export.begun_at)
-        report = Attempt(engine, source, channel, window_at, now, terms, state, run).through()
-        step.finish(report)
+        unbound = step.take_in(told)
+        source = snapshots.Told(channel, jobs.TRUTH, export.begun_at)
+        attempt = Attempt(engine, client, channel, window_at, now, terms, state, run, source)
+        report = attempt.through()
+        step.finish(report, unbound)
         return report
     except runs.LeaseLost as lost:
         return RunReport(channel, window_at, "skipped", error=str(lost))
@@ -114,39 +115,31 @@ class _Step:
             runs.fail_run(connection, self.run, "", at, again_at)
         return RunReport(self.channel, self.run.window_at, "later", again_at=again_at)
 
-    def take_in(self, told: Iterator[Sighting]) -> None:
-        """The export into its table. Of one that failed half-way the half is taken: the rest is read item by item."""
+    def take_in(self, told: Iterator[Sighting]) -> int:
+        """The export into its table. Of one that failed half-way the half is taken: the rest is read item by item.
+
+        returns    levels that the channel counts and we know nothing of
+        """
         with transaction(self.engine) as connection:
-            catalogue_reads.empty(connection, self.channel)
-        batch: list[Sighting] = []
-        taken = 0
+            snapshots.empty(connection, self.channel, jobs.TRUTH)
+        taken = unbound = 0
         try:
-            for sighting in told:
-                batch.append(sighting)
-                if len(batch) == STAGED_ROWS:
-                    taken += self._stage(batch)
-                    batch = []
+            for batch in batches(told):
+                with transaction(self.engine) as connection:
+                    runs.renew(connection, self.run, self.now(), jobs.LEASE_S)
+                    unbound += snapshots.stage(connection, self.channel, jobs.TRUTH, batch)
+                taken += len(batch)
         except Refused as refused:
-            taken += self._stage(batch)
             if not taken:
                 raise
             log.warning("truth.export.half", channel=self.channel, taken=taken, why=said(refused))
-        else:
-            self._stage(batch)
+        return unbound
 
-    def _stage(self, batch: list[Sighting]) -> int:
-        with transaction(self.engine) as connection:
-            runs.renew(connection, self.run, self.now(), jobs.LEASE_S)
-            if batch:
-                catalogue_reads.stage(connection, self.channel, batch)
-        return len(batch)
-
-    def finish(self, report: RunReport) -> None:
+    def finish(self, report: RunReport, unbound: int) -> None:
         """The export is judged: throw it away, and say what we know nothing of."""
         with transaction(self.engine) as connection:
-            unbound = catalogue_reads.unbound(connection, self.channel)
             connection.execute(_FORGET, {"channel": self.channel})
-            catalogue_reads.empty(connection, self.channel)
+            snapshots.empty(connection, self.channel, jobs.TRUTH)
         log.info(
             "truth.read.done",
             channel=self.channel,

@@ -17,6 +17,7 @@ COMMENT ON COLUMN run.overrun IS 'it was still at work when its window had ended
 
 # A crash of the server empties it: then whoever needs it reads again.
 SNAPSHOT = """
+DROP TABLE bulk_level;
 CREATE UNLOGGED TABLE snapshot (
     channel      text NOT NULL,
     job          text NOT NULL,
