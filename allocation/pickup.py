@@ -31,12 +31,26 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A recount that is ordered and not made: until it is in, the last count is not to be relied on.
+
+    since      the count that raised the doubt, or the order;  sound_at  the last count before it that nobody doubts
+    missing    units found missing between the two
+    """
+
+    since: datetime
+    sound_at: datetime | None
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shelf:
     """What the book knows of a SKU at a location.
 
     available      units; below 0 where more was promised than is there
     version        of the balance they were read from
     counted_at     the last count, None without one;  known_since  since when there is such a SKU
+    doubt          None unless a recount is ordered
     paces          order lines served from there, one for each channel that ever sold it there; of all channels, as it
                    cannot be told which lines were taken from the shelf by hand
     """
@@ -48,6 +62,12 @@ class Shelf:
     counted_at: datetime | None
     known_since: datetime
     paces: tuple[Pace, ...] = ()
+    doubt: Doubt | None = None
+
+    def relied_on(self) -> datetime:
+        """The moment since when units may have vanished unseen."""
+        counted_at = self.counted_at if self.doubt is None else self.doubt.sound_at
+        return counted_at or self.known_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +89,7 @@ class Part:
     owed         what brings the number up to 0
     lost         units expected to have vanished since the count;  sold  to be taken until the picking
     counted_at   None: never, so that everything since the SKU is known counts
+    doubted      a recount is ordered: losses count from the count before, at the place's own rate if that is more
     assumed      nothing was ever sold there, so that the pace is the one the rules assume
     """
 
@@ -83,6 +104,7 @@ class Part:
     counted_at: datetime | None
     assumed: bool
     each: int = 1
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +195,8 @@ def _part(
     assumed = not shelf.paces
     paces = shelf.paces or (Pace(rules.exposure.per_day / _DAY.total_seconds()),)
     pace = together(paces)
-    days = max(0.0, (at - (shelf.counted_at or shelf.known_since)) / _DAY)
-    lost, hours_s = loss * days, rule.hours * 3600
+    days = max(0.0, (at - shelf.relied_on()) / _DAY)
+    lost, hours_s = _own_rate(shelf, loss) * days, rule.hours * 3600
     safety = _safety(shelf.sku, rules, here, paces)
     threshold = max(rule.threshold, _gone(lost, pace, hours_s, rule.confidence))
     left = shelf.available - safety - threshold
@@ -190,7 +212,16 @@ def _part(
         counted_at=shelf.counted_at,
         assumed=assumed,
         each=each,
+        doubted=shelf.doubt is not None,
     )
+
+
+def _own_rate(shelf: Shelf, loss: float) -> float:
+    """Units a day: where a doubted place was found to lose more than its location does, it goes on at that rate."""
+    if shelf.doubt is None or shelf.doubt.missing <= 0:
+        return loss
+    days = (shelf.doubt.since - shelf.relied_on()) / _DAY
+    return max(loss, (shelf.doubt.missing + 1) / max(1.0, days))
 
 
 def _gone(lost: float, pace: Pace, seconds: float, confidence: float) -> int:

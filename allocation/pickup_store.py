@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from allocation.document import read
 from allocation.pace import Sums, pace_of
-from allocation.pickup import Counted, Number, Shelf, number
+from allocation.pickup import Counted, Doubt, Number, Shelf, number
 from allocation.rules import in_force
 from allocation.store import source_of
 from allocation.types import Rules
@@ -28,7 +28,7 @@ Key: TypeAlias = tuple[str, str]
 _SHELVES = text("""
     SELECT given.sku, given.location, part.sku AS part, part.created_at, coalesce(bundle.units, 1) AS each,
            coalesce(balance.units, 0) AS available, coalesce(balance.version, 0) AS version,
-           counted.at AS counted_at, sold.sums,
+           counted.at AS counted_at, doubt.since AS doubted_since, doubt.sound_at, doubt.missing, sold.sums,
            (SELECT coalesce(max(version), 0) FROM rule_set) AS rules_version, transaction_timestamp() AS at
     FROM unnest((SELECT CAST(:skus AS text[])), (SELECT CAST(:locations AS text[]))) AS given (sku, location)
     LEFT JOIN bundle ON bundle.sku = given.sku
@@ -38,6 +38,11 @@ _SHELVES = text("""
         SELECT max(counted_at) AS at FROM count_mark
         WHERE count_mark.sku = part.sku AND count_mark.location = given.location
     ) AS counted ON true
+    LEFT JOIN LATERAL (
+        SELECT max(since) AS since, max(missing) AS missing,
+               CASE WHEN bool_and(o.sound_at IS NOT NULL) THEN min(o.sound_at) END AS sound_at
+        FROM count_open AS o WHERE o.sku = part.sku AND o.location = given.location
+    ) AS doubt ON true
     LEFT JOIN LATERAL (
         SELECT json_agg(json_build_array(
                    channel, pace.at, since, fast_lines, slow_lines, slow_units, slow_squares) ORDER BY channel) AS sums
@@ -150,7 +155,14 @@ def _shelf(row: Any) -> Shelf:
         counted_at=row.counted_at,
         known_since=row.created_at,
         paces=tuple(pace_of((_sums(row, *one) for one in row.sums or ()), row.at).values()),
+        doubt=_doubt(row),
     )
+
+
+def _doubt(row: Any) -> Doubt | None:
+    if row.doubted_since is None:
+        return None
+    return Doubt(row.doubted_since, row.sound_at, row.missing)
 
 
 def _sums(row: Any, channel: str, at: str, since: str, *sums: float) -> Sums:

@@ -370,8 +370,9 @@ def _payload(fact: AnyFact) -> dict[str, Any]:
     match fact:
         case Order():
             return {"units": fact.units, "revision": fact.as_of.isoformat()}
-        case Count() if fact.counted is not None:
-            return {"counted": fact.counted}
+        case Count():
+            said = {"counted": fact.counted, "reason_code": fact.reason_code, "tier": fact.tier}
+            return {name: value for name, value in said.items() if value is not None}
         case Expected():
             return {
                 "units": fact.units,

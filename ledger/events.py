@@ -50,6 +50,13 @@ class Fact(BaseModel):
     reason: Text = ""
 
 
+#: Why a count differs from the book; `unexplained` is an answer, none at all is not.
+ReasonCode: TypeAlias = Literal[
+    "damage", "theft", "lost", "found", "miscount", "mispick", "receipt_error", "unbooked", "pack_or_unit", "sku_mixup",
+    "giveaway", "failed_pick", "unexplained",
+]  # fmt: skip
+
+
 class Order(Fact):
     """An order line as it stands: `units` is what is ordered now, not a change.
 
@@ -240,11 +247,15 @@ class Count(_AtPlace):
 
     counted    units on hand that were seen; the difference to the book at that minute is posted
     variance   instead of `counted`, where only the difference is known (imported history)
+    reason_code   why it differs from the book, of the closed list; `reason` says it in words
+    tier          of the place when it was counted, which says how far off it may be
     """
 
     kind: Literal["count"] = "count"
     counted: Natural | None = None
     variance: Signed | None = None
+    reason_code: ReasonCode | None = None
+    tier: Literal["A", "B", "C"] | None = None
 
     @model_validator(mode="after")
     def _says_one_of_both(self) -> Count:

@@ -11,6 +11,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 CHANNEL_QUEUES = ("shopify", "amazon", "square", "edi")
 
+_NUMBER = r"(0*[1-9]\d{0,5}|0)(\.\d{1,3})?"
+_BY_TIER = rf"^A={_NUMBER},B={_NUMBER},C={_NUMBER}$"
+_DAYS_BY_TIER = r"^A=[1-9]\d{0,3},B=[1-9]\d{0,3},C=[1-9]\d{0,3}$"
+
 
 class Settings(BaseSettings):
     """What a process may be told from outside.
@@ -188,6 +192,24 @@ class Settings(BaseSettings):
     )
     alert_hold_s: float = Field(
         default=900.0, gt=0, description="Seconds that a rise may be held back before it is told"
+    )
+    count_days: str = Field(
+        default="A=30,B=90,C=365",
+        pattern=_DAYS_BY_TIER,
+        description="Days from one count of a place to the next, by tier",
+    )
+    count_percent: str = Field(
+        default="A=1,B=3,C=5",
+        pattern=_BY_TIER,
+        description="A count is within tolerance up to this percent of the book, by tier",
+    )
+    count_units: str = Field(
+        default="A=0,B=0,C=0",
+        pattern=_BY_TIER,
+        description="And up to so many units in any case, by tier",
+    )
+    count_escalate_percent: float = Field(
+        default=5.0, gt=0, description="Counts off by more are told at once and counted again"
     )
     log_level: str = Field(
         default="INFO", description="Lowest level written: DEBUG, INFO, WARNING or ERROR"

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("bench", "Measure against floors, in one run."),
     "catalogue": ("stock", "SKUs and locations."),
     "channel": ("channel", "Channels: list, test, map, subscribe, pause, resume."),
+    "count": ("count", "Physical counts: plan, submit, recounts, accuracy, shrinkage."),
     "db": ("db", "The schema: upgrade, status."),
     "demo": ("local", "Run a whole house through a day and check it."),
     "edi": ("edi", "Wholesale partners (X12): status, documents, ship, resend, parse."),

@@ -13,6 +13,8 @@ from allocation.pickup import chance
 from console.cli.common import Failed, as_json, by, emit, house
 from console.cli.stock import post
 from ledger.db import transaction
+from workers.flows import counts
+from workers.flows.count_terms import terms_of
 from workers.wiring import now
 
 _COUNTS_OF = timedelta(days=730)
@@ -63,6 +65,7 @@ def show(sku: str, location: str, as_json: bool) -> None:
             "sold": round(part.sold, 3),
             "found": round(chance(part.units, part.available, part.lost + part.sold), 4),
             "counted_at": part.counted_at,
+            "doubted": part.doubted,
             "pace_assumed": part.assumed,
         }
         for number in numbers.values()
@@ -92,9 +95,13 @@ def failed(sku: str, location: str, set_aside: int, by: str) -> None:
         "sku": sku,
         "location": location,
         "counted": set_aside,
+        "reason_code": "failed_pick",
         "actor": by,
         "reason": "a pick found the shelf empty",
     }
     with house() as wiring:
         post(wiring, fact)
-    click.echo(f"{sku} at {location}: counted {set_aside}; let somebody look for the rest")
+        counts.look(wiring.engine, terms_of(wiring.settings), now=now())
+    click.echo(
+        f"{sku} at {location}: counted {set_aside}, and to be counted again: look for the rest"
+    )
