@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import takewhile
 
 from reconcile.types import Case, SentPush
 
@@ -14,7 +15,8 @@ _BLUR = timedelta(seconds=2)
 class Hand(StrEnum):
     """What changed the number last, by the vendor's own time of the change.
 
-    BEFORE    nothing since our last push;  OURS    that push;  ORDER    an order we know of;  OTHER    somebody else
+    BEFORE    nothing since we pushed this number;  OURS    that push, or one that repeated it
+    ORDER     an order we know of;  OTHER    somebody else
     """
 
     BEFORE = "before"
@@ -30,17 +32,30 @@ def last_confirmed(case: Case) -> SentPush | None:
 
 def hand(case: Case) -> Hand | None:
     """Whose hand it was; None where the vendor does not say when, or we never pushed."""
-    changed, last = case.reading.updated_at, last_confirmed(case)
-    if changed is None or last is None:
+    changed, pushed = case.reading.updated_at, _repeated(case)
+    if changed is None or not pushed:
         return None
-    if changed < last.sent_at.replace(microsecond=0):
-        return Hand.BEFORE
-    if changed <= (last.answered_at or last.sent_at) + _BLUR:
+    if changed < pushed[-1].sent_at.replace(microsecond=0):
+        # As far as we look back the number was pushed all along: one of the older pushes may have changed it.
+        return None if len(pushed) == len(case.pushes) > 1 else Hand.BEFORE
+    if any(_made(push, changed) for push in pushed):
         return Hand.OURS
     at = case.clues.last_order_at
     if at is not None and changed <= at + _BLUR:
         return Hand.ORDER
     return Hand.OTHER
+
+
+def _repeated(case: Case) -> list[SentPush]:
+    """The pushes of the number that was confirmed last, newest first: a repair repeats it, and may change nothing."""
+    confirmed = [push for push in case.pushes if push.outcome == "confirmed"]
+    return list(takewhile(lambda push: push.units == confirmed[0].units, confirmed))
+
+
+def _made(push: SentPush, changed: datetime) -> bool:
+    """Whether the change came with this push."""
+    begun = push.sent_at.replace(microsecond=0)
+    return begun <= changed <= (push.answered_at or push.sent_at) + _BLUR
 
 
 def unseen_units(case: Case) -> int:
