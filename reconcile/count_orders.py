@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from allocation import alarms
 from reconcile.counting.judging import Standing
-from reconcile.counting.types import BAD, CUSUM, PERSON, VARIANCE, Finding, Order, Place
+from reconcile.counting.types import BAD, CUSUM, PERSON, VARIANCE, Finding, Order, Place, of_place
 
 #: Who orders what follows from counts.
 HOUSE = "lockstep"
@@ -51,8 +51,13 @@ _OPEN = text("""
     FROM count_open ORDER BY location, sku, since, rule
 """)
 
-_NEWLY_OPEN = text("""
-    SELECT EXISTS (SELECT FROM count_open WHERE sku = :sku AND location = :location)
+# Whoever orders a recount does not rely on the last count: the one before it still stands.
+_BEFORE_LAST = text("""
+    SELECT EXISTS (SELECT FROM count_open WHERE sku = :sku AND location = :location) AS ordered,
+           (SELECT m.counted_at FROM count_mark AS m
+            WHERE m.sku = :sku AND m.location = :location
+              AND NOT EXISTS (SELECT FROM event AS r WHERE r.reverses = m.event_id)
+            ORDER BY m.counted_at DESC OFFSET 1 LIMIT 1) AS sound_at
 """)
 
 
@@ -138,11 +143,11 @@ def order_by_hand(
 ) -> bool:
     """Order a recount; returns whether the place had none."""
     sku, location = place
-    had = connection.execute(_NEWLY_OPEN, {"sku": sku, "location": location}).scalar_one()
-    order = Order(PERSON, f"place:{sku}@{location}", sku, location, now)
+    was = connection.execute(_BEFORE_LAST, {"sku": sku, "location": location}).one()
+    order = Order(PERSON, of_place(sku, location), sku, location, now, was.sound_at)
     rows = orjson.dumps([_row(order, by, reason)]).decode()
     connection.execute(_ORDER, {"rows": rows, "now": now})
-    return not had
+    return not was.ordered
 
 
 def open_orders(connection: Connection) -> Sequence[Open]:

@@ -8,6 +8,7 @@ import structlog
 
 from workers import amazon
 from workers.flows import (
+    counts,
     fit,
     held_watch,
     jobs,
@@ -19,6 +20,7 @@ from workers.flows import (
     subscriptions,
     truth,
 )
+from workers.flows.count_terms import terms_of
 from workers.flows.orders import PollReport
 from workers.flows.promises import Pulled
 from workers.flows.push import PushReport
@@ -106,7 +108,7 @@ def read_truth(house: Wiring, channel: str, window_at: str) -> RunReport:
 
 
 def work_programs(house: Wiring) -> bool:
-    """Release what programs hold beyond their time; look at the pace of the others, at weights, at rises held.
+    """Release what programs hold beyond their time; look at the pace of the others, at weights, rises held, counts.
 
     returns    whether anything is free now
     """
@@ -118,6 +120,7 @@ def work_programs(house: Wiring) -> bool:
         *program_watch.watch(house.engine, now=now()),
         *fit.watch(house.engine, now=now()),
         *held_watch.watch(house.engine, now=now()),
+        *counts.watch(house.engine, terms_of(house.settings), now=now()),
     ):
         log.warning("alarm.raised", rule=alarm.rule, object=alarm.what, **alarm.detail)
     return bool(freed)

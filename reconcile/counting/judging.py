@@ -70,20 +70,31 @@ ENOUGH_COUNTS: Final = 30
 
 
 def spread(
-    counts: int, squares: float, moves: float, intercept: float | None, slope: float | None
+    counts: int,
+    squares: float,
+    moves: float,
+    intercept: float | None,
+    slope: float | None,
+    explained: float | None,
 ) -> Spread:
     """What is usual at a location, fitted to its counts.
 
     squares, moves       means of the squared deviation and of the moves
     intercept, slope     of the line of squares over moves, None where all moves are alike
+    explained            part of the squares' variance that the line explains; a slope within three of its standard
+                         errors is none
     """
     if counts < ENOUGH_COUNTS:
         return Spread()
-    if intercept is None or slope is None or slope <= 0:
+    if intercept is None or slope is None or slope <= 0 or not _is_told(explained, counts):
         return Spread(squares, 0.0)
     if intercept < 0:
         return Spread(0.0, squares / moves)
     return Spread(intercept, slope)
+
+
+def _is_told(explained: float | None, counts: int) -> bool:
+    return explained is not None and explained * (counts - 2) > 9 * (1 - explained)
 
 
 def place(history: Sequence[Counted], terms: Terms) -> Judged:
@@ -106,6 +117,8 @@ def _large(history: Sequence[Counted], terms: Terms) -> Iterable[tuple[Finding |
     what, missing = of_place(*last.place), max(0, -last.variance)
     if is_large(last, terms):
         detail = {
+            "sku": last.sku,
+            "location": last.location,
             "counted": last.counted,
             "book": last.position,
             "variance": last.variance,
@@ -113,7 +126,7 @@ def _large(history: Sequence[Counted], terms: Terms) -> Iterable[tuple[Finding |
             "tier": last.tier,
             "reason": last.reason,
             "at": last.at,
-            "next": f"recount: lockstep count plan --location {last.location}",
+            "next": f"lockstep count plan --location {last.location}",
         }
         order = Order(VARIANCE, what, *last.place, last.at, sound_at, missing)
         yield Finding(VARIANCE, what, detail), order
@@ -134,9 +147,11 @@ def _steady(history: Sequence[Counted], terms: Terms) -> Iterable[tuple[Finding,
     before = [count.at for count in history if count.at < run[0].at]
     sum_units, limit = plain_sum(history, terms, last.at)
     detail = _detail(step, units, len(run), run[0].at, last.at) | {
+        "sku": last.sku,
+        "location": last.location,
         "sum_90d": sum_units,
         "sum_limit": limit,
-        "next": f"recount: lockstep count plan --location {last.location}",
+        "next": f"lockstep count plan --location {last.location}",
     }
     sound_at = before[-1] if before else None
     yield (
@@ -263,7 +278,7 @@ def pool(what: str, signal: Signal, shares: Iterable[Share]) -> Judged:
     )
     detail = _detail(signal.step, signal.units, signal.counts, signal.since, signal.until) | {
         "worst": [f"{share.place[0]}@{share.place[1]} {share.units:+d}" for share in mine[:5]],
-        "next": "recount: lockstep count plan",
+        "next": "lockstep count plan",
     }
     return Judged((Finding(CUSUM, what, detail),), orders)
 

@@ -108,9 +108,9 @@ class Order:
 
 
 #: Rules of alarms.
-VARIANCE = "count_variance"
-CUSUM = "count_cusum"
-BAD = "count_bad"
+VARIANCE = "count.variance"
+CUSUM = "count.cusum"
+BAD = "count.bad"
 #: Orders without an alarm of their own.
 FAILED_PICK = "failed_pick"
 PERSON = "person"

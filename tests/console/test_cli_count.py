@@ -64,14 +64,14 @@ def test_a_count_that_is_far_off_is_told_at_once(stocked: Database, tmp_path: Pa
 
     assert said.code == 3, said.err
     assert [said.read[name] for name in ("lines", "blank", "escalated", "units")] == [1, 1, 1, -5]
-    assert said.read["alarms"] == ["count_variance place:MUG-RED@OSLO"]
+    assert said.read["alarms"] == ["count.variance place:MUG-RED@OSLO"]
     (line,) = said.read["counts"]
     assert (line["variance"], line["percent"], line["verdict"]) == (-5, -17.857, "escalated")
     listed = lockstep("alarm", "list", "--json", environment=surroundings(stocked))
-    assert [alarm["rule"] for alarm in listed.read] == ["count_variance"]
+    assert [alarm["rule"] for alarm in listed.read] == ["count.variance"]
     assert count(stocked, "orders", "--json").code == 3
     (planned,) = count(stocked, "plan", "--location", "OSLO", "--json").read
-    assert planned["why"] == ["count_variance"]
+    assert planned["why"] == ["count.variance"]
 
 
 def test_the_same_file_twice_says_so(stocked: Database, tmp_path: Path) -> None:

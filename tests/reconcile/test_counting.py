@@ -258,12 +258,14 @@ def test_the_plain_sum_is_beyond_two_units_or_the_tolerance_of_the_stock() -> No
 
 
 def test_what_is_usual_is_fitted_to_a_location_with_enough_counts() -> None:
-    assert spread(29, 9.0, 10.0, 1.0, 0.8).sigma(0) == 1.0
-    assert spread(30, 9.0, 10.0, 1.0, 0.8).sigma(10) == 3.0
-    assert spread(30, 9.0, 10.0, 10.0, -0.1).sigma(500) == 3.0
-    assert spread(30, 9.0, 10.0, None, None).sigma(7) == 3.0
-    assert spread(30, 9.0, 10.0, -1.0, 1.0).sigma(10) == 3.0
-    assert spread(30, 0.1, 10.0, 0.1, 0.0).sigma(10) == 1.0
+    assert spread(29, 9.0, 10.0, 1.0, 0.8, 0.9).sigma(0) == 1.0
+    assert spread(30, 9.0, 10.0, 1.0, 0.8, 0.9).sigma(10) == 3.0
+    assert spread(30, 9.0, 10.0, 1.0, 0.8, 0.9).sigma(0) == 1.0
+    assert spread(30, 9.0, 10.0, 10.0, -0.1, 0.9).sigma(500) == 3.0
+    assert spread(30, 9.0, 10.0, None, None, None).sigma(7) == 3.0
+    assert spread(30, 9.0, 10.0, -1.0, 1.0, 0.9).sigma(10) == 3.0
+    assert spread(30, 0.1, 10.0, 0.1, 0.0, 0.0).sigma(10) == 1.0
+    assert spread(30, 9.0, 10.0, 1.0, 0.8, 0.2).sigma(90) == 3.0, "that slope may be chance"
 
 
 def test_an_alarm_of_many_orders_recounts_of_those_that_did_most_to_it() -> None:

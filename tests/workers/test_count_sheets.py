@@ -57,9 +57,9 @@ def test_23_of_28_escalates_at_once_and_orders_a_recount(store: Store) -> None:
     done = store.submit(("MUG-RED", "BERGEN", 23, "theft"), ("MUG-BLUE", "OSLO", 99))
 
     assert [line.verdict for line in done.lines] == ["escalated", "within"]
-    assert [(a.rule, a.what) for a in done.raised] == [("count_variance", "place:MUG-RED@BERGEN")]
-    assert store.alarms()["count_variance place:MUG-RED@BERGEN"].detail["percent"] == -17.857
-    assert store.ordered() == [("count_variance", "MUG-RED")]
+    assert [(a.rule, a.what) for a in done.raised] == [("count.variance", "place:MUG-RED@BERGEN")]
+    assert store.alarms()["count.variance place:MUG-RED@BERGEN"].detail["percent"] == -17.857
+    assert store.ordered() == [("count.variance", "MUG-RED")]
     assert [line.recount for line in done.lines] == [True, False]
 
 
@@ -100,7 +100,7 @@ def test_lines_may_have_a_minute_of_their_own(store: Store) -> None:
 
 def test_a_sale_that_is_told_late_changes_what_the_count_came_to(store: Store) -> None:
     store.submit(("MUG-RED", "OSLO", 80, "lost"))
-    assert store.ordered() == [("count_variance", "MUG-RED")]
+    assert store.ordered() == [("count.variance", "MUG-RED")]
     late = a_fact("ship", id="late", units=20, occurred_at=NOON - HOUR / 2, channel="till")
 
     book(store.engine, late, now=NOON + HOUR)
@@ -149,8 +149,8 @@ def test_a_recount_that_is_reversed_opens_its_order_again(store: Store) -> None:
     )
     store.look()
 
-    assert store.ordered() == [("count_variance", "MUG-RED")]
-    assert list(store.alarms()) == ["count_variance place:MUG-RED@OSLO"]
+    assert store.ordered() == [("count.variance", "MUG-RED")]
+    assert list(store.alarms()) == ["count.variance place:MUG-RED@OSLO"]
 
 
 def test_the_same_file_twice_is_one_count(store: Store) -> None:

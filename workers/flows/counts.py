@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Connection, Engine
 
 from allocation.fit import week_of
@@ -22,8 +21,6 @@ from reconcile.counting import judging
 from reconcile.counting.judging import Standing
 from reconcile.counting.tiers import Due, due
 from reconcile.counting.types import BAD, CUSUM, FAILED_PICK, VARIANCE, Counted, Terms, of_place
-
-log = structlog.get_logger(__name__)
 
 #: Weeks end and old counts fall out of sight though nothing is counted.
 LOOK_EVERY: Final = timedelta(hours=1)
@@ -41,6 +38,14 @@ def waits(connection: Connection, now: datetime) -> bool:
     if last is None:
         return count_store.any_news(connection, _FIRST)
     return now - last.at >= LOOK_EVERY or count_store.any_news(connection, last.seen)
+
+
+def watch(engine: Engine, terms: Terms, *, now: datetime) -> list[Raised]:
+    """Look if anything waits for it."""
+    with transaction(engine) as connection:
+        if not waits(connection, now):
+            return []
+    return look(engine, terms, now=now)
 
 
 def look(engine: Engine, terms: Terms, *, now: datetime) -> list[Raised]:
@@ -65,8 +70,6 @@ def look(engine: Engine, terms: Terms, *, now: datetime) -> list[Raised]:
             after = seen or after
     if last is None or last.tiers_at is None or now - last.tiers_at >= _TIERS_EVERY:
         _find_tiers(engine, terms, now)
-    for alarm in raised:
-        log.warning("count.alarm.raised", rule=alarm.rule, object=alarm.what, **alarm.detail)
     return raised
 
 

@@ -12,7 +12,7 @@ from channels.edi import awaited, visits
 from ledger import inbox
 from ledger.db import transaction
 from reconcile import halt_store, runs
-from workers.flows import fit, held_watch, orders, program_watch
+from workers.flows import counts, fit, held_watch, orders, program_watch
 from workers.flows.ingest import sweep_inbox
 from workers.flows.reconcile_terms import JOB
 
@@ -37,7 +37,7 @@ class Waiting:
     asked     channels whose orders a notification asks for
     partners  channels whose folder is to be looked into
     interchanges    whether a partner's interchange is to be worked
-    programs  whether a partner's program has something to release, or is to be looked at, or weights are, or held rises
+    programs  whether programs have something to release, or are to be looked at, or weights, held rises or counts are
     overdue   documents (and their channel) whose acknowledgement has not come, found by this sweep
     promises  whether units are short, or no longer, that nobody has been told of
     """
@@ -79,7 +79,8 @@ def sweep(engine: Engine, *, now: datetime) -> Waiting:
             promises=supply.is_short(connection),
             programs=program_watch.waits(connection, now)
             or fit.waits(connection, now)
-            or held_watch.waits(connection, now),
+            or held_watch.waits(connection, now)
+            or counts.waits(connection, now),
         )
 
 
