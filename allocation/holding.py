@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from allocation.own_sales import OwnSale
 from allocation.sightings import Seen
+from ledger.db import fetch
 
 _HOLD = text("""
     SELECT s.sku
@@ -37,7 +38,7 @@ def hold(
     connection: Connection, channels: Sequence[str], skus: Sequence[str], locations: Sequence[str]
 ) -> None:
     """Lock what is shown at these places, until this transaction ends."""
-    connection.execute(_HOLD, {"channels": channels, "skus": skus, "locations": locations})
+    fetch(connection, _HOLD, {"channels": channels, "skus": skus, "locations": locations})
 
 
 def hold_told(connection: Connection, sold: Sequence[OwnSale], seen: Sequence[Seen]) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from allocation.lags import DAY, Measured, Record, Sample
 from allocation.types import Lag
+from ledger.db import fetch
 
 #: Newest records of a channel that are looked at; a busy one has so many in minutes.
 _NEWEST = 2000
@@ -227,7 +228,7 @@ def lags(connection: Connection) -> dict[str, Lag]:
     """
     return {
         row.channel: Lag(row.in_use_hear_s, row.in_use_show_s)
-        for row in connection.execute(_IN_USE)
+        for row in fetch(connection, _IN_USE, {})
     }
 
 

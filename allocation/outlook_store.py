@@ -11,30 +11,42 @@ from sqlalchemy import Connection, text
 
 from allocation.escrow import Hold
 from allocation.exposure import together
-from allocation.lag_store import lags
-from allocation.pace import look_again_at, pace_of
-from allocation.pace_store import sums_of
+from allocation.pace import Sums, look_again_at, pace_of
 from allocation.positions import Position
 from allocation.rules import fitting, rule_for
 from allocation.sql import SEEN, SENT
-from allocation.types import Outlook, Pace, Quota, Rules
+from allocation.types import Lag, Outlook, Pace, Quota, Rules
+from ledger.db import fetch, send
 
 #: What was held is looked at again after this long, should nobody tell that it was let go; and ever more seldom.
 HELD_FOR = timedelta(seconds=3)
 HELD_AT_MOST = timedelta(minutes=5)
 
 _REMEMBERED = text("""
-    SELECT sku, scarce, CASE WHEN held THEN since END AS held_since FROM exposure WHERE sku = ANY(CAST(:skus AS text[]))
+    SELECT given.sku, e.scarce, CASE WHEN e.held THEN e.since END AS held_since, made.channels,
+           p.channel, p.location, p.at, p.since, p.fast_lines, p.slow_lines, p.slow_units, p.slow_squares
+    FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku)
+    LEFT JOIN exposure e USING (sku)
+    LEFT JOIN pace p USING (sku)
+    LEFT JOIN (
+        SELECT bundle.component AS sku, array_agg(DISTINCT c.channel) AS channels
+        FROM bundle CROSS JOIN channel c
+        WHERE bundle.component = ANY(CAST(:skus AS text[]))
+          AND EXISTS (SELECT FROM binding b WHERE b.channel = c.channel AND b.sku = bundle.sku)
+        GROUP BY bundle.component
+    ) AS made USING (sku)
+    ORDER BY given.sku, p.channel, p.location
 """)
 
 _SOLD = text("""
-    SELECT given.sku, given.channel,
+    SELECT given.sku, given.channel, given.part,
            coalesce(sum(CASE WHEN p.to_state = 'committed' THEN p.units ELSE -p.units END), 0)::bigint AS units
-    FROM json_to_recordset(CAST(:wanted AS json)) AS given (sku text, channel text, since timestamptz)
-    JOIN posting p ON p.sku = given.sku AND p.occurred_at >= given.since
+    FROM json_to_recordset(CAST(:wanted AS json)) AS given (sku text, channel text, since timestamptz, part text)
+    JOIN posting p ON p.sku = coalesce(given.part, given.sku) AND p.occurred_at >= given.since
     JOIN event e ON e.id = p.event_id AND e.channel = given.channel
     WHERE (p.from_state, p.to_state) IN (('available', 'committed'), ('committed', 'available'))
-    GROUP BY given.sku, given.channel
+      AND (given.part IS NULL OR right(coalesce(e.line_id, e.source_id), length(given.part) + 1) = '#' || given.part)
+    GROUP BY given.sku, given.channel, given.part
 """)
 
 # A target that waits may be sent before a new one is written; what was sent and not answered may have landed.
@@ -42,7 +54,7 @@ _HOLDS = text(f"""
     SELECT t.sku, t.channel, t.location, {SEEN} AS seen, coalesce(s.missing, 0) AS missing,
            t.units AS target, CASE WHEN d.sku IS NULL OR d.parked THEN 0 ELSE t.units END AS queued,
            {SENT} AS sent
-    FROM unnest(CAST(:skus AS text[])) AS given (sku)
+    FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku)
     JOIN target t USING (sku)
     LEFT JOIN shown s USING (channel, sku, location)
     LEFT JOIN push_due d USING (channel, sku, location)
@@ -50,7 +62,7 @@ _HOLDS = text(f"""
 
 _BUNDLES = text("""
     SELECT b.component, b.sku, b.units
-    FROM unnest(CAST(:skus AS text[])) AS given (component) JOIN bundle b USING (component)
+    FROM unnest((SELECT CAST(:skus AS text[]))) AS given (component) JOIN bundle b USING (component)
 """)
 
 _REMEMBER = text("""
@@ -132,37 +144,65 @@ class Memory:
 
 
 def outlooks(
-    connection: Connection, positions: Mapping[str, Position], rules: Rules, now: datetime
+    connection: Connection,
+    positions: Mapping[str, Position],
+    rules: Rules,
+    lags: Mapping[str, Lag],
+    now: datetime,
 ) -> dict[str, Known]:
     """What is known of each SKU.
 
     rules    as they are in force now
+    lags     by channel
     """
     if not _asks(rules):
         return dict.fromkeys(positions, Known(Outlook()))
-    components = {part for position in positions.values() for part in position.parts}
-    skus = sorted(components | set(positions))
-    sums = sums_of(connection, skus)
-    late = lags(connection)
-    remembered = connection.execute(_REMEMBERED, {"skus": skus}).all()
-    scarce = {row.sku: frozenset(row.scarce) for row in remembered}
-    held = {row.sku: row.held_since for row in remembered}
+    scarce, held, sums, bundled = _remembered(connection, positions)
     paces = {sku: pace_of(of, now) for sku, of in sums.items()}
     sold = _sold(connection, positions, rules)
     found = {}
     for sku, position in positions.items():
         outlook = Outlook(
             paces=paces.get(sku, {}),
-            lags=late,
+            lags=lags,
             scarce=scarce.get(sku, frozenset()),
             sold=sold.get(sku, {}),
             rivals=_rivals(position, paces),
+            bundled=bundled.get(sku, frozenset()),
         )
         found[sku] = Known(
             outlook, look_again_at(sums.get(sku, ()), now), sku in scarce, held.get(sku)
         )
         _empty_where_scarce(position, scarce)
     return found
+
+
+def _remembered(
+    connection: Connection, positions: Mapping[str, Position]
+) -> tuple[
+    dict[str, frozenset[str]],
+    dict[str, datetime | None],
+    dict[str, list[Sums]],
+    dict[str, frozenset[str]],
+]:
+    """By SKU, these and their parts: scarce zones, since when a rise is held, what is counted of pace, and the channels
+    on which a bundle made of it is listed.
+    """
+    components = {part for position in positions.values() for part in position.parts}
+    scarce: dict[str, frozenset[str]] = {}
+    held: dict[str, datetime | None] = {}
+    sums: dict[str, list[Sums]] = {}
+    bundled: dict[str, frozenset[str]] = {}
+    for sku, zones, held_since, channels, *pace in fetch(
+        connection, _REMEMBERED, {"skus": sorted(components | set(positions))}
+    ):
+        if zones is not None:
+            scarce[sku], held[sku] = frozenset(zones), held_since
+        if channels is not None:
+            bundled[sku] = frozenset(channels)
+        if pace[0] is not None:
+            sums.setdefault(sku, []).append(Sums(sku, *pace))
+    return scarce, held, sums, bundled
 
 
 def _asks(rules: Rules) -> bool:
@@ -198,27 +238,37 @@ def _empty_where_scarce(position: Position, scarce: Mapping[str, frozenset[str]]
 def _sold(
     connection: Connection, positions: Mapping[str, Position], rules: Rules
 ) -> dict[str, dict[str, int]]:
-    """Units sold since its quota began, by SKU and channel, where there is a quota."""
-    wanted = []
+    """Units sold since its quota began, by SKU and channel, where there is a quota.
+
+    The book knows a bundle's sales by its parts alone: the part of which the fewest were sold in bundles there says how
+    many at most it can have been. Where bundles share all their parts that is too many, and the safe side.
+    """
+    wanted: list[dict[str, object]] = []
     if not _has_quotas(rules):
         return {}
-    for sku in positions:
+    for sku, position in positions.items():
         overrides = fitting(rules, sku).overrides
         for channel in rules.channels:
             quota: Quota | None = rule_for(channel.name, channel.rule, overrides).quota
             if quota is not None:
-                wanted.append({"sku": sku, "channel": channel.name, "since": quota.since})
-    found: dict[str, dict[str, int]] = {}
+                asked = {"sku": sku, "channel": channel.name, "since": quota.since}
+                wanted += [asked | {"part": part} for part in position.parts or (None,)]
+    counted: dict[tuple[str, str, str | None], int] = {}
     if wanted:
-        for row in connection.execute(_SOLD, {"wanted": orjson.dumps(wanted).decode()}):
-            found.setdefault(row.sku, {})[row.channel] = row.units
+        for row in fetch(connection, _SOLD, {"wanted": orjson.dumps(wanted).decode()}):
+            counted[row.sku, row.channel, row.part] = row.units
+    found: dict[str, dict[str, int]] = {}
+    for sku, channel_name in {(str(asked["sku"]), str(asked["channel"])) for asked in wanted}:
+        each = positions[sku].parts or {None: 1}
+        units = [-(-counted.get((sku, channel_name, part), 0) // n) for part, n in each.items()]
+        found.setdefault(sku, {})[channel_name] = min(units)
     return found
 
 
 def holds(connection: Connection, skus: Collection[str]) -> dict[str, dict[tuple[str, str], Hold]]:
     """By SKU, the most that each (channel, location) may be showing."""
     found: dict[str, dict[tuple[str, str], Hold]] = {}
-    for row in connection.execute(_HOLDS, {"skus": sorted(skus)}):
+    for row in fetch(connection, _HOLDS, {"skus": sorted(skus)}):
         # A first number that is on its way is at most what was sent.
         shown = row.sent if row.seen is None else max(row.seen, row.sent or 0)
         held = Hold(shown, row.queued, row.missing, row.target)
@@ -229,7 +279,7 @@ def holds(connection: Connection, skus: Collection[str]) -> dict[str, dict[tuple
 def bundles_of(connection: Connection, skus: Collection[str]) -> dict[str, dict[str, int]]:
     """By SKU, the bundles made of it, each with the units that one takes."""
     found: dict[str, dict[str, int]] = {}
-    for row in connection.execute(_BUNDLES, {"skus": sorted(skus)}):
+    for row in fetch(connection, _BUNDLES, {"skus": sorted(skus)}):
         found.setdefault(row.component, {})[row.sku] = row.units
     return found
 
@@ -239,7 +289,7 @@ def remember(connection: Connection, memories: Sequence[Memory], now: datetime) 
     needed = [memory for memory in memories if memory.is_needed]
     forgotten = [m.sku for m in memories if m.remembered and not m.is_needed]
     if forgotten:
-        connection.execute(_FORGET, {"skus": sorted(forgotten)})
+        send(connection, _FORGET, {"skus": sorted(forgotten)})
     if needed:
         rows = [
             {
@@ -251,7 +301,7 @@ def remember(connection: Connection, memories: Sequence[Memory], now: datetime) 
             }
             for memory in needed
         ]
-        connection.execute(_REMEMBER, {"rows": orjson.dumps(rows).decode(), "now": now})
+        send(connection, _REMEMBER, {"rows": orjson.dumps(rows).decode(), "now": now})
 
 
 def look_again(connection: Connection, now: datetime) -> bool:

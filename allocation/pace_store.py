@@ -11,6 +11,7 @@ from sqlalchemy import Connection, TextClause, text
 from allocation import demand
 from allocation.pace import FAST_S, NOTHING, SLOW_S, Sold, Sums, gathered, pace_of
 from allocation.types import Pace
+from ledger.db import fetch
 from ledger.digest import Digest, LineKey
 from ledger.postings import OrderLine
 
@@ -91,7 +92,7 @@ _CARRIED_OUT = text("""
 
 _OF = text("""
     SELECT p.sku, p.channel, p.location, p.at, p.since, p.fast_lines, p.slow_lines, p.slow_units, p.slow_squares
-    FROM unnest(CAST(:skus AS text[])) AS given (sku) JOIN pace AS p ON p.sku = given.sku
+    FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku) JOIN pace AS p ON p.sku = given.sku
     ORDER BY p.sku, p.channel, p.location
 """)
 
@@ -157,7 +158,7 @@ def _ordered_at(connection: Connection, keys: Sequence[LineKey]) -> dict[LineKey
 def sums_of(connection: Connection, skus: Collection[str]) -> dict[str, list[Sums]]:
     """What is remembered of these SKUs; one that never sold is missing."""
     found: dict[str, list[Sums]] = {}
-    for row in connection.execute(_OF, {"skus": sorted(skus)}):
+    for row in fetch(connection, _OF, {"skus": sorted(skus)}):
         found.setdefault(row[0], []).append(Sums(*row))
     return found
 

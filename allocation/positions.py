@@ -7,27 +7,28 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
 
+from ledger.db import fetch
+
 # Of a bundle, what its parts have.
 _STOCK = text("""
     SELECT sku, NULL AS component, 1 AS each, location, units, version
-    FROM balance
-    WHERE sku = ANY(CAST(:skus AS text[])) AND state = 'available'
-      AND NOT EXISTS (SELECT FROM bundle WHERE bundle.sku = balance.sku)
+    FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku) JOIN balance USING (sku)
+    WHERE state = 'available' AND NOT EXISTS (SELECT FROM bundle WHERE bundle.sku = balance.sku)
     UNION ALL
     SELECT bundle.sku, bundle.component, bundle.units, b.location, b.units, b.version
-    FROM bundle LEFT JOIN balance b ON b.sku = bundle.component AND b.state = 'available'
-    WHERE bundle.sku = ANY(CAST(:skus AS text[]))
+    FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku)
+    JOIN bundle USING (sku) LEFT JOIN balance b ON b.sku = bundle.component AND b.state = 'available'
 """)
 
 # By channel, so that the keys (channel, sku, location) serve; by a join, so that many SKUs are not compared one by one.
 _PLACES = text("""
     SELECT b.sku, b.channel, b.location, true AS listed, b.pack, b.read_only, t.units
-    FROM channel c CROSS JOIN unnest(CAST(:skus AS text[])) AS given (sku)
+    FROM channel c CROSS JOIN unnest((SELECT CAST(:skus AS text[]))) AS given (sku)
     JOIN binding b ON b.channel = c.channel AND b.sku = given.sku
     LEFT JOIN target t ON t.channel = b.channel AND t.sku = b.sku AND t.location = b.location
     UNION ALL
     SELECT t.sku, t.channel, t.location, false, 1, false, t.units
-    FROM unnest(CAST(:skus AS text[])) AS given (sku) JOIN target t USING (sku)
+    FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku) JOIN target t USING (sku)
     WHERE NOT EXISTS (SELECT FROM binding b
                       WHERE b.channel = t.channel AND b.sku = t.sku AND b.location = t.location)
     ORDER BY 1, 2, 3
@@ -62,7 +63,7 @@ def positions(connection: Connection, skus: Sequence[str]) -> dict[str, Position
     """What allocation needs to know of these SKUs."""
     found = {sku: Position() for sku in skus}
     _read_stock(connection, found)
-    rows = connection.execute(_PLACES, {"skus": list(skus)}).all()
+    rows = fetch(connection, _PLACES, {"skus": list(skus)})
     for sku, channel, location, listed, pack, read_only, units in rows:
         position = found[sku]
         place = (channel, location)
@@ -77,7 +78,7 @@ def positions(connection: Connection, skus: Sequence[str]) -> dict[str, Position
 
 
 def _read_stock(connection: Connection, found: dict[str, Position]) -> None:
-    rows = connection.execute(_STOCK, {"skus": list(found)}).all()
+    rows = fetch(connection, _STOCK, {"skus": list(found)})
     for sku, component, each, location, units, version in rows:
         position = found[sku]
         if component is not None:

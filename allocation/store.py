@@ -7,18 +7,21 @@ shown; each sorted.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+import orjson
 from sqlalchemy import Connection, text
 
 from allocation.document import Document, read_stored
 from allocation.holding import hold
 from allocation.rules import turns
 from allocation.sql import PRIORITY, SEEN
-from allocation.types import Rules, Target
+from allocation.target_history import Basis, terms_of
+from allocation.types import Lag, Rules, Target
+from ledger.db import fetch, send
 
 _RULE_SET = text("""
     INSERT INTO rule_set (source, document, author, reason, applied_at)
@@ -74,6 +77,16 @@ _TURNED = text("DELETE FROM rule_turn WHERE at <= :now RETURNING at")
 
 _CURRENT = text("SELECT version, source FROM rule_set ORDER BY version DESC LIMIT 1")
 
+# What is computed can be computed again: a crash takes the targets back together with their SKUs being no longer due.
+# Nobody sends them before their push is claimed, in a transaction that is on disk with all that came before it.
+_STANDING = text("""
+    SELECT version, source,
+           CASE WHEN CAST(:computing AS boolean) THEN set_config('synchronous_commit', 'off', true) END AS commits,
+           (SELECT json_object_agg(channel, json_build_array(in_use_hear_s, in_use_show_s)) FROM lag
+            WHERE in_use_hear_s IS NOT NULL AND in_use_show_s IS NOT NULL) AS lags
+    FROM rule_set ORDER BY version DESC LIMIT 1
+""")
+
 _HISTORY = text("""
     SELECT version, author, reason, applied_at FROM rule_set ORDER BY version DESC LIMIT :limit
 """)
@@ -91,37 +104,50 @@ _CLAIM_DUE = text("""
     RETURNING due.sku
 """)
 
-_TARGETS = text("""
-    INSERT INTO target AS t (channel, sku, location, units, number, rule_version, set_at)
-    SELECT channel, sku, location, given.units, 1, :rule_version, :now
-    FROM unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]),
-                CAST(:units AS bigint[])) AS given (channel, sku, location, units)
-    LEFT JOIN target old USING (channel, sku, location)
-    WHERE old.units IS DISTINCT FROM given.units
+# A target that changed, what it was computed from, and its row of the push queue, in one statement: every order of the
+# house comes this way. Nothing is pushed to who holds the stock himself: he says what there is. A lease and its key
+# stay: that push is on its way, and the row goes out again once it is answered.
+_TARGETS = text(f"""
+    WITH given AS MATERIALIZED (
+        SELECT channel, sku, location, units, terms
+        FROM unnest((SELECT CAST(:channels AS text[])), (SELECT CAST(:skus AS text[])),
+                    (SELECT CAST(:locations AS text[])), (SELECT CAST(:units AS bigint[])),
+                    (SELECT CAST(:terms AS jsonb[]))) AS given (channel, sku, location, units, terms)
+    ), changed AS (
+        INSERT INTO target AS t (channel, sku, location, units, number, rule_version, set_at)
+        SELECT channel, sku, location, given.units, 1, :rule_version, :now
+        FROM given LEFT JOIN target old USING (channel, sku, location)
+        WHERE old.units IS DISTINCT FROM given.units
+        ORDER BY channel, sku, location
+        ON CONFLICT (channel, sku, location) DO UPDATE SET
+            units = excluded.units, number = t.number + 1, rule_version = excluded.rule_version,
+            set_at = excluded.set_at
+            WHERE t.units <> excluded.units
+        RETURNING t.channel, t.sku, t.location, t.units, t.number
+    ), told AS (
+        INSERT INTO target_history (channel, sku, location, number, units, rule_version, set_at, terms)
+        SELECT channel, sku, location, t.number, t.units, :rule_version, :now, given.terms
+        FROM changed t JOIN given USING (channel, sku, location)
+    ), wanted AS MATERIALIZED (
+        SELECT channel, sku, location, {PRIORITY} AS priority, coalesce({SEEN} = t.units, false) AS as_shown
+        FROM changed t
+        JOIN binding b USING (channel, sku, location)
+        LEFT JOIN shown s USING (channel, sku, location)
+        WHERE NOT b.read_only
+    ), put AS (
+        INSERT INTO push_due AS d (channel, sku, location, priority, since, run_at)
+        SELECT channel, sku, location, priority, :now,
+               CASE WHEN priority = 3 THEN CAST(:rise_run_at AS timestamptz) ELSE :now END
+        FROM wanted
+        ORDER BY channel, sku, location
+        ON CONFLICT (channel, sku, location) DO UPDATE SET
+            priority = excluded.priority, run_at = excluded.run_at,
+            since = CASE WHEN d.parked THEN excluded.since ELSE least(d.since, excluded.since) END,
+            attempts = 0, parked = false, error = NULL
+    )
+    SELECT channel, sku, location, coalesce(wanted.as_shown, false) AS as_shown
+    FROM changed LEFT JOIN wanted USING (channel, sku, location)
     ORDER BY channel, sku, location
-    ON CONFLICT (channel, sku, location) DO UPDATE SET
-        units = excluded.units, number = t.number + 1, rule_version = excluded.rule_version, set_at = excluded.set_at
-        WHERE t.units <> excluded.units
-    RETURNING t.channel, t.sku, t.location, t.number
-""")
-
-# Nothing is pushed to who holds the stock himself: he says what there is.
-# A lease and its key stay: that push is on its way, and the row goes out again once it is answered.
-_PUSH_DUE = text(f"""
-    INSERT INTO push_due AS d (channel, sku, location, priority, since, run_at)
-    SELECT t.channel, t.sku, t.location, {PRIORITY}, :now,
-           CASE WHEN {PRIORITY} = 3 THEN CAST(:rise_run_at AS timestamptz) ELSE :now END
-    FROM unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
-         AS changed (channel, sku, location)
-    JOIN target t USING (channel, sku, location)
-    JOIN binding b USING (channel, sku, location)
-    LEFT JOIN shown s USING (channel, sku, location)
-    WHERE NOT b.read_only
-    ORDER BY 1, 2, 3
-    ON CONFLICT (channel, sku, location) DO UPDATE SET
-        priority = excluded.priority, run_at = excluded.run_at,
-        since = CASE WHEN d.parked THEN excluded.since ELSE least(d.since, excluded.since) END,
-        attempts = 0, parked = false, error = NULL
 """)  # noqa: S608 -- composed of constants
 
 # What the channel shows already, as far as we know, needs no push: it was read, or its own sale took it there. That is
@@ -259,8 +285,22 @@ def _write_channels(connection: Connection, rules: Rules) -> None:
 
 def current_rules(connection: Connection) -> tuple[int, Rules]:
     """The version in force and its rules; (0, no rules) before any was applied."""
-    row = connection.execute(_CURRENT).one_or_none()
-    return (row.version, _rules(row.source)) if row is not None else (0, Rules())
+    for row in fetch(connection, _CURRENT, {}):
+        return row.version, _rules(row.source)
+    return 0, Rules()
+
+
+def standing(
+    connection: Connection, *, computing: bool = False
+) -> tuple[int, Rules, dict[str, Lag]]:
+    """What stands for all SKUs: the version in force, its rules, and the lags in use by channel (as `lag_store.lags`).
+
+    computing    the transaction writes what is computed and nothing else: its end does not wait for the disk
+    """
+    for row in fetch(connection, _STANDING, {"computing": computing}):
+        late = {channel: Lag(*of) for channel, of in sorted((row.lags or {}).items())}
+        return row.version, _rules(row.source), late
+    return 0, Rules(), {}
 
 
 @lru_cache(maxsize=8)
@@ -290,44 +330,48 @@ def claim_due(connection: Connection, limit: int) -> list[str]:
 
     Read rules, stock and listings after this, in the same transaction: what is read before may be of yesterday.
     """
-    return sorted(row.sku for row in connection.execute(_CLAIM_DUE, {"limit": limit}))
+    return sorted(row.sku for row in fetch(connection, _CLAIM_DUE, {"limit": limit}))
 
 
 def save_targets(
     connection: Connection,
     targets: Collection[Target],
+    bases: Mapping[str, Basis],
     rule_version: int,
     now: datetime,
     rise_run_at: datetime,
-) -> list[tuple[Target, int]]:
-    """Keep the targets that changed, each with a new number, and put them into the push queue.
+) -> set[str]:
+    """Keep the targets that changed, each with a new number and its arithmetic, and put them into the push queue.
 
+    bases          by SKU, what its targets were computed from
     rise_run_at    when an increase may go out; all else may at once
-    returns        those that changed, with their numbers
+    returns        the channels of those that changed
     """
+    if not targets:
+        return set()
     ordered = sorted(targets, key=lambda target: (target.channel, target.sku, target.location))
-    changed = connection.execute(
+    changed = fetch(
+        connection,
         _TARGETS,
         {
             "channels": [target.channel for target in ordered],
             "skus": [target.sku for target in ordered],
             "locations": [target.location for target in ordered],
             "units": [target.units for target in ordered],
+            "terms": [orjson.dumps(terms_of(t, bases.get(t.sku))).decode() for t in ordered],
             "rule_version": rule_version,
             "now": now,
+            "rise_run_at": rise_run_at,
         },
-    ).all()
-    if not changed:
-        return []
+    )
     keys = {
         "channels": [row.channel for row in changed],
         "skus": [row.sku for row in changed],
         "locations": [row.location for row in changed],
     }
-    connection.execute(_PUSH_DUE, keys | {"now": now, "rise_run_at": rise_run_at})
-    hold(connection, **keys)
-    connection.execute(_AS_SHOWN, keys | {"now": now})
+    if any(row.as_shown for row in changed):
+        hold(connection, **keys)
+        send(connection, _AS_SHOWN, keys | {"now": now})
     if any(target.rule is None for target in ordered):
-        connection.execute(_UNREACHABLE, keys)
-    number = {(row.channel, row.sku, row.location): row.number for row in changed}
-    return [(t, number[key]) for t in ordered if (key := (t.channel, t.sku, t.location)) in number]
+        send(connection, _UNREACHABLE, keys)
+    return {row.channel for row in changed}

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-
-import orjson
-from sqlalchemy import Connection, text
 
 from allocation.division import Division
 from allocation.types import Target
@@ -33,14 +29,6 @@ TERMS = (
     "short",
 )
 
-_KEEP = text("""
-    INSERT INTO target_history (channel, sku, location, number, units, rule_version, set_at, terms)
-    SELECT channel, sku, location, number, units, :rule_version, :now, terms
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
-         AS given (channel text, sku text, location text, number bigint, units bigint, terms jsonb)
-    ORDER BY sku, channel, location
-""")
-
 
 @dataclass(frozen=True, slots=True)
 class Basis:
@@ -54,34 +42,6 @@ class Basis:
     read: Mapping[tuple[str, str], tuple[int, int]]
     parts: Mapping[str, int]
     divisions: Sequence[Division]
-
-
-def keep(
-    connection: Connection,
-    changed: Iterable[tuple[Target, int]],
-    bases: Mapping[str, Basis],
-    rule_version: int,
-    now: datetime,
-) -> None:
-    """Write down targets that changed.
-
-    changed    each with its number, as `store.save_targets` returns them
-    bases      by SKU
-    """
-    rows = [
-        {
-            "channel": target.channel,
-            "sku": target.sku,
-            "location": target.location,
-            "number": number,
-            "units": target.units,
-            "terms": terms_of(target, bases.get(target.sku)),
-        }
-        for target, number in changed
-    ]
-    if rows:
-        values = {"rows": orjson.dumps(rows).decode(), "rule_version": rule_version, "now": now}
-        connection.execute(_KEEP, values)
 
 
 def terms_of(target: Target, basis: Basis | None) -> dict[str, Any]:

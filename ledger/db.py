@@ -82,6 +82,10 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         _open_transactions.reset(token)
 
 
+#: With more rows than these a plan pays for itself.
+_FEW = 50
+
+
 @lru_cache(maxsize=256)
 def _as_the_driver_reads_it(statement: TextClause, dialect: Dialect) -> bytes:
     return str(statement.compile(dialect=dialect)).encode()
@@ -92,16 +96,36 @@ def fetch(connection: Connection, statement: TextClause, values: Mapping[str, ob
 
     SQLAlchemy takes as long to prepare a small statement and to wrap its rows as PostgreSQL takes to answer it.
 
-    statement    a constant of its module: its translation is kept
+    statement    a constant of its module: its translation is kept, and the server plans it once: an array in a sub-select,
+                 `unnest((SELECT CAST(:skus AS text[])))`, gives it no length to plan for; where a list is long, the
+                 tables' size of that moment decides
     returns      named tuples
     raises       DBAPIError, as `Connection.execute` does
     """
+    with _asked(connection, statement, values) as cursor:
+        return cursor.fetchall()
+
+
+def send(connection: Connection, statement: TextClause, values: Mapping[str, object]) -> int:
+    """As `fetch`, for a statement that returns nothing; how many rows it wrote."""
+    with _asked(connection, statement, values) as cursor:
+        return cursor.rowcount
+
+
+def _is_long(values: Mapping[str, object]) -> bool:
+    return any(isinstance(value, list) and len(value) > _FEW for value in values.values())
+
+
+@contextmanager
+def _asked(
+    connection: Connection, statement: TextClause, values: Mapping[str, object]
+) -> Iterator[psycopg.Cursor[Any]]:
     query = _as_the_driver_reads_it(statement, connection.dialect)
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     try:
         with driver.cursor(row_factory=namedtuple_row) as cursor:
-            return cursor.execute(query, values).fetchall()
+            yield cursor.execute(query, values, prepare=False if _is_long(values) else None)
     except psycopg.Error as error:
         if driver.closed:
             connection.invalidate(error)

@@ -7,7 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from ledger.db import connect, fetch, transaction
-from tests.servers import Database, Servers
+from tests.databases import Servers
+from tests.servers import Database
 
 _SUM = text("SELECT CAST(:one AS integer) + 1 AS two, CAST(:words AS text[]) AS words")
 _NOWHERE = text("SELECT 1 FROM nowhere WHERE :one = 1")
@@ -43,11 +44,11 @@ def test_a_connection_that_was_lost_is_given_up_and_the_next_one_works(
 ) -> None:
     engine = connect(database.app_url, pool=1)
     try:
-        with pytest.raises(OperationalError) as lost, engine.begin() as connection:
+        with engine.connect() as connection:
             (mine,) = fetch(connection, _ME, {})
             with servers.connect() as other:
-                other.execute("SELECT pg_terminate_backend(%s)", (mine.pid,))
-            while True:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", (mine.pid,))
+            with pytest.raises(OperationalError) as lost:
                 fetch(connection, _ME, {})
         assert lost.value.connection_invalidated
         with transaction(engine) as connection:

@@ -80,7 +80,7 @@ def test_outlooks_are_read_by_sku(full: Connection, clock: Clock) -> None:
     found = positions(full, SKUS)
     rules = read(QUOTAS).rules()
 
-    nodes = plan_of(full, lambda: outlook_store.outlooks(full, found, rules, clock.now))
+    nodes = plan_of(full, lambda: outlook_store.outlooks(full, found, rules, {}, clock.now))
 
     assert scanned_whole(nodes, LARGE) == set()
     assert {"posting_sku", "exposure_pkey", "pace_pkey"} <= indexes(nodes)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from typing import Any, Self
 
+import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, text
 
 from allocation import pushes, readings, store
 from allocation.positions import positions
@@ -64,26 +64,22 @@ SEED = (
 def plan_of(connection: Connection, work: Callable[[], object]) -> list[dict[str, Any]]:
     """The nodes of the plans of everything `work` executes; the statements are explained and then executed."""
     nodes: list[dict[str, Any]] = []
-    explaining = False
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
 
-    def explain(
-        on: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
-    ) -> None:
-        nonlocal explaining
-        if not explaining:
-            explaining = True
-            cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
-            found = cursor.fetchone()[0]
-            nodes.extend(
-                _nodes((found if isinstance(found, list) else json.loads(found))[0]["Plan"])
-            )
-            explaining = False
+    class Explaining(psycopg.Cursor[Any]):
+        def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
+            statement = query if isinstance(query, bytes) else query.encode()
+            with psycopg.Cursor(self.connection) as before:
+                (found,) = before.execute(b"EXPLAIN (FORMAT JSON) " + statement, params).fetchall()
+            nodes.extend(_nodes(found[0][0]["Plan"]))
+            return super().execute(query, params, **how)
 
-    event.listen(connection, "before_cursor_execute", explain)
+    driver.cursor_factory = Explaining
     try:
         work()
     finally:
-        event.remove(connection, "before_cursor_execute", explain)
+        driver.cursor_factory = psycopg.Cursor
     return nodes
 
 
@@ -131,7 +127,7 @@ def test_claimed_rows_are_settled_by_their_keys(full: Connection, clock: Clock) 
 def test_targets_are_saved_by_their_keys(full: Connection, clock: Clock) -> None:
     targets = [Target("shop", f"S{number:06}", "WH", 3) for number in range(1, 501)]
 
-    nodes = plan_of(full, lambda: store.save_targets(full, targets, 1, clock.now, clock.now))
+    nodes = plan_of(full, lambda: store.save_targets(full, targets, {}, 1, clock.now, clock.now))
 
     assert scanned_whole(nodes) == set()
     assert {"binding_pkey", "shown_pkey", "push_due_pkey"} <= indexes(nodes)

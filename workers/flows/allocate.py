@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from allocation import outlook_store, store, target_history
+from allocation import outlook_store, store
 from allocation.engine import Allotment, compute
 from allocation.escrow import Taken, bounds, drawn_by, hold_rises
 from allocation.outlook_store import Known, Memory, look_at_held
 from allocation.positions import Position, positions
 from allocation.rules import in_force
 from allocation.target_history import Basis
-from allocation.types import Rules, Target
+from allocation.types import Lag, Rules, Target
 from ledger.db import transaction
 
 BATCH = 1000
@@ -51,10 +51,10 @@ def allocate(
 def _allocate_batch(
     connection: Connection, skus: Sequence[str], now: datetime, rise_wait_s: float
 ) -> set[str]:
-    version, rules = store.current_rules(connection)
+    version, rules, lags = store.standing(connection, computing=True)
     found = positions(connection, skus)
     held = in_force(rules, now)
-    known, computed = _computed(connection, found, held, now)
+    known, computed = _computed(connection, found, held, lags, now)
     fitted = {sku: _fitted(computed[sku], found[sku]) for sku in skus}
     targets = _held(connection, held, computed, found, fitted)
     memories = [_memory(sku, computed[sku], targets[sku], known[sku], now) for sku in skus]
@@ -66,14 +66,12 @@ def _allocate_batch(
         for target in targets[sku]
         if found[sku].targets.get((target.channel, target.location)) != target.units
     ]
-    rise_run_at = now + timedelta(seconds=rise_wait_s)
-    changed = store.save_targets(connection, every, version, now, rise_run_at)
     bases = {
         sku: Basis(found[sku].read, found[sku].parts, computed[sku].divisions)
-        for sku in {target.sku for target, _ in changed}
+        for sku in {target.sku for target in every}
     }
-    target_history.keep(connection, changed, bases, version, now)
-    return {target.channel for target, _ in changed}
+    rise_run_at = now + timedelta(seconds=rise_wait_s)
+    return store.save_targets(connection, every, bases, version, now, rise_run_at)
 
 
 def targets_now(
@@ -83,17 +81,21 @@ def targets_now(
 
     rules    a draft to compute with instead of the version in force
     """
-    version, stored = store.current_rules(connection)
+    version, stored, lags = store.standing(connection)
     found = positions(connection, skus)
     given = in_force(stored if rules is None else rules, now)
-    _, computed = _computed(connection, found, given, now)
+    _, computed = _computed(connection, found, given, lags, now)
     return version, [target for sku in found for target in _fitted(computed[sku], found[sku])]
 
 
 def _computed(
-    connection: Connection, found: Mapping[str, Position], rules: Rules, now: datetime
+    connection: Connection,
+    found: Mapping[str, Position],
+    rules: Rules,
+    lags: Mapping[str, Lag],
+    now: datetime,
 ) -> tuple[dict[str, Known], dict[str, Allotment]]:
-    known = outlook_store.outlooks(connection, found, rules, now)
+    known = outlook_store.outlooks(connection, found, rules, lags, now)
     return known, {
         sku: compute(sku, position.stock, rules, position.listed, known[sku].outlook, position.told)
         for sku, position in found.items()
