@@ -95,6 +95,7 @@ _OF_TASK = {
     "workers.tasks.reconcile": "reconcile",
     "workers.tasks.read_truth": "reconcile",
     "workers.tasks.mirror": "reconcile",
+    "workers.read_tasks.read_early": "reconcile",
     "workers.alert_tasks.watch_alerts": "alert",
     "workers.alert_tasks.send_alerts": "alert",
 }
@@ -140,6 +141,11 @@ beat_schedule = {
     "measure": {
         "task": "workers.tasks.measure",
         "schedule": timedelta(seconds=30),
+        "options": _PASSING,
+    },
+    "look-early": {
+        "task": "workers.read_tasks.look_early",
+        "schedule": timedelta(seconds=_settings.sweep_s),
         "options": _PASSING,
     },
     "watch-alerts": {

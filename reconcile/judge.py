@@ -26,6 +26,7 @@ class Judged:
     in_flight    places on their way, or read too early to be compared
     findings     the drifts, in the order of the cases
     unheard      places that differ and are judged when the orders up to their reading are heard
+    flying       of those in flight, the places where something is on its way
     """
 
     equal: dict[tuple[str, str], int]
@@ -33,6 +34,7 @@ class Judged:
     in_flight: int
     findings: tuple[Finding, ...]
     unheard: tuple[Case, ...] = ()
+    flying: frozenset[tuple[str, str]] = frozenset()
 
 
 def judge(
@@ -53,6 +55,7 @@ def judge(
     in_flight = 0
     findings: list[Finding] = []
     unheard: list[Case] = []
+    flying: set[tuple[str, str]] = set()
     freed = _freed(cases, siblings)
     for case in cases:
         comparison = compare(case, limits)
@@ -62,6 +65,8 @@ def judge(
                 kept[case.sku, case.location] = comparison.expected
             case Verdict.IN_FLIGHT | Verdict.NOT_COMPARABLE:
                 in_flight += 1
+                if comparison.verdict is Verdict.IN_FLIGHT:
+                    flying.add((case.sku, case.location))
             case Verdict.UNHEARD:
                 unheard.append(case)
             case Verdict.DRIFT:
@@ -71,7 +76,14 @@ def judge(
                 )
             case Verdict.UNKNOWN:
                 pass  # counted where the readings are: an absent place never becomes a case
-    return Judged(equal, stopped, in_flight, _one_halt_a_sku(findings), tuple(unheard))
+    return Judged(
+        equal,
+        stopped,
+        in_flight,
+        _one_halt_a_sku(findings),
+        tuple(unheard),
+        frozenset(flying),
+    )
 
 
 def _one_halt_a_sku(findings: list[Finding]) -> tuple[Finding, ...]:

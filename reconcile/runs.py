@@ -230,6 +230,21 @@ def finish_run(connection: Connection, run: Run, counts: Counts, now: datetime) 
     _fenced(connection.execute(_FINISH, _key(run) | asdict(counts) | {"now": now}).rowcount, run)
 
 
+_FOUND_LATER = text("""
+UPDATE run SET drifted = drifted + :drifted, repushed = repushed + :repushed, halted = halted + :halted,
+    in_flight = greatest(0, in_flight - :judged)
+WHERE job = :job AND channel = :channel AND window_at = :window_at
+""")
+
+
+def found_later(
+    connection: Connection, job: str, channel: str, window_at: datetime, counts: Counts
+) -> None:
+    """What came of readings of a run that were judged after it; `counts.read` of them."""
+    values = {"job": job, "channel": channel, "window_at": window_at, "judged": counts.read}
+    connection.execute(_FOUND_LATER, asdict(counts) | values)
+
+
 def fail_run(
     connection: Connection, run: Run, error: str, now: datetime, again_at: datetime | None = None
 ) -> None:

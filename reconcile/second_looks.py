@@ -33,7 +33,7 @@ _TAKE = text("""
         ORDER BY channel, sku, location LIMIT :at_most
         FOR UPDATE SKIP LOCKED
     )
-    UPDATE second_look AS l SET due_at = :again_at, until_at = greatest(l.until_at, :again_at)
+    UPDATE second_look AS l SET due_at = :again_at
     FROM taken JOIN binding AS b USING (channel, sku, location)
     WHERE l.channel = taken.channel AND l.sku = taken.sku AND l.location = taken.location
     RETURNING l.sku, l.location, b.item_id, b.vendor_location_id, b.variant_id, b.product_id, b.level_id, b.pack,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from workers import amazon
 from workers.flows import (
     counts,
+    early_reads,
     fit,
     held_watch,
     jobs,
@@ -21,6 +23,7 @@ from workers.flows import (
     truth,
 )
 from workers.flows.count_terms import terms_of
+from workers.flows.early_reads import EarlyReport
 from workers.flows.orders import PollReport
 from workers.flows.promises import Pulled
 from workers.flows.push import PushReport
@@ -80,14 +83,30 @@ def reconcile_channel(house: Wiring, channel: str, window_at: str) -> RunReport:
     """Compare what a channel shows with what it should show."""
     return reconcile.reconcile(
         house.engine,
-        house.client(channel),
+        house.reader(channel),
         channel=channel,
         window_at=datetime.fromisoformat(window_at),
         now=now,
-        terms=Terms.of(house.settings),
+        terms=_terms(house, channel),
         bulk=house.bulk(channel),
-        ask=lambda: poll_orders(house, channel, ""),
+        hear=lambda: poll_orders(house, channel, ""),
     )
+
+
+def read_early(house: Wiring, channel: str) -> EarlyReport:
+    """Judge again what had to wait for its orders, and read what sells out before its window."""
+    return early_reads.go(
+        house.engine,
+        house.reader(channel),
+        channel=channel,
+        now=now,
+        terms=_terms(house, channel),
+        hear=lambda: poll_orders(house, channel, ""),
+    )
+
+
+def _terms(house: Wiring, channel: str) -> Terms:
+    return replace(Terms.of(house.settings), orders_lag_s=house.orders_lag_s(channel))
 
 
 def read_truth(house: Wiring, channel: str, window_at: str) -> RunReport:
@@ -103,7 +122,7 @@ def read_truth(house: Wiring, channel: str, window_at: str) -> RunReport:
         channel=channel,
         window_at=at,
         now=now,
-        terms=Terms.of(house.settings),
+        terms=_terms(house, channel),
     )
 
 

@@ -28,6 +28,7 @@ from workers.flows import push as pushing
 from workers.flows import reconcile as reconciling
 from workers.flows import sweep as sweeping
 from workers.flows import verify as verifying
+from workers.flows.early_reads import EarlyReport
 from workers.flows.mirror import JOB as MIRROR
 from workers.flows.receive import receive as receiving
 from workers.flows.reconcile import RunReport
@@ -72,7 +73,7 @@ def ring_allocate() -> None:
 def ring_push(channels: Iterable[str]) -> None:
     """Say that these channels have targets to be shown."""
     for channel in sorted(channels):
-        _ring_channel(push, channel)
+        ring_channel(push, channel)
 
 
 def _ring(name: str, send: Callable[[], object]) -> None:
@@ -90,7 +91,7 @@ def _ring(name: str, send: Callable[[], object]) -> None:
         log.warning("workers.bell.lost", bell=name, error=str(error), next="the sweep rings again")
 
 
-def _ring_channel(task: Task[Any, Any], channel: str, *, after_s: float = 0.0) -> None:
+def ring_channel(task: Task[Any, Any], channel: str, *, after_s: float = 0.0) -> None:
     send = partial(task.apply_async, kwargs={"channel": channel}, countdown=after_s)
     _ring(_bell(task, channel), send)
 
@@ -110,7 +111,7 @@ def _set_up(bell: str) -> Iterator[None]:
 
 
 @contextmanager
-def _heard(task: Task[Any, Any], channel: str, window_at: str = "") -> Iterator[Wiring]:
+def heard(task: Task[Any, Any], channel: str, window_at: str = "") -> Iterator[Wiring]:
     """The house for a task whose bell has been heard, ended quietly when the channel is not set up."""
     house = wiring()
     bell = f"{_bell(task, channel)}:{window_at}" if window_at else _bell(task, channel)
@@ -172,26 +173,26 @@ def allocate(**_: Any) -> None:
 @app.task
 def push(*, channel: str, **_: Any) -> None:
     """Show a channel what it should show."""
-    with _heard(push, channel) as house:
+    with heard(push, channel) as house:
         report = pushing.push(house.push_lane(channel))
         chores.tell_of_push(channel, report)
         if report.let_go:
             ring_allocate()
         if report.retry_after_s is not None and report.retry_after_s < _SOON_S:
             # The vendor lets us in again sooner than the sweep would ring.
-            _ring_channel(push, channel, after_s=report.retry_after_s)
+            ring_channel(push, channel, after_s=report.retry_after_s)
 
 
 @app.task
 def verify(*, channel: str, **_: Any) -> None:
     """Read back what was confirmed a moment ago."""
-    with _heard(verify, channel) as house:
+    with heard(verify, channel) as house:
         report = verifying.verify(house.push_lane(channel))
         if report.wrong:
             log.warning(
                 "push.verify.wrong", channel=channel, wrong=report.wrong, too_much=report.too_much
             )
-            _ring_channel(push, channel)
+            ring_channel(push, channel)
         if report.let_go:
             ring_allocate()
 
@@ -199,10 +200,10 @@ def verify(*, channel: str, **_: Any) -> None:
 @app.task
 def ask_receipts(*, channel: str, **_: Any) -> None:
     """Ask for what became of calls that the channel took in and answers later."""
-    with _heard(ask_receipts, channel) as house:
+    with heard(ask_receipts, channel) as house:
         report = receipts.work_receipts(house.push_lane(channel))
         if report.ring_push:
-            _ring_channel(push, channel)
+            ring_channel(push, channel)
 
 
 @app.task
@@ -226,7 +227,7 @@ def work_orders(**_: Any) -> None:
     if partners:
         ring_allocate()
     for channel in sorted(partners):
-        _ring_channel(exchange, channel)
+        ring_channel(exchange, channel)
 
 
 @app.task
@@ -251,16 +252,16 @@ def work_promises(**_: Any) -> None:
 @app.task
 def work_halts(*, channel: str, **_: Any) -> None:
     """Carry out halts that were set or lifted."""
-    with _heard(work_halts, channel) as house:
+    with heard(work_halts, channel) as house:
         report = halts.work_halts(house.engine, house.client(channel), channel=channel, now=now)
         if report.ring_push:
-            _ring_channel(push, channel)
+            ring_channel(push, channel)
 
 
 @app.task
 def poll_orders(*, channel: str, window_at: str = "", **_: Any) -> None:
     """Ask a channel for its orders: for a window, or because a notification named some without telling them."""
-    with _heard(poll_orders, channel, window_at) as house:
+    with heard(poll_orders, channel, window_at) as house:
         if chores.poll_orders(house, channel, window_at).fresh:
             ring_drain()
 
@@ -268,21 +269,21 @@ def poll_orders(*, channel: str, window_at: str = "", **_: Any) -> None:
 @app.task
 def watch_channel(*, channel: str, window_at: str, **_: Any) -> None:
     """See whether a channel still calls us, and still has the locations we think it has."""
-    with _heard(watch_channel, channel, window_at) as house:
+    with heard(watch_channel, channel, window_at) as house:
         chores.watch(house, channel, window_at)
 
 
 @app.task
 def read_truth(*, channel: str, window_at: str, **_: Any) -> None:
     """Take a step in reading back everything a channel shows, once a night."""
-    with _heard(read_truth, channel, window_at) as house:
-        _ring_found(channel, chores.read_truth(house, channel, window_at))
+    with heard(read_truth, channel, window_at) as house:
+        ring_found(channel, chores.read_truth(house, channel, window_at))
 
 
 @app.task
 def mirror(*, channel: str, window_at: str, **_: Any) -> None:
     """Read what Amazon says of its own stock, for one window, and tell the book."""
-    with _heard(mirror, channel, window_at) as house:
+    with heard(mirror, channel, window_at) as house:
         report = amazon.mirror_channel(house, channel, window_at)
         if report.facts:
             ring_drain()
@@ -292,11 +293,11 @@ def mirror(*, channel: str, window_at: str, **_: Any) -> None:
             log.warning("mirror.go.problems", channel=channel, problems=report.problems)
 
 
-def _ring_found(channel: str, report: RunReport) -> None:
+def ring_found(channel: str, report: RunReport | EarlyReport) -> None:
     if report.ring_push:
-        _ring_channel(push, channel)
+        ring_channel(push, channel)
     if report.ring_halts:
-        _ring_channel(work_halts, channel)
+        ring_channel(work_halts, channel)
 
 
 _OF_JOB: dict[str, Task[Any, Any]] = {
@@ -336,8 +337,8 @@ def _ring_runs(windows: Iterable[tuple[str, datetime]]) -> None:
 @app.task
 def reconcile(*, channel: str, window_at: str, **_: Any) -> None:
     """Compare what a channel shows with what it should show, for one window."""
-    with _heard(reconcile, channel, window_at) as house:
-        _ring_found(channel, chores.reconcile_channel(house, channel, window_at))
+    with heard(reconcile, channel, window_at) as house:
+        ring_found(channel, chores.reconcile_channel(house, channel, window_at))
 
 
 @app.task
@@ -354,20 +355,20 @@ def sweep(**_: Any) -> None:
         ring_allocate()
     ring_push(waiting.pushes)
     for channel in waiting.pushes:
-        _ring_channel(verify, channel)
+        ring_channel(verify, channel)
     for channel in waiting.receipts:
-        _ring_channel(ask_receipts, channel)
+        ring_channel(ask_receipts, channel)
     for channel in waiting.halts:
-        _ring_channel(work_halts, channel)
+        ring_channel(work_halts, channel)
     for channel in waiting.asked:
-        _ring_channel(poll_orders, channel)
+        ring_channel(poll_orders, channel)
     _ring_runs(waiting.runs)
     _ring_wholesale(waiting)
 
 
 def _ring_wholesale(waiting: sweeping.Waiting) -> None:
     for channel in waiting.partners:
-        _ring_channel(exchange, channel)
+        ring_channel(exchange, channel)
     if waiting.interchanges:
         _ring("work_orders", work_orders.delay)
     if waiting.programs:

@@ -23,6 +23,7 @@ from channels.lane import Account, Lane
 from channels.limits import Allowance, Bucket, Limiter, Limits, Patient
 from channels.packs import Packed
 from channels.registry import LANES
+from channels.sparing import Sparing
 from ledger.context import Catalogue
 from ledger.db import connect, transaction
 from workers.flows import edi_desk
@@ -137,11 +138,23 @@ class Wiring:
         raises    NotSetUp when there is no such channel, a secret is missing, or its options cannot be meant
         """
         lane, account, limits = self._account(channel)
+        return self._known(channel, lane, account, limits)
+
+    def reader(self, channel: str) -> Channel:
+        """A client of a channel that leaves half of the account's limit to whoever pushes. Raises NotSetUp."""
+        lane, account, limits = self._account(channel)
+
+        def sparing(what: str, allowance: Allowance) -> Limiter:
+            return Sparing(limits(what, allowance))
+
+        return self._known(f"{channel} read", lane, account, sparing)
+
+    def _known(self, name: str, lane: Lane, account: Account, limits: Limits) -> Channel:
         with self._lock:
-            known = self._clients.get(channel)
+            known = self._clients.get(name)
             if known is None or known[0] != account:
                 known = (account, Packed(_connected(lane, account, limits)))
-                self._clients[channel] = known
+                self._clients[name] = known
             return known[1]
 
     def bulk(self, channel: str) -> ReadsInBulk | None:

@@ -16,7 +16,7 @@ from celery.exceptions import QueueNotFound
 from kombu.exceptions import EncodeError
 
 import celeryconfig as module
-from workers import alert_tasks, tasks
+from workers import alert_tasks, read_tasks, tasks
 from workers.app import app
 
 celeryconfig: Any = module
@@ -66,6 +66,11 @@ def test_the_other_tasks_go_where_they_belong() -> None:
         "receive": "ingest", "drain": "ingest", "allocate": "allocate", "reconcile": "reconcile",
         "sweep": "control", "open_windows": "control", "seal": "control", "heartbeat": "control",
     }  # fmt: skip
+
+
+def test_early_reads_go_with_the_other_reads() -> None:
+    assert destination(str(read_tasks.read_early.name)) == "reconcile"
+    assert destination(str(read_tasks.look_early.name)) == "control"
 
 
 def test_alerts_have_a_queue_of_their_own() -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from channels.base import Channel, ChannelError, ReadsInBulk, Refused, Throttled, Unauthorised
 from ledger.db import transaction
-from reconcile import pages, runs
+from reconcile import lateness, pages, runs
 from workers.flows.catalogue_reads import recent
 from workers.flows.reconcile_attempt import Attempt
 from workers.flows.reconcile_terms import JOB, Clock, RunReport, Terms
@@ -41,9 +41,19 @@ def open_windows(engine: Engine, *, now: datetime, window_s: int) -> runs.Window
         windows = runs.open_windows(
             connection, JOB, pages.written_channels(connection), now, window_s
         )
+        opened = [channel for channel, _ in windows.opened]
+        late = lateness.look_back(connection, JOB, opened, runs.window_of(now, window_s), now)
     for channel, window_at in windows.missed:
         log.warning("reconcile.window.missed", channel=channel, window_at=window_at.isoformat())
+    for alarm in late:
+        log.warning(
+            "alarm.raised", rule=alarm.rule, object=f"channel:{alarm.channel}", **_logged(alarm)
+        )
     return windows
+
+
+def _logged(alarm: lateness.Late) -> dict[str, object]:
+    return {name: value for name, value in alarm.detail.items() if name != "channel"}
 
 
 def reconcile(
@@ -90,12 +100,25 @@ def reconcile(
                 window_s=terms.window_s,
                 above=terms.sweep_above,
             )
-        return attempt.through()
+        report = attempt.through()
+        _told_in_time(attempt)
+        return report
     except runs.LeaseLost as lost:
         log.warning("reconcile.run.taken_over", channel=channel, window_at=window_at.isoformat())
         return RunReport(channel, window_at, "skipped", error=str(lost))
     except ChannelError as error:
         return _put_off(attempt, error)
+
+
+def _told_in_time(attempt: Attempt) -> None:
+    if attempt.run is None:
+        return
+    with transaction(attempt.engine) as connection:
+        late = lateness.finished(connection, attempt.run, attempt.terms.window_s, attempt.now())
+    for alarm in late:
+        log.warning(
+            "alarm.raised", rule=alarm.rule, object=f"channel:{alarm.channel}", **_logged(alarm)
+        )
 
 
 def _put_off(attempt: Attempt, error: ChannelError) -> RunReport:

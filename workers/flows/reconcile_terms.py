@@ -46,6 +46,7 @@ class Terms:
                 push_limit=push_limit,
                 settle=timedelta(seconds=settings.verify_after_s),
                 grace=push_limit,
+                hears_first=True,
             ),
             rule=HaltRule(settings.halt_percent, settings.halt_units),
             calm=timedelta(seconds=2 * settings.reconcile_s),
