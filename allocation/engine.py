@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from allocation.cover import protected_units, safety_units
 from allocation.division import Division, divide
+from allocation.quotas import Now
 from allocation.risk import economic_risk
 from allocation.rules import Fitting, fitting, rule_for
 from allocation.types import (
@@ -87,17 +88,26 @@ class _Same:
 class _Plan:
     """What of the rules is the same for every SKU without rules of its own.
 
-    zones    by (channels where a SKU is listed, places that its channels hold)
+    has_windows    a channel has a limit in a window
+    served         (channel, location) of every number
+    zones          by (those of them where a SKU is listed, places that its channels hold)
     """
 
     claims: tuple[_Claim, ...]
-    zones: dict[tuple[frozenset[str], frozenset[tuple[str, str]]], tuple[Zone, ...]]
+    has_windows: bool
+    served: frozenset[tuple[str, str]]
+    zones: dict[tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]], tuple[Zone, ...]]
 
 
 @lru_cache(maxsize=32)
 def _plan(same: _Same) -> _Plan:
     channels = same.rules.channels
-    return _Plan(tuple(_Claim(c, c.rule) for c in channels), {})
+    return _Plan(
+        tuple(_Claim(c, c.rule) for c in channels),
+        any(c.rule.quota is not None for c in channels),
+        frozenset((c.name, at) for c in channels for at in shown_at(c)),
+        {},
+    )
 
 
 def allocate(
@@ -133,17 +143,21 @@ def compute(
     sellable = _sellable(stock, rules, fits, outlook)
     claims = _claims(plan, rules, fits)
     zones = _zones_of(plan, claims, rules, places, told)
+    guarded = _protected(fits, outlook) if fits.protections else {}
+    windows = _left(claims, outlook) if plan.has_windows or fits.overrides else {}
     divisions = tuple(
         divide(
             zone,
             max(0, sum([sellable[at] for at in zone.locations])),
             rules.exposure,
             outlook,
+            _now(zone, windows, guarded, outlook.bundled)
+            if windows or guarded or outlook.bundled
+            else (),
         )
         for zone in zones
     )
     parts = _parts(divisions)
-    guarded = _protected(fits, outlook) if fits.protections else {}
     numbers: dict[tuple[str, str], Target] = {}
     for claim in claims:
         for location in shown_at(claim.channel):
@@ -173,7 +187,7 @@ def _zones_of(
     told: Collection[tuple[str, str]],
 ) -> tuple[Zone, ...]:
     """The zones of a SKU; of one without rules of its own they are those of the house."""
-    listed = frozenset([channel for channel, _ in places])
+    listed = plan.served.intersection(places)
     if claims is not plan.claims:
         return _zones(claims, listed, rules, told)
     key = listed, frozenset(told)
@@ -220,18 +234,19 @@ def _safety(location: str, usual: int, fits: Fitting, outlook: Outlook) -> int:
 
 def _zones(
     claims: Sequence[_Claim],
-    listed: Collection[str],
+    listed: Collection[tuple[str, str]],
     rules: Rules,
     told: Collection[tuple[str, str]],
 ) -> tuple[Zone, ...]:
     members = tuple(
         _member(
             claim,
+            _drawn(claim.channel, listed),
             rules.over_cap,
             tuple(sorted(at for channel, at in told if channel == claim.channel.name)),
         )
         for claim in claims
-        if claim.channel.name in listed and not claim.rule.excluded
+        if not claim.rule.excluded and _drawn(claim.channel, listed)
     )
     percents = [
         (claim.channel.locations, claim.rule.claim)
@@ -242,20 +257,29 @@ def _zones(
     return zones_of(members, locations, tuple(held_back(percents, at) for at in locations))
 
 
-def _member(claim: _Claim, over_cap: OverCap, told: tuple[str, ...]) -> Member:
+def _drawn(channel: ChannelRule, listed: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """The locations of whose units a channel shows any: none where it does not list the SKU."""
+    shown = tuple([at for at in shown_at(channel) if (channel.name, at) in listed])
+    return shown if channel.show is Show.PER_LOCATION or not shown else channel.locations
+
+
+def _member(
+    claim: _Claim, locations: tuple[str, ...], over_cap: OverCap, told: tuple[str, ...]
+) -> Member:
     channel, rule = claim.channel, claim.rule
-    room = None
     # A channel that sees the whole pool keeps nothing from the others by its cap; where the pool is divided neither.
-    if rule.cap is not None and (over_cap is OverCap.SPREAD or not rule.divides):
-        room = max(rule.cap + rule.buffer, claim.floor())
+    spreads = over_cap is OverCap.SPREAD or not rule.divides
     return Member(
         channel.name,
-        channel.locations,
+        locations,
         channel.show is Show.PER_LOCATION,
         rule.percent is not None,
         rule.claim,
         claim.floor(),
-        room,
+        rule.cap if spreads else None,
+        rule.buffer,
+        rule.cut_off,
+        spreads,
         _risk(channel),
         channel.kind in PLAIN,
         told,
@@ -278,6 +302,22 @@ def _protected(fits: Fitting, outlook: Outlook) -> dict[str, int]:
         for channel in protection.against:
             units[channel] = max(units.get(channel, 0), protected_units(protection, paces))
     return units
+
+
+def _left(claims: Sequence[_Claim], outlook: Outlook) -> dict[str, int]:
+    """What channels may still sell of their limits in a window."""
+    return {
+        c.channel.name: max(0, c.rule.quota.units - outlook.sold.get(c.channel.name, 0))
+        for c in claims
+        if c.rule.quota is not None
+    }
+
+
+def _now(
+    zone: Zone, windows: Mapping[str, int], guarded: Mapping[str, int], bundled: Collection[str]
+) -> tuple[Now, ...]:
+    names = [member.channel for member in zone.members]
+    return tuple([Now(windows.get(n), guarded.get(n, 0), n in bundled) for n in names])
 
 
 def _number(

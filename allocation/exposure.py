@@ -54,13 +54,7 @@ class Risk:
 
 def members_seen(zone: Zone, outlook: Outlook, exposure: Exposure) -> tuple[Rival, ...]:
     """Pace and lag of every member of a zone, in order."""
-    known = {channel for channel, _ in outlook.paces}
-    return tuple(
-        _seen(member, zone, outlook, exposure)
-        if member.channel in known
-        else _never_sold(member, zone, outlook.lags.get(member.channel), exposure)
-        for member in zone.members
-    )
+    return tuple(_seen(member, zone, outlook, exposure) for member in zone.members)
 
 
 @lru_cache(maxsize=4096)
@@ -77,6 +71,9 @@ def _seen(member: Member, zone: Zone, outlook: Outlook, exposure: Exposure) -> R
         for location in zone.locations
         if (pace := outlook.paces.get((member.channel, location))) is not None
     ]
+    if not paces:
+        # What it sells elsewhere says nothing of here.
+        return _never_sold(member, zone, lag, exposure)
     pace = paces[0] if len(paces) == 1 else together(paces)
     return Rival(pace, lag or _assumed_lag(exposure), assumed=lag is None)
 
@@ -98,26 +95,37 @@ def together(paces: Sequence[Pace]) -> Pace:
 
 
 def risks(
-    zone: Zone, seen: tuple[Rival, ...], exposure: Exposure, others: Pace
+    zone: Zone,
+    seen: tuple[Rival, ...],
+    exposure: Exposure,
+    others: Pace,
+    bundled: tuple[bool, ...] = (),
 ) -> tuple[Risk, ...]:
     """What each member of a zone is exposed to, in order.
 
-    seen      pace and lag of each member
-    others    sales that take from the same units and lower no member's own number, as bundles do
+    seen       pace and lag of each member
+    others     sales that take from the same units and lower no member's own number, as those of a bundle's parts do
+    bundled    of each member, whether it sells the units in a bundle as well; empty where none does. How many is not
+               known apart: all it sells of them is taken, which is the safe side
     """
     allowed = [exposure.risk if m.risk is None else m.risk for m in zone.members]
     plain = [member.plain for member in zone.members]
-    return _risks(seen, tuple(allowed), tuple(plain), others)
+    return _risks(seen, tuple(allowed), tuple(plain), others, bundled)
 
 
 @lru_cache(maxsize=16_384)
 def _risks(
-    seen: tuple[Rival, ...], allowed: tuple[float, ...], plain: tuple[bool, ...], others: Pace
+    seen: tuple[Rival, ...],
+    allowed: tuple[float, ...],
+    plain: tuple[bool, ...],
+    others: Pace,
+    bundled: tuple[bool, ...],
 ) -> tuple[Risk, ...]:
     assumed = any(rival.assumed for rival in seen)
+    twice = bundled or (False,) * len(seen)
     return tuple(
         _risk(
-            _streams(index, seen, others, plain[index]),
+            _streams(index, seen, others, plain[index] or twice[index]),
             _own(seen[index], plain[index]),
             risk,
             assumed,
@@ -126,7 +134,7 @@ def _risks(
     )
 
 
-def _streams(index: int, seen: Sequence[Rival], others: Pace, plain: bool) -> list[Stream]:
+def _streams(index: int, seen: Sequence[Rival], others: Pace, also_own: bool) -> list[Stream]:
     """What sells of the same units before member `index` shows it, each with the seconds in which it does."""
     show_s = seen[index].lag.show_s
     streams = [
@@ -134,12 +142,12 @@ def _streams(index: int, seen: Sequence[Rival], others: Pace, plain: bool) -> li
     ]
     if others.lines_per_s > 0:
         streams.append((others, max(rival.lag.hear_s for rival in seen) + show_s))
-    return [*streams, *_own(seen[index], plain)]
+    return [*streams, *_own(seen[index], also_own)]
 
 
-def _own(rival: Rival, plain: bool) -> list[Stream]:
+def _own(rival: Rival, counts: bool) -> list[Stream]:
     """The member's own sales, where a number on its way writes over them until they are heard of."""
-    return [(rival.pace, rival.lag.hear_s + rival.lag.show_s)] if plain else []
+    return [(rival.pace, rival.lag.hear_s + rival.lag.show_s)] if counts else []
 
 
 def _risk(streams: Sequence[Stream], own: Sequence[Stream], risk: float, assumed: bool) -> Risk:

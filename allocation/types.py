@@ -316,6 +316,7 @@ class Outlook:
     sold       units sold by channel since its quota began
     rivals     by location: sales that take from the same units and lower no channel's own number, such as those of a
                bundle's parts
+    bundled    channels on which a bundle made of it is listed: what that sells does not lower the channel's number
     """
 
     paces: Mapping[tuple[str, str], Pace] = field(default_factory=dict)
@@ -323,6 +324,7 @@ class Outlook:
     scarce: frozenset[str] = frozenset()
     sold: Mapping[str, int] = field(default_factory=dict)
     rivals: Mapping[str, Pace] = field(default_factory=dict)
+    bundled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

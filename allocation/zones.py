@@ -18,11 +18,15 @@ WHOLE = 10_000
 class Member:
     """A channel that sells the SKU, as far as dividing goes.
 
+    locations  its pool; of a channel that shows each by itself, those where the SKU is listed
     alone      it shows each location by itself
     percent    its claim is a part of 100
     claim      percent in hundredths or weight; 0 sees the whole zone
     floor      fewest units, never above the cap
-    room       most units it may show, where what is cut off may go to others; None is no limit
+    cap        most units it may show, where what is cut off may go to others; None is no limit
+    buffer     units taken off what it has
+    cut_off    it shows nothing while its pool has fewer
+    spreads    what a limit cuts off of its share goes to others
     risk       chance it may take of selling a unit that is gone; None is the house's
     plain      its vendor takes any number, also one that does not know of a sale
     told       locations whose stock it holds itself: it shows all of it, whatever we say
@@ -34,7 +38,10 @@ class Member:
     percent: bool
     claim: int
     floor: int
-    room: int | None
+    cap: int | None
+    buffer: int = 0
+    cut_off: int = 0
+    spreads: bool = False
     risk: float | None = None
     plain: bool = False
     told: tuple[str, ...] = ()
@@ -53,6 +60,7 @@ class Zone:
     members    those channels, in the order of the rule file
     held       hundredths of 100 percent that the file gives to nobody
     keys       of each member: (channel, the location it shows alone, or "")
+    whole      of each member: whether the zone is all that its number draws on
     """
 
     name: str
@@ -60,6 +68,7 @@ class Zone:
     members: tuple[Member, ...]
     held: int
     keys: tuple[tuple[str, str], ...]
+    whole: tuple[bool, ...]
 
 
 @lru_cache(maxsize=4096)
@@ -84,7 +93,8 @@ def zones_of(
 
 def _zone(locations: tuple[str, ...], members: tuple[Member, ...], held: int) -> Zone:
     keys = tuple((member.channel, locations[0] if member.alone else "") for member in members)
-    return Zone("+".join(locations), locations, members, held, keys)
+    whole = tuple(m.alone or set(m.locations) <= set(locations) for m in members)
+    return Zone("+".join(locations), locations, members, held, keys, whole)
 
 
 def held_back(claims: Sequence[tuple[tuple[str, ...], int]], location: str) -> int:

@@ -38,10 +38,12 @@ class House:
     rules: Rules
     outlook: Outlook
     stock: dict[str, int]
+    unlisted: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def places(self) -> list[tuple[str, str]]:
-        return [(c.name, location) for c in self.rules.channels for location in c.locations]
+        every = [(c.name, location) for c in self.rules.channels for location in c.locations]
+        return [place for place in every if place not in self.unlisted]
 
     def compute(self) -> Allotment:
         return compute("SKU", self.stock, self.rules, self.places, self.outlook)
@@ -142,6 +144,7 @@ def _outlooks(draw: st.DrawFn, channels: list[ChannelRule]) -> Outlook:
         scarce=frozenset(draw(st.lists(st.sampled_from(zones), max_size=4))),
         sold={c.name: draw(_small) for c in channels if draw(st.booleans())},
         rivals={"WH": Pace(0.01)} if draw(st.integers(0, 4)) == 0 else {},
+        bundled=frozenset(c.name for c in channels if draw(st.integers(0, 5)) == 0),
     )
 
 
@@ -161,7 +164,8 @@ def houses(draw: st.DrawFn, *, only_sharing: bool = False) -> House:
     if not only_sharing and draw(st.booleans()):
         safeties.append(Safety(ALL, draw(st.sampled_from((None, *LOCATIONS))), days=Decimal("0.5")))
     if not only_sharing and count > 1 and draw(st.booleans()):
-        protections.append(Protection(ALL, CHANNELS[0], (CHANNELS[1],), units=draw(_small)))
+        against = CHANNELS[1 : draw(st.integers(2, count))]
+        protections.append(Protection(ALL, CHANNELS[0], against, units=draw(_small)))
     rules = Rules(
         locations={
             at: LocationRule(
@@ -178,4 +182,8 @@ def houses(draw: st.DrawFn, *, only_sharing: bool = False) -> House:
         ),
     )
     stock = {at: draw(st.integers(-5, 120)) for at in LOCATIONS}
-    return House(rules, draw(_outlooks(channels)), stock)
+    every = [(c.name, at) for c in channels for at in c.locations]
+    unlisted = draw(
+        st.sets(st.sampled_from(every), max_size=0 if only_sharing else min(2, len(every) - 1))
+    )
+    return House(rules, draw(_outlooks(channels)), stock, frozenset(unlisted))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from allocation.document import read, read_stored
@@ -56,7 +58,7 @@ def test_a_channel_that_cannot_be_meant_is_refused(fields: str, line: int, probl
 def test_costs_of_nothing_that_were_put_in_force_once_are_still_read() -> None:
     rules = read_stored(PLACES + channel("shop", "cost_oversell = 0\nmargin = 0\n")).rules()
 
-    assert (rules.channels[0].cost_oversell, rules.channels[0].margin) == (0, 0)
+    assert rules.channels[0].cost_oversell == rules.channels[0].margin == Decimal(0)
 
 
 def test_a_floor_on_an_excluded_channel_holds_for_what_an_override_brings_back() -> None:

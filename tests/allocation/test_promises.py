@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from allocation.engine import drawn_on
-from allocation.types import LocationRule, Outlook, Pace, Rule, Rules, Safety, Which
+from allocation.types import (
+    Exposure,
+    LocationRule,
+    Outlook,
+    Pace,
+    Protection,
+    Quota,
+    Rule,
+    Rules,
+    Safety,
+    Show,
+    Which,
+)
 from tests.allocation.houses import CHANNELS, LOCATIONS, House, a_channel, houses
 
 more = st.integers(1, 30)
@@ -149,3 +163,105 @@ def test_what_a_number_draws_on_is_what_its_channel_serves(house: House) -> None
         if target.rule is not None:
             drawn = drawn_on(channel, target.location)
             assert target.available == sum(house.stock[at] for at in drawn)
+
+
+WH = {"WH": LocationRule("WH", "", "", 0)}
+BOTH = {("web", "WH"): Pace(1.0), ("fbm", "WH"): Pace(1.0)}
+SPRING = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def two(web: Rule, fbm: Rule, stock: int, **known: Any) -> dict[tuple[str, str], int]:
+    """The numbers of two channels that sell fast from the same location."""
+    rules = Rules(WH, (a_channel("web", web), a_channel("fbm", fbm)))
+    return House(rules, Outlook(paces=BOTH, **known), {"WH": stock}).numbers()
+
+
+@pytest.mark.parametrize(
+    ("sold", "web", "fbm"), [(0, 4, 4), (7, 3, 5), (9, 1, 7), (10, 0, 8), (12, 0, 8)]
+)
+def test_what_a_limit_in_a_window_leaves_of_scarce_stock_is_shown_by_the_others(
+    sold: int, web: int, fbm: int
+) -> None:
+    numbers = two(Rule(quota=Quota(10, SPRING)), Rule(), 8, sold={"web": sold})
+
+    assert numbers == {("web", "WH"): web, ("fbm", "WH"): fbm}
+
+
+@pytest.mark.parametrize(("stock", "web", "fbm"), [(4, 4, 0), (6, 6, 0), (9, 6, 3), (20, 10, 10)])
+def test_scarce_stock_that_is_left_for_a_better_channel_is_shown_by_it(
+    stock: int, web: int, fbm: int
+) -> None:
+    better = Protection(Which(sku="*"), "web", ("fbm",), units=6)
+    rules = Rules(WH, (a_channel("web", Rule()), a_channel("fbm", Rule())), protections=(better,))
+
+    numbers = House(rules, Outlook(paces=BOTH), {"WH": stock}).numbers()
+
+    assert numbers == {("web", "WH"): web, ("fbm", "WH"): fbm}
+
+
+def test_two_lesser_channels_together_leave_scarce_stock_for_the_better_one() -> None:
+    better = Protection(Which(sku="*"), "web", ("fbm", "pos"), units=6)
+    channels = tuple(a_channel(name, Rule()) for name in ("web", "fbm", "pos"))
+    paces = dict.fromkeys([(c.name, "WH") for c in channels], Pace(1.0))
+
+    numbers = House(
+        Rules(WH, channels, protections=(better,)), Outlook(paces=paces), {"WH": 9}
+    ).numbers()
+
+    assert numbers == {("web", "WH"): 6, ("fbm", "WH"): 2, ("pos", "WH"): 1}
+
+
+@pytest.mark.parametrize(("stock", "web", "fbm"), [(4, 0, 4), (9, 0, 5), (10, 5, 5)])
+def test_what_a_cut_off_hides_of_scarce_stock_is_shown_by_the_others_as_far_as_they_keep_it(
+    stock: int, web: int, fbm: int
+) -> None:
+    assert two(Rule(cut_off=10), Rule(), stock) == {("web", "WH"): web, ("fbm", "WH"): fbm}
+
+
+def test_a_location_where_a_channel_does_not_list_the_sku_is_left_to_the_others() -> None:
+    channels = tuple(
+        a_channel(name, Rule(), ("WH", "ST"), show=Show.PER_LOCATION) for name in ("web", "fbm")
+    )
+    places = {at: LocationRule(at, "", "", 0) for at in ("WH", "ST")}
+    paces = dict.fromkeys([(c.name, at) for c in channels for at in places], Pace(1.0))
+    house = House(Rules(places, channels), Outlook(paces=paces), {"WH": 8, "ST": 8})
+
+    numbers = replace(house, unlisted=frozenset({("fbm", "ST")})).numbers()
+
+    assert numbers == {("web", "WH"): 4, ("web", "ST"): 8, ("fbm", "WH"): 4}
+
+
+def test_a_pooled_channel_that_lists_the_sku_only_where_it_shows_no_number_has_no_part() -> None:
+    channels = (a_channel("web", Rule(), ("WH", "ST")), a_channel("fbm", Rule(), ("WH", "ST")))
+    places = {at: LocationRule(at, "", "", 0) for at in ("WH", "ST")}
+    house = House(Rules(places, channels), Outlook(), {"WH": 8})
+
+    numbers = replace(house, unlisted=frozenset({("fbm", "WH")})).numbers()
+
+    assert numbers == {("web", "WH"): 8, ("web", "ST"): 0, ("fbm", "ST"): 0}
+
+
+def test_a_channel_that_sold_only_elsewhere_is_taken_to_sell_here_as_one_unknown() -> None:
+    places = {at: LocationRule(at, "", "", 0) for at in ("WH", "ST")}
+    channels = (a_channel("web", Rule(), ("WH", "ST")), a_channel("fbm", Rule()))
+    rules = Rules(places, channels, exposure=Exposure(per_day=20_000))
+    paces = {("fbm", "WH"): Pace(0.001)}
+
+    never, elsewhere = (
+        House(rules, Outlook(paces=paces | of), {"WH": 80, "ST": 0}).numbers()["fbm", "WH"]
+        for of in ({}, {("web", "ST"): Pace(0.001)})
+    )
+
+    assert never == elsewhere < 80
+
+
+@pytest.mark.parametrize("stock", [1, 50])
+def test_a_plain_vendor_alone_shows_all_there_is(stock: int) -> None:
+    """No sale elsewhere makes it be written to; to keep the last unit back would hide every SKU that has one."""
+    amazon = a_channel("fbm", Rule(), kind="amazon")
+
+    numbers = House(
+        Rules(WH, (amazon,)), Outlook(paces={("fbm", "WH"): Pace(1.0)}), {"WH": stock}
+    ).numbers()
+
+    assert numbers == {("fbm", "WH"): stock}
