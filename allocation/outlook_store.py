@@ -259,8 +259,11 @@ def _sold(
             counted[row.sku, row.channel, row.part] = row.units
     found: dict[str, dict[str, int]] = {}
     for sku, channel_name in {(str(asked["sku"]), str(asked["channel"])) for asked in wanted}:
-        each = positions[sku].parts or {None: 1}
-        units = [-(-counted.get((sku, channel_name, part), 0) // n) for part, n in each.items()]
+        by_part = [
+            -(-counted.get((sku, channel_name, part), 0) // each)
+            for part, each in positions[sku].parts.items()
+        ]
+        units = by_part or [counted.get((sku, channel_name, None), 0)]
         found.setdefault(sku, {})[channel_name] = min(units)
     return found
 
