@@ -31,4 +31,5 @@ def _terms(part: Part) -> dict[str, Any]:
         "expected_sold": round(part.sold, 3),
         "counted_at": None if part.counted_at is None else part.counted_at.isoformat(),
         "pace_assumed": part.assumed,
+        "recount_ordered": part.doubted,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,21 +77,12 @@ class Open:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """An alarm that was not on before."""
-
-    rule: str
-    what: str
-    detail: Mapping[str, object]
-
-
 def settle(
     connection: Connection,
     judged: Collection[tuple[str, str]],
     standing: Standing,
     now: datetime,
-) -> list[Raised]:
+) -> list[Finding]:
     """Make orders and alarms what they should be; returns the alarms that are new.
 
     judged      (rule, object) of everything that was looked at; the others keep their orders, but an order that a
@@ -108,7 +99,7 @@ def settle(
         )
     waiting = {(row.rule, row.object) for row in connection.execute(_OPEN_OBJECTS)}
     raised = [
-        Raised(finding.rule, finding.what, finding.detail)
+        finding
         for finding in standing.findings.values()
         if _is_on(finding, waiting)
         and alarms.raise_alarm(connection, finding.rule, finding.what, finding.detail, now)

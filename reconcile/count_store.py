@@ -70,6 +70,7 @@ _FACTS = text(f"""
     FROM unnest(CAST(:ids AS uuid[])) AS given (id)
     JOIN count_mark AS mark ON mark.event_id = given.id
     JOIN event ON event.id = mark.event_id
+    JOIN location AS here ON here.location = mark.location AND here.kind IN ('warehouse', 'store')
     LEFT JOIN count_tier AS tier ON tier.location = mark.location AND tier.sku = mark.sku
     CROSS JOIN LATERAL (
         SELECT max(b.counted_at) AS at FROM count_mark AS b
@@ -235,7 +236,7 @@ def news(connection: Connection, after: UUID, rows: int) -> tuple[UUID | None, l
 def follow(
     connection: Connection, counts: Collection[UUID], terms: Terms, now: datetime
 ) -> list[Counted]:
-    """Write down what these counts came to, by what the book knows now."""
+    """Write down what these counts came to, by what the book knows now; what others hold is theirs to count."""
     rows = connection.execute(_FACTS, {"ids": sorted(counts)}).all()
     spreads = _spreads(connection, {row.location for row in rows}, now)
     found = [_counted(row, spreads, terms) for row in rows]

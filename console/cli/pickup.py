@@ -65,7 +65,7 @@ def show(sku: str, location: str, as_json: bool) -> None:
             "sold": round(part.sold, 3),
             "found": round(chance(part.units, part.available, part.lost + part.sold), 4),
             "counted_at": part.counted_at,
-            "doubted": part.doubted,
+            "recount_ordered": part.doubted,
             "pace_assumed": part.assumed,
         }
         for number in numbers.values()

@@ -16,10 +16,9 @@ from ledger.db import transaction
 from ledger.inbox import FACT_TOPIC, Delivery
 from reconcile import count_checks
 from reconcile.count_checks import Booked, Checked
-from reconcile.count_orders import Raised
 from reconcile.counting.file import REASONS, Fault, Line, Sheet
 from reconcile.counting.tolerance import percent_off, verdict
-from reconcile.counting.types import Terms, Tier, Verdict
+from reconcile.counting.types import Finding, Terms, Tier, Verdict
 from reconcile.trail import record
 from workers.flows import counts
 from workers.flows.ingest import House, drain
@@ -77,7 +76,7 @@ class Submitted:
     repeated: bool
     blank: int
     lines: tuple[Found, ...]
-    raised: tuple[Raised, ...]
+    raised: tuple[Finding, ...]
 
     def number(self, verdict: Verdict) -> int:
         """Lines of this verdict."""

@@ -16,11 +16,19 @@ from sqlalchemy import Connection, Engine
 from allocation.fit import week_of
 from ledger.db import transaction
 from reconcile import count_orders, count_plan, count_store
-from reconcile.count_orders import Raised
 from reconcile.counting import judging
 from reconcile.counting.judging import Standing
 from reconcile.counting.tiers import Due, due
-from reconcile.counting.types import BAD, CUSUM, FAILED_PICK, VARIANCE, Counted, Terms, of_place
+from reconcile.counting.types import (
+    BAD,
+    CUSUM,
+    FAILED_PICK,
+    VARIANCE,
+    Counted,
+    Finding,
+    Terms,
+    of_place,
+)
 
 #: Weeks end and old counts fall out of sight though nothing is counted.
 LOOK_EVERY: Final = timedelta(hours=1)
@@ -40,7 +48,7 @@ def waits(connection: Connection, now: datetime) -> bool:
     return now - last.at >= LOOK_EVERY or count_store.any_news(connection, last.seen)
 
 
-def watch(engine: Engine, terms: Terms, *, now: datetime) -> list[Raised]:
+def watch(engine: Engine, terms: Terms, *, now: datetime) -> list[Finding]:
     """Look if anything waits for it."""
     with transaction(engine) as connection:
         if not waits(connection, now):
@@ -48,13 +56,13 @@ def watch(engine: Engine, terms: Terms, *, now: datetime) -> list[Raised]:
     return look(engine, terms, now=now)
 
 
-def look(engine: Engine, terms: Terms, *, now: datetime) -> list[Raised]:
+def look(engine: Engine, terms: Terms, *, now: datetime) -> list[Finding]:
     """Judge every count that the book tells of since the last look; returns the alarms that are new."""
     with transaction(engine) as connection:
         last = count_store.looked(connection)
     after = _FIRST if last is None else count_store.first_id(last.at - _OVERLAP)
     touched: list[Counted] = []
-    raised: list[Raised] = []
+    raised: list[Finding] = []
     seen: UUID | None = after
     while seen is not None:
         with transaction(engine) as connection:
@@ -75,7 +83,7 @@ def look(engine: Engine, terms: Terms, *, now: datetime) -> list[Raised]:
 
 def _judge_places(
     connection: Connection, touched: Collection[Counted], terms: Terms, now: datetime
-) -> list[Raised]:
+) -> list[Finding]:
     histories = count_store.histories(connection, {count.place for count in touched}, now)
     standing = Standing()
     judged: set[tuple[str, str]] = set()
@@ -92,7 +100,7 @@ def _judge_pools(
     now: datetime,
     *,
     every: bool,
-) -> list[Raised]:
+) -> list[Finding]:
     """Locations and reasons; every one of them when a week has ended."""
     locations, reasons = count_store.pools(connection, now) if every else (set(), set())
     for count in touched:
