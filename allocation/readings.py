@@ -122,7 +122,10 @@ _VERIFIED = text("""
     JOIN target t ON t.channel = :channel AND t.sku = given.sku AND t.location = given.location
     JOIN shown old ON old.channel = :channel AND old.sku = given.sku AND old.location = given.location
     LEFT JOIN LATERAL (
-        SELECT p.id, p.expected FROM push p
+        SELECT p.id, (SELECT f.expected FROM push f
+                      WHERE f.channel = t.channel AND f.sku = t.sku AND f.location = t.location
+                        AND f.number = given.number AND f.outcome = 'confirmed' ORDER BY f.id LIMIT 1) AS expected
+        FROM push p
         WHERE p.channel = t.channel AND p.sku = t.sku AND p.location = t.location
           AND p.number = given.number AND p.outcome = 'confirmed'
         ORDER BY p.id DESC LIMIT 1
@@ -178,12 +181,18 @@ _STILL_IN_DOUBT = text("""
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a channel shows at a place of ours; None is unknown, never zero."""
+    """What a channel shows at a place of ours; None is unknown, never zero.
+
+    updated_at    when the vendor last changed it, None where it does not say
+    committed     units on the vendor's own open orders, None where it does not say
+    """
 
     sku: str
     location: str
     units: int | None
     read_at: datetime
+    updated_at: datetime | None = None
+    committed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +219,7 @@ class Verified:
     confirmed    what the channel said it took
     read         what it shows; None is unknown
     target       what it should show now
-    push_id      the push it confirmed last, and `before`, what it was expected to show until then
+    push_id      the push it confirmed last; before: what it was expected to show until the first push of this number
     proven       it was read as confirmed since that push: what it shows now came later
     older_id     an older push of ours of the number it shows now, None when there is none
     """

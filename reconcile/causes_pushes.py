@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from reconcile.traces import Hand, at_push, hand, iso, last_confirmed
+from reconcile.traces import Hand, at_push, hand, iso, last_confirmed, repeated
 from reconcile.types import Case, Cause, Evidence, Named, SentPush
 
 #: An answer that settles a push: it will not be tried again as it is.
@@ -52,10 +52,10 @@ def refused(case: Case) -> Named | None:
 
 
 def swallowed(case: Case, freed: int) -> Named | None:
-    """Swallowed update: acknowledged, yet the channel shows what it showed before, or has not changed since."""
+    """Swallowed update: acknowledged, never read back, and the channel shows what it showed before."""
     last = last_confirmed(case)
     showed = at_push(case, freed)
-    if last is None or last.units == showed:
+    if last is None or last.units == showed or any(push.seen_at for push in repeated(case)):
         return None
     whose = hand(case)
     before = _units_before(case, last)
@@ -84,15 +84,13 @@ def overwritten(case: Case, freed: int) -> Named | None:
 
 
 def _units_before(case: Case, last: SentPush) -> int | None:
-    """What the channel showed before `last`: what the push itself expected, else the newest number before it.
-
-    A number that is pushed again expects itself, or follows itself; what was shown before is the other one.
-    """
-    if last.expected is not None and last.expected != last.units:
-        return last.expected
+    """What the channel showed before we pushed this number: what the first push of it expected, else the one before."""
+    first = repeated(case)[-1]
+    if first.expected is not None and first.expected != last.units:
+        return first.expected
     older = (
         push.units
         for push in case.pushes
-        if push.outcome == "confirmed" and push.push_id < last.push_id and push.units != last.units
+        if push.outcome == "confirmed" and push.push_id < first.push_id
     )
     return next(older, None)

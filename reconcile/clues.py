@@ -55,7 +55,7 @@ class TwiceBooked:
 class Clues:
     """What only a place that differs is asked for (`reconcile.evidence`).
 
-    sales           own sales in the book since the last confirmed push, newest first
+    sales           own sales in the book since the number confirmed last was first pushed, newest first
     unseen          orders older than the grace that are not in the book
     asked           the channel's order API was asked after the reading
     known_to        orders changed before this moment are in the inbox

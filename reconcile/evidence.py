@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from reconcile import evidence_orders
 from reconcile.clues import Clues, Sale, TwiceBooked, UnseenOrder
 from reconcile.evidence_orders import Outside
-from reconcile.traces import at_push, last_confirmed, unseen_units
+from reconcile.traces import at_push, last_confirmed, repeated, unseen_units
 from reconcile.types import Case
 
 Place: TypeAlias = tuple[str, str]
@@ -201,8 +201,8 @@ def _by_age(
 def _sales(
     connection: Connection, channel: str, cases: Sequence[Case], kinds: Sequence[str]
 ) -> dict[Place, tuple[Sale, ...]]:
-    """Own sales in the book between the last confirmed push and the reading."""
-    pushed = [(case, last) for case in cases if (last := last_confirmed(case)) is not None]
+    """Own sales in the book between the first push of the number confirmed last and the reading."""
+    pushed = [(case, run[-1]) for case in cases if (run := repeated(case))]
     if not pushed or not kinds:
         return {}
     keys = _keys(channel, [(case.sku, case.location) for case, _ in pushed])
@@ -211,7 +211,7 @@ def _sales(
         keys
         | {
             # A vendor's clock counts whole seconds: a sale in the second of the push came after it, or it would show.
-            "since": [last.sent_at.replace(microsecond=0) for _, last in pushed],
+            "since": [first.sent_at.replace(microsecond=0) for _, first in pushed],
             "until": [case.reading.observed_at for case, _ in pushed],
             "kinds": list(kinds),
             "at_most": _SALES_SEEN,
@@ -263,7 +263,8 @@ def _cured_not(case: Case, seen_at: datetime | None) -> int:
     """Pushes that the channel took since the drift was first seen; it is still there."""
     if seen_at is None:
         return 0
-    return sum(push.outcome == "confirmed" and push.sent_at > seen_at for push in case.pushes)
+    taken = [push for push in case.pushes if push.outcome == "confirmed" and push.sent_at > seen_at]
+    return sum(push.seen_at is None for push in taken)
 
 
 def _with_crossings(cases: Sequence[Case]) -> list[Case]:

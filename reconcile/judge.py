@@ -56,7 +56,7 @@ def judge(
     findings: list[Finding] = []
     unheard: list[Case] = []
     flying: set[tuple[str, str]] = set()
-    freed = _freed(cases, siblings)
+    freed = freed_of_orders(cases, siblings)
     for case in cases:
         comparison = compare(case, limits)
         match comparison.verdict:
@@ -97,7 +97,7 @@ def _one_halt_a_sku(findings: list[Finding]) -> tuple[Finding, ...]:
     )
 
 
-def _freed(
+def freed_of_orders(
     cases: Sequence[Case], siblings: Mapping[str, Mapping[str, tuple[int, int | None]]]
 ) -> dict[str, dict[str, tuple[int, int | None]]]:
     """The siblings, each freed of the orders that are not in the book: what is left is somebody's mistake."""

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from allocation import missing
+from allocation.pushes import ATTEMPTS
 from channels.base import Binding, Reading
 from reconcile.deliveries import may_explain, tail, values
 from reconcile.types import (
@@ -22,8 +23,8 @@ from reconcile.types import (
     Waiting,
 )
 
-#: Numbers sent before that are looked at to name a cause.
-PUSHES_SEEN = 10
+#: Numbers sent before that are looked at to name a cause: more than a repair tries the same number.
+PUSHES_SEEN = ATTEMPTS + 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +173,10 @@ def cases(
 
 _PUSHES = text("""
 SELECT place.sku, place.location, push.id, push.units, push.number, push.expected, push.sent_at, push.answered_at,
-       push.outcome, push.detail
+       push.outcome, push.detail, push.seen_at
 FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[])) AS place (sku, location)
 CROSS JOIN LATERAL (
-    SELECT id, units, number, expected, sent_at, answered_at, outcome, detail FROM push
+    SELECT id, units, number, expected, sent_at, answered_at, outcome, detail, seen_at FROM push
     WHERE push.channel = :channel AND push.sku = place.sku AND push.location = place.location
     ORDER BY id DESC LIMIT :seen
 ) AS push

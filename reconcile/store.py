@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from reconcile.types import Drift
 
+# A cause that was named once is not forgotten because the next look cannot tell.
 # A run that is done again after its worker died sees the same drift in the same window: that is not a second time.
 _OPEN = text("""
 INSERT INTO drift (channel, sku, location, window_at, expected, actual, cause, evidence, action, seen_at, last_at)
@@ -21,8 +22,10 @@ ORDER BY sku, location
 ON CONFLICT (channel, sku, location) WHERE resolved_at IS NULL DO UPDATE SET
     times = drift.times + CASE WHEN drift.window_at = excluded.window_at THEN 0 ELSE 1 END,
     window_at = coalesce(excluded.window_at, drift.window_at),
-    expected = excluded.expected, actual = excluded.actual, cause = excluded.cause,
-    evidence = excluded.evidence, action = excluded.action, last_at = excluded.last_at
+    expected = excluded.expected, actual = excluded.actual,
+    cause = CASE WHEN excluded.cause = 'unknown' THEN drift.cause ELSE excluded.cause END,
+    evidence = CASE WHEN excluded.cause = 'unknown' AND drift.cause <> 'unknown' THEN drift.evidence
+                    ELSE excluded.evidence END, action = excluded.action, last_at = excluded.last_at
 RETURNING id, sku, location
 """)
 

@@ -30,9 +30,15 @@ def last_confirmed(case: Case) -> SentPush | None:
     return next((push for push in case.pushes if push.outcome == "confirmed"), None)
 
 
+def repeated(case: Case) -> list[SentPush]:
+    """The pushes of the number that was confirmed last, newest first: a repair repeats it, and may change nothing."""
+    confirmed = [push for push in case.pushes if push.outcome == "confirmed"]
+    return list(takewhile(lambda push: push.units == confirmed[0].units, confirmed))
+
+
 def hand(case: Case) -> Hand | None:
     """Whose hand it was; None where the vendor does not say when, or we never pushed."""
-    changed, pushed = case.reading.updated_at, _repeated(case)
+    changed, pushed = case.reading.updated_at, repeated(case)
     if changed is None or not pushed:
         return None
     if changed < pushed[-1].sent_at.replace(microsecond=0):
@@ -44,12 +50,6 @@ def hand(case: Case) -> Hand | None:
     if at is not None and changed <= at + _BLUR:
         return Hand.ORDER
     return Hand.OTHER
-
-
-def _repeated(case: Case) -> list[SentPush]:
-    """The pushes of the number that was confirmed last, newest first: a repair repeats it, and may change nothing."""
-    confirmed = [push for push in case.pushes if push.outcome == "confirmed"]
-    return list(takewhile(lambda push: push.units == confirmed[0].units, confirmed))
 
 
 def _made(push: SentPush, changed: datetime) -> bool:
@@ -64,7 +64,7 @@ def unseen_units(case: Case) -> int:
 
 
 def at_push(case: Case, freed: int) -> int:
-    """What the channel would show if nobody had ordered since our last push.
+    """What the channel would show if nobody had ordered since we pushed this number.
 
     freed    what it shows, with the orders that are not in the book added
     """

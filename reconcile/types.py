@@ -114,6 +114,7 @@ class SentPush:
     """One number ever sent, with its answer.
 
     outcome    sent, confirmed, stale, rejected, throttled, unknown or refused
+    seen_at    when it was first read back as confirmed
     """
 
     push_id: int
@@ -124,6 +125,7 @@ class SentPush:
     answered_at: datetime | None
     outcome: str
     detail: str
+    seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

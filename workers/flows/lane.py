@@ -117,7 +117,14 @@ def snapshot(lane: Lane, rows: Sequence[Named]) -> tuple[list[Read], ChannelErro
     except ChannelError as stopped:
         error = stopped
     found = [
-        Read(sku, location, reading.units, reading.observed_at)
+        Read(
+            sku,
+            location,
+            reading.units,
+            reading.observed_at,
+            reading.updated_at,
+            reading.committed,
+        )
         for (sku, location), reading in newest(readings).items()
     ]
     return found, error

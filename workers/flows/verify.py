@@ -9,13 +9,16 @@ from sqlalchemy import Connection
 
 from allocation import outlook_store, readings
 from allocation.readings import Read, Verified, Verify
-from channels.base import Throttled
+from channels.base import Reading, Throttled
 from ledger.db import transaction
-from reconcile import halt_store
+from reconcile import aftermath, halt_store, naming
 from reconcile.store import open_drifts, resolve_drifts
-from reconcile.types import Action, Cause, Drift
-from workers.flows.lane import Lane, Stopped, book_failure, snapshot
+from reconcile.types import Action, Cause, Evidence, Finding, Limits, Named
+from workers.flows.lane import Lane, Stopped, binding_of, book_failure, snapshot
 from workers.flows.sale import hide, resume
+
+#: How long an order may take to reach us.
+_GRACE = Limits().grace
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def verify(lane: Lane) -> VerifyReport:
                 lane.rise_run_at(),
                 lane.chance,
             )
-            too_much += _book_drift(connection, lane, verified)
+            too_much += _book_drift(connection, lane, verified, asked, found)
             on_sale = {v.sku: v.read for v in verified if v.read is not None and v.read > 0}
             halt_store.stop_what_shows(connection, lane.client.name, on_sale, lane.now())
         read += len(verified)
@@ -91,44 +94,67 @@ def _give_back(lane: Lane, asked: Sequence[Verify], found: Sequence[Read]) -> No
         readings.give_back_verify(connection, lane.client.name, untold, lane.now())
 
 
-def _book_drift(connection: Connection, lane: Lane, verified: Sequence[Verified]) -> int:
+def _book_drift(
+    connection: Connection,
+    lane: Lane,
+    verified: Sequence[Verified],
+    asked: Sequence[Verify],
+    read: Sequence[Read],
+) -> int:
     """Open a drift where too much is shown, close one where all is well; how many show too much.
 
     Too little shown opens none: it may be a sale on its way to us, which the next reconciliation can tell.
     """
     name, now = lane.client.name, lane.now()
-    drifts: list[Drift] = []
-    equal: dict[tuple[str, str], int] = {}
-    for found in verified:
-        if found.read == found.target:
-            equal[found.sku, found.location] = found.target
-        elif found.read is not None and found.read > found.target and found.read != found.confirmed:
-            drifts.append(_drift(found, found.read))
-    open_drifts(connection, channel=name, window_at=None, drifts=drifts, now=now)
+    equal = {(v.sku, v.location): v.target for v in verified if v.read == v.target}
+    wrong = {
+        (v.sku, v.location): v
+        for v in verified
+        if v.read is not None and v.read > v.target and v.read != v.confirmed
+    }
+    readings = _readings(asked, [r for r in read if (r.sku, r.location) in wrong])
+    named = naming.named(connection, name, readings, grace=_GRACE)
+    findings = [
+        Finding(case, comparison, _named(wrong[place], cause), _action(cause))
+        for place, (case, comparison, cause) in named.items()
+    ]
+    drifts = [finding.drift() for finding in findings]
+    ids = open_drifts(connection, channel=name, window_at=None, drifts=drifts, now=now)
     resolve_drifts(connection, channel=name, equal=equal, now=now)
-    return len(drifts)
+    aftermath.follow(connection, name, findings, ids, now, _GRACE)
+    return len(wrong)
 
 
-def _cause(found: Verified, actual: int) -> Cause:
-    """A number that was proven can only have been written over; one that never showed was swallowed."""
-    if not found.proven:
-        return Cause.SWALLOWED if actual == found.before else Cause.UNKNOWN
-    return Cause.STALE_OVERWRITE if found.older_id is not None else Cause.UNKNOWN
+def _readings(asked: Sequence[Verify], read: Sequence[Read]) -> list[Reading]:
+    bindings = {(each.sku, each.location): binding_of(each) for each in asked}
+    return [
+        Reading(bindings[r.sku, r.location], r.units, r.committed, r.updated_at, r.read_at)
+        for r in read
+    ]
 
 
-def _drift(found: Verified, actual: int) -> Drift:
-    return Drift(
-        sku=found.sku,
-        location=found.location,
-        expected=found.target,
-        actual=actual,
-        cause=_cause(found, actual).value,
-        evidence={
-            "push_id": found.push_id,
-            "confirmed": found.confirmed,
-            "before": found.before,
-            "proven": found.proven,
-            "older_push_id": found.older_id,
-        },
-        action=Action.REPUSH.value,
-    )
+def _action(named: Named) -> Action:
+    return Action.REVERSE if named.cause is Cause.DUPLICATE_EVENT else Action.REPUSH
+
+
+def _named(found: Verified, named: Named) -> Named:
+    """What the evidence says; where it says nothing, what the push and its read-back do.
+
+    A number that was proven can only have been written over; one that never showed was swallowed.
+    """
+    own: Evidence = {
+        "push_id": found.push_id,
+        "confirmed": found.confirmed,
+        "before": found.before,
+        "proven": found.proven,
+        "older_push_id": found.older_id,
+    }
+    # What was confirmed and read back cannot be waiting: that number is older than what waits.
+    if named.cause not in (Cause.UNKNOWN, Cause.PENDING_PUSH, Cause.RATE_LIMIT_LAG):
+        return Named(named.cause, own | named.evidence)
+    cause = Cause.UNKNOWN
+    if not found.proven and found.read == found.before:
+        cause = Cause.SWALLOWED
+    elif found.proven and found.older_id is not None:
+        cause = Cause.STALE_OVERWRITE
+    return Named(cause, named.evidence | own)
