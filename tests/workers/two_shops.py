@@ -126,6 +126,13 @@ class TwoShops:
             self.unheard[shop].append(fact | {"occurred_at": self.clock.now.isoformat()})
         return sold
 
+    def order(self, shop: str, name: str, lines: dict[str, tuple[str, int]]) -> None:
+        """An order is heard at once: line -> SKU and units."""
+        for line, (sku, units) in lines.items():
+            self.stock[sku] -= units
+            fact = a_fact("order", order=name, line=line, sku=sku, location="WH", units=units)
+            self._deliver(fact | {"channel": shop, "occurred_at": self.clock.now.isoformat()})
+
     def hear(self, shop: str) -> None:
         """The oldest sale reaches the book."""
         if self.unheard[shop]:
