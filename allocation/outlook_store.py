@@ -23,18 +23,21 @@ HELD_FOR = timedelta(seconds=3)
 HELD_AT_MOST = timedelta(minutes=5)
 
 _REMEMBERED = text("""
-    SELECT given.sku, e.scarce, CASE WHEN e.held THEN e.since END AS held_since, made.channels,
+    WITH given AS MATERIALIZED (
+        SELECT sku,
+               ARRAY(SELECT listed.channel
+                     FROM bundle CROSS JOIN channel c
+                     CROSS JOIN LATERAL (
+                         SELECT b.channel FROM binding b WHERE b.channel = c.channel AND b.sku = bundle.sku LIMIT 1
+                     ) AS listed
+                     WHERE bundle.component = given.sku) AS channels
+        FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku)
+    )
+    SELECT given.sku, e.scarce, CASE WHEN e.held THEN e.since END AS held_since, given.channels,
            p.channel, p.location, p.at, p.since, p.fast_lines, p.slow_lines, p.slow_units, p.slow_squares
-    FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku)
+    FROM given
     LEFT JOIN exposure e USING (sku)
     LEFT JOIN pace p USING (sku)
-    LEFT JOIN (
-        SELECT bundle.component AS sku, array_agg(DISTINCT c.channel) AS channels
-        FROM bundle CROSS JOIN channel c
-        WHERE bundle.component = ANY(CAST(:skus AS text[]))
-          AND EXISTS (SELECT FROM binding b WHERE b.channel = c.channel AND b.sku = bundle.sku)
-        GROUP BY bundle.component
-    ) AS made USING (sku)
     ORDER BY given.sku, p.channel, p.location
 """)
 
@@ -198,7 +201,7 @@ def _remembered(
     ):
         if zones is not None:
             scarce[sku], held[sku] = frozenset(zones), held_since
-        if channels is not None:
+        if channels:
             bundled[sku] = frozenset(channels)
         if pace[0] is not None:
             sums.setdefault(sku, []).append(Sums(sku, *pace))

@@ -110,9 +110,11 @@ _CLAIM_DUE = text("""
 _TARGETS = text(f"""
     WITH given AS MATERIALIZED (
         SELECT channel, sku, location, units, terms
-        FROM unnest((SELECT CAST(:channels AS text[])), (SELECT CAST(:skus AS text[])),
-                    (SELECT CAST(:locations AS text[])), (SELECT CAST(:units AS bigint[])),
-                    (SELECT CAST(:terms AS jsonb[]))) AS given (channel, sku, location, units, terms)
+        FROM ROWS FROM (
+            unnest((SELECT CAST(:channels AS text[]))), unnest((SELECT CAST(:skus AS text[]))),
+            unnest((SELECT CAST(:locations AS text[]))), unnest((SELECT CAST(:units AS bigint[]))),
+            jsonb_array_elements((SELECT CAST(:terms AS jsonb)))
+        ) AS given (channel, sku, location, units, terms)
     ), changed AS (
         INSERT INTO target AS t (channel, sku, location, units, number, rule_version, set_at)
         SELECT channel, sku, location, given.units, 1, :rule_version, :now
@@ -358,7 +360,7 @@ def save_targets(
             "skus": [target.sku for target in ordered],
             "locations": [target.location for target in ordered],
             "units": [target.units for target in ordered],
-            "terms": [orjson.dumps(terms_of(t, bases.get(t.sku))).decode() for t in ordered],
+            "terms": orjson.dumps([terms_of(t, bases.get(t.sku)) for t in ordered]).decode(),
             "rule_version": rule_version,
             "now": now,
             "rise_run_at": rise_run_at,

@@ -96,9 +96,9 @@ def fetch(connection: Connection, statement: TextClause, values: Mapping[str, ob
 
     SQLAlchemy takes as long to prepare a small statement and to wrap its rows as PostgreSQL takes to answer it.
 
-    statement    a constant of its module: its translation is kept, and the server plans it once: an array in a sub-select,
-                 `unnest((SELECT CAST(:skus AS text[])))`, gives it no length to plan for; where a list is long, the
-                 tables' size of that moment decides
+    statement    a constant of its module: its translation is kept. The server plans it once where an array stands in a
+                 sub-select, `unnest((SELECT CAST(:skus AS text[])))`: it has no length to plan for then. Where a list
+                 is long, the tables' size of that moment decides
     returns      named tuples
     raises       DBAPIError, as `Connection.execute` does
     """
