@@ -97,25 +97,18 @@ def _round(
         steps.append((STUCK_S + 200, injections.throttle))
     since = at - timedelta(seconds=injections.FIRST_S + 1)
     _play(site, steps, at, throttle=throttle)
-    site.window(at)
-    for wait_s in (8, 8, 30, 30):
-        # The push worker still stands: what is shown stays as it was read.
-        site.pass_time(wait_s)
-        site.look_again()
-    site.halts()
+    _look(site, at)
     if not throttle:
         # What was in the middle of a sale at the first reading is named at the next one.
         later = at + timedelta(seconds=site.terms.window_s)
+        site.halts()
         _play(
             site,
             _sales([*shelf, *(i.sku for i in injected if i.sells)], dice),
             later,
             throttle=True,
         )
-        site.window(later)
-        for wait_s in (8, 8, 30, 30):
-            site.pass_time(wait_s)
-            site.look_again()
+        _look(site, later)
     labels = {
         row.sku: row for row in site.rows(_LABELS, skus=[i.sku for i in injected], since=since)
     }
@@ -128,6 +121,15 @@ def _round(
         )
         for each in injected
     ]
+
+
+def _look(site: Site, at: datetime) -> None:
+    """The window, and the looks after it; the push worker still stands, so that what is shown stays as it was read."""
+    site.window(at)
+    for _ in range(9):
+        site.pass_time(8)
+        site.book()
+        site.look_again()
 
 
 def _sales(skus: Sequence[str], dice: random.Random) -> list[Step]:

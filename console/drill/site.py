@@ -31,13 +31,12 @@ from channels.simulators.server import Server
 from ledger import catalogue, inbox
 from ledger.db import transaction
 from ledger.inbox import FACT_TOPIC, Delivery
-from reconcile import hindsight, pages, second_looks
+from reconcile import pages
 from reconcile.runs import window_of
-from workers.flows import orders, reconcile
+from workers.flows import early_reads, orders, reconcile
 from workers.flows.allocate import allocate
 from workers.flows.halts import work_halts
 from workers.flows.ingest import House, drain
-from workers.flows.judging import Judging, judge_readings, write_judged
 from workers.flows.lane import Lane
 from workers.flows.push import push
 from workers.flows.receive import receive
@@ -183,30 +182,15 @@ class Site:
         return report
 
     def look_again(self) -> None:
-        """Readings that waited for their orders are judged."""
-        self.hear()
-        self.book()
-        now = self.now()
-        at = Judging(CHANNEL, None, self.terms)
-        with transaction(self.engine) as connection:
-            state = pages.channel_state(connection, CHANNEL)
-            assert state is not None
-            looks = second_looks.take(connection, CHANNEL, now, now + timedelta(seconds=60))
-            known = {(k.reading.binding.sku, k.reading.binding.location): k.reading for k in looks}
-            judged = judge_readings(connection, at, state, known, now)
-            write_judged(connection, at, judged, known, now)
-            waits = {(case.sku, case.location) for case in judged.unheard}
-            drifts = {(f.case.sku, f.case.location) for f in judged.findings}
-            second_looks.drop(connection, CHANNEL, set(known) - waits)
-            explained = [known[place] for place in known if place not in waits | drifts]
-            hindsight.label(
-                connection,
-                CHANNEL,
-                explained,
-                window_at=None,
-                now=now,
-                grace=self.terms.limits.grace,
-            )
+        """Readings that waited for their orders are judged, and what sells out soon is read."""
+        early_reads.go(
+            self.engine,
+            self.client,
+            channel=CHANNEL,
+            now=self.now,
+            terms=self.terms,
+            hear=self.hear,
+        )
 
     def next_window(self) -> datetime:
         """When the next window begins."""

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from channels.base import Binding, Channel, ChannelError, Reading, Throttled, Unauthorised
 from ledger.db import refuse_inside_transaction, transaction
-from reconcile import early, pages, runs, second_looks
+from reconcile import early, hindsight, pages, runs, second_looks
 from reconcile.cadence import after_read, planned
 from reconcile.compare import newest
 from reconcile.early import Taken
@@ -165,6 +165,15 @@ class _Go:
             waiting = {(case.sku, case.location) for case in judged.unheard} | judged.flying
             done = known.keys() if not excused else known.keys() - waiting
             second_looks.drop(connection, self.channel, set(done))
+            drifted = {(finding.case.sku, finding.case.location) for finding in judged.findings}
+            hindsight.label(
+                connection,
+                self.channel,
+                [known[place] for place in sorted(set(done) - drifted)],
+                window_at=window_at,
+                now=self.now(),
+                grace=limits.grace,
+            )
             counts = Counts(
                 read=len(done),
                 drifted=len(judged.findings),
