@@ -1,15 +1,16 @@
 """Numbers on their way: one rises only after what it takes has been let go elsewhere.
 
-Theorem. Let no unit of a zone be shown twice (quotas, shares of the file, one channel alone), and every channel's *hold*
-be the most it may be showing: what was last seen or confirmed, what is on its way to it, and the target it has. If the
-sum of holds is at most the units there are, it stays so under any order of sales, pushes, failures and repeats: a sale lowers a hold and the stock alike; a drop lowers
-a hold when it is confirmed; a rise is set only within what is left of the units above the sum of holds. A reading that
-finds less than was believed has seen sales before the book: those units stay *missing*, and nobody's, until their
-orders are heard, and the SKU is computed again before anything rises. So it is when quotas begin: once the drops are
-through, the premise holds, though sales of before are still unheard.
+Theorem. Let no unit of a zone be shown twice (quotas, shares of the file, one channel alone), and every channel's
+*hold* be the most it may be showing: what was last seen or confirmed, what is on its way to it, and the target it has.
+If the sum of holds is at most the units there are, it stays so under any order of sales, pushes, failures and repeats:
+a sale lowers a hold and the stock alike; a drop lowers a hold when it is confirmed; a rise is set only within what is
+left of the units above the sum of holds. A reading that finds less than was believed has seen sales before the book:
+those units stay *missing*, and nobody's, until their orders are heard, and the SKU is computed again before anything
+rises. So it is when quotas begin: once the drops are through, the premise holds, though sales of before are still
+unheard.
 
-Outside of it is what takes units without any number paying for them: write-offs, counts, transfers, orders typed in, EDI
-orders above the partner's own part. Until the drops that follow are seen, so many are shown too much.
+Outside of it is what takes units without any number paying for them: write-offs, counts, transfers, orders typed in,
+EDI orders above the partner's own part. Until the drops that follow are seen, so many are shown too much.
 
 What it asks of a vendor: that a write fails which does not know of a sale (compare-and-set, or counts dated by their
 reading). Where a write is plain, as on Amazon, a unit sold while a number is on its way may be shown again.
