@@ -41,7 +41,7 @@ def ingest(events: int, rounds: int, tasks: int, durable: bool, as_json: bool) -
 
     with house(throw_away=True, durable=durable) as wiring:
         result = measuring.measure(wiring.settings, events=events, rounds=rounds, tasks=tasks)
-    _tell(result, measuring.table, as_json)
+    tell(result, measuring.table, as_json)
 
 
 @bench.command()
@@ -58,7 +58,7 @@ def readback(rows: int, as_json: bool) -> None:
     from console.bench import readback as measuring
 
     result = measuring.measure(rows=rows)
-    _tell(result, measuring.table, as_json)
+    tell(result, measuring.table, as_json)
 
 
 @bench.command()
@@ -100,7 +100,7 @@ def push(changes: int, skus: int, lanes: str, seed: int, durable: bool, as_json:
         seed=seed,
         say=lambda words: click.echo(words, err=True),
     )
-    _tell(result, measuring.table, as_json)
+    tell(result, measuring.table, as_json)
 
 
 @bench.command()
@@ -144,7 +144,7 @@ def availability(
             seed=seed,
             say=lambda words: click.echo(words, err=True),
         )
-    _tell(result, measuring.table, as_json)
+    tell(result, measuring.table, as_json)
 
 
 @bench.command("alloc")
@@ -169,10 +169,10 @@ def alloc_(skus: int, durable: bool, processes: int, as_json: bool) -> None:
             processes=processes,
             say=lambda words: click.echo(words, err=True),
         )
-    _tell(result, measuring.table, as_json)
+    tell(result, measuring.table, as_json)
 
 
-def _tell(
+def tell(
     result: dict[str, Any],
     table: Callable[[dict[str, Any], Callable[[str], None]], None],
     as_json: bool,

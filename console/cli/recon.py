@@ -77,3 +77,47 @@ def drift(all_: bool, limit: int, as_json: bool) -> None:
     with house() as wiring, transaction(wiring.engine) as connection:
         rows = connection.execute(_DRIFT, {"all": all_, "limit": limit}).mappings()
         emit([dict(row) for row in rows], as_json=as_json)
+
+
+@recon.command()
+@click.option("--rows", default=1_000_000, show_default=True, type=click.IntRange(1000, 10_000_000))
+@click.option(
+    "--one-in",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(10, 1_000_000),
+    help="One place in so many differs.",
+)
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20))
+@click.option(
+    "--vendor-rows",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(0, 1_000_000),
+    help="Variants of the simulated shop that is read back; 0 leaves it out.",
+)
+@click.option(
+    "--durable/--fast",
+    default=True,
+    show_default=True,
+    help="fsync on or off on the throw-away server.",
+)
+@as_json
+def bench(
+    rows: int, one_in: int, rounds: int, vendor_rows: int, durable: bool, as_json: bool
+) -> None:
+    """Compare a snapshot against the bare SQL join, and read a simulated shop back. Exit code 3: goals missed."""
+    from console.bench import recon as measuring
+    from console.cli.bench import tell
+
+    with house(throw_away=True, durable=durable) as wiring:
+        result = measuring.measure(
+            wiring.settings.database_url,
+            wiring.settings.database_admin_url,
+            rows=rows,
+            one_in=one_in,
+            rounds=rounds,
+            vendor_rows=vendor_rows,
+            say=lambda words: click.echo(words, err=True),
+        )
+    tell(result, measuring.table, as_json)
