@@ -158,26 +158,26 @@ def _late(sku: str, dice: random.Random) -> list[Injection]:
 
 
 def _twice(sku: str, dice: random.Random) -> list[Injection]:
-    """Another system tells the order too, under a name of its own."""
+    """Another system tells the order too, under a name and at a time of its own."""
     kept: dict[str, Any] = {}
 
     def order(site: Site) -> None:
         units = dice.randint(2, 9)
-        kept.update(units=units, at=site.now().isoformat(), order=site.order(sku, units))
+        kept.update(units=units, order=site.order(sku, units))
 
     def again(site: Site) -> None:
         fact = {
             "kind": "order",
             "source": "oms",
             "id": f"oms:{kept['order']}",
-            "occurred_at": kept["at"],
+            "occurred_at": site.now().isoformat(),
             "channel": CHANNEL,
             "order": kept["order"],
             "line": "1",
             "sku": sku,
             "location": "OSLO",
             "units": kept["units"],
-            "revision": kept["at"],
+            "revision": site.now().isoformat(),
         }
         site.facts([fact])
 

@@ -88,7 +88,11 @@ class Site:
         answer = self.session.post(
             f"{self.running.facts.control_url}/{verb}",
             json=facts,
-            headers={"Authorization": f"Bearer {self.running.facts.control_token}"},
+            headers={
+                "Authorization": f"Bearer {self.running.facts.control_token}",
+                # A kept connection may be closed by the other side while this one is busy elsewhere.
+                "Connection": "close",
+            },
             timeout=_TIMEOUT_S,
         )
         if not answer.ok:
