@@ -42,7 +42,7 @@ def test_an_incident_is_told_once_edited_and_resolved_in_its_thread(
     assert "A at WH  should 30 · shows 50 · Δ +20 (66.7 %)" in first
     assert "B at WH  should 10 · shows 14" in first
     assert "up to 24 units can be oversold" in first
-    assert "lockstep sku explain A --channel shop" in first
+    assert "lockstep sku explain A --channel shop --location WH" in first
     assert root["edits"] == 2
     assert "[RESOLVED]" in text_of(root)
     assert "resolved after 11 min" in text_of(root)

@@ -120,8 +120,9 @@ _EDI_OVERDUE: Final = """
       AND NOT EXISTS (SELECT FROM edi_document AS again WHERE again.resends = d.id)
 """
 
-# A vendor drops a subscription in silence: the hourly watch subscribes again and says so; or the poll brings orders and
-# no call has come at all. Looked for among the newest deliveries, because the inbox has no index by its time.
+# A vendor drops a subscription in silence: the hourly watch subscribes again and says so, which is over with the first
+# call; or the poll brings orders and no call has come at all. Looked for among the newest deliveries, because the inbox
+# has no index by its time.
 _SUBSCRIPTION_UNSEEN: Final = """
     WITH newest AS MATERIALIZED (
         SELECT source, headers ->> 'road' AS road, received_at
@@ -129,21 +130,21 @@ _SUBSCRIPTION_UNSEEN: Final = """
         WHERE received_at > :now - interval '1 hour'
     ), heard AS (
         SELECT source, count(*) FILTER (WHERE road = 'poll') AS polled,
-               count(*) FILTER (WHERE road IS DISTINCT FROM 'poll') AS called
+               max(received_at) FILTER (WHERE road IS DISTINCT FROM 'poll') AS called_at
         FROM newest GROUP BY source
     )
     SELECT 'channel:' || channel AS object, channel, '' AS severity, true AS fires,
            jsonb_build_object('channel', channel, 'why', why) AS detail
     FROM (
         SELECT c.channel,
-               CASE WHEN dropped.reason IS NOT NULL THEN left(dropped.reason, 300)
-                    WHEN heard.polled >= 3 AND heard.called = 0
+               CASE WHEN dropped.at > coalesce(heard.called_at, '-infinity') THEN left(dropped.reason, 300)
+                    WHEN heard.polled >= 3 AND heard.called_at IS NULL
                     THEN heard.polled || ' orders of the last hour came by the poll, none by a call to ' || c.hook_uri
                END AS why
         FROM channel AS c
         LEFT JOIN heard ON heard.source = c.channel
         LEFT JOIN LATERAL (
-            SELECT a.reason FROM audit AS a
+            SELECT a.reason, a.at FROM audit AS a
             WHERE a.object = 'channel:' || c.channel AND a.at > :now - interval '1 hour'
               AND a.action = 'channel.subscribe' AND a.actor = 'lockstep'
             ORDER BY a.at DESC LIMIT 1

@@ -27,7 +27,10 @@ _RULES: Final = (
         severity=Severity.ERROR,
         impact="up to {units} units can be oversold",
         line="{sku} at {location}  should {expected} · shows {actual} · Δ {delta} ({percent} %) · {cause} · {action}",
-        next=("lockstep sku explain {sku} --channel {channel}", "lockstep recon drift"),
+        next=(
+            "lockstep sku explain {sku} --channel {channel} --location {location}",
+            "lockstep recon drift",
+        ),
         calm_s=0,
     ),
     Rule(
