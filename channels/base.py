@@ -285,3 +285,20 @@ class ReadsInBulk(Protocol):
 
     def places(self) -> list[Place]:
         """The vendor's locations, those that were closed among them."""
+
+
+class HoldsOrders(Protocol):
+    """What a vendor can do besides that keeps an order from being shipped until it is told otherwise."""
+
+    def hold_order(self, order: str, line: str, *, key: str, note: str) -> Mapping[str, str]:
+        """Keep a line of an order, and what is shipped with it, from being shipped.
+
+        order, line    as they are booked
+        key            names the hold: the same call with the same key again is harmless
+        note           what people read at the vendor
+        returns        the vendor's names of what was held, for the record
+        raises         ChannelError; Refused when it cannot be held any more
+        """
+
+    def release_order(self, order: str, *, key: str) -> None:
+        """Let go what was held under a key; harmless when it is not held any more. Raises ChannelError."""

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from sqlalchemy import Engine
 
-from channels.base import Channel, ReadsInBulk, Sighting
+from channels.base import Channel, HoldsOrders, ReadsInBulk, Sighting
 from channels.limits import Limits
 from channels.names import Delivery, Names
 from ledger.events import AnyFact
@@ -89,6 +89,8 @@ class Lane:
     orders_lag_s   how far the vendor's order API is behind at most, in seconds, its clock's error included
     lists     whether the vendor can be asked for what it lists; else a mapping file says it
     sells_when     when the vendor takes units off its own number: with the order, only when they leave, or never
+    holds     (account, limits, now) -> how to hold an order; None where the vendor's API cannot
+    hold_by_hand    what a person does instead, as a sentence that begins small
     """
 
     kind: str
@@ -103,6 +105,8 @@ class Lane:
     orders_lag_s: float = 5.0
     lists: bool = True
     sells_when: Literal["ordered", "left", "never"] = "ordered"
+    holds: Callable[[Account, Limits, Callable[[], datetime]], HoldsOrders] | None = None
+    hold_by_hand: str = "tell the warehouse not to ship it"
 
 
 def nothing(*, source: str, channel: str, names: Names) -> list[AnyFact]:

@@ -78,4 +78,6 @@ LANE: Final = Lane(
     read=notifications.read,
     topics=frozenset(notifications.VERSIONS),
     orders_lag_s=orders.LAG_S + 5,
+    hold_by_hand="do not confirm a shipment; a seller-fulfilled order that cannot ship is cancelled "
+    "in Seller Central (Manage orders) before its ship-by date",
 )

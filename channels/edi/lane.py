@@ -58,4 +58,6 @@ LANE: Final = Lane(
     topics=frozenset(),
     lists=False,
     sells_when="never",
+    hold_by_hand="answer the line with an 855 that promises a later date, or call the partner: X12 "
+    "has no call that holds an order of ours",
 )

@@ -25,7 +25,7 @@ from channels.base import (
 from channels.http import CONNECT_S, READ_S, Http
 from channels.limits import Limiter
 from channels.shopify import answers as heard
-from channels.shopify import bulk, documents, orders, push, webhook
+from channels.shopify import bulk, documents, holding, orders, push, webhook
 from channels.shopify.graphql import GraphQL
 
 API_VERSION: Final = "2026-07"
@@ -268,6 +268,14 @@ class Shopify:
                 heard.SetPolicyAnswer,
             )
             _refuse(answer.payload.errors)
+
+    def hold_order(self, order: str, line: str, *, key: str, note: str) -> Mapping[str, str]:
+        """Keep a line of an order from being shipped; see `holding.hold`."""
+        return holding.hold(self._graphql, order, line, key=key, note=note)
+
+    def release_order(self, order: str, *, key: str) -> None:
+        """Let go what `hold_order` held; see `holding.release`."""
+        holding.release(self._graphql, order, key=key)
 
     # ---- what the shop knows ----
 

@@ -276,6 +276,48 @@ mutation Subscribe($topic: WebhookSubscriptionTopic!, $subscription: WebhookSubs
     is_read=False,
 )
 
+READ_WORK: Final = Document(
+    """
+query ReadWork($id: ID!, $after: String) {
+  order(id: $id) {
+    fulfillmentOrders(first: 10, after: $after) {
+      pageInfo { hasNextPage endCursor }
+      nodes {
+        id
+        status
+        fulfillmentHolds { id handle heldByRequestingApp }
+        lineItems(first: 250) { pageInfo { hasNextPage endCursor } nodes { remainingQuantity lineItem { id } } }
+      }
+    }
+  }
+}""",
+    cost=120,
+)
+
+HOLD_WORK: Final = Document(
+    """
+mutation HoldWork($id: ID!, $hold: FulfillmentOrderHoldInput!) {
+  fulfillmentOrderHold(id: $id, fulfillmentHold: $hold) {
+    fulfillmentHold { id }
+    userErrors { code field message }
+  }
+}""",
+    cost=11,
+    is_read=False,
+)
+
+RELEASE_WORK: Final = Document(
+    """
+mutation ReleaseWork($id: ID!, $holds: [ID!]!) {
+  fulfillmentOrderReleaseHold(id: $id, holdIds: $holds) {
+    fulfillmentOrder { id }
+    userErrors { code field message }
+  }
+}""",
+    cost=11,
+    is_read=False,
+)
+
 #: The whole catalogue in one export. Each level names its own item, so that no line of the file needs another one:
 #: the vendor promises only that a child comes somewhere after its parent.
 _EVERY_LEVEL = """

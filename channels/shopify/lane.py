@@ -67,4 +67,5 @@ LANE: Final = Lane(
     read=read,
     topics=webhook.KNOWN_TOPICS,
     bulk=connect,
+    holds=connect,
 )

@@ -74,4 +74,6 @@ LANE: Final = Lane(
     topics=webhook.TOPICS,
     # A pickup stays IN_STOCK until it is fetched; a till sale is ordered and gone at once.
     sells_when="left",
+    hold_by_hand="set the order aside in the Square Dashboard (Orders) and tell the shop: Square has "
+    "fulfillment states and none that holds",
 )

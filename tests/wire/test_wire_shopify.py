@@ -35,6 +35,7 @@ def heard() -> Iterator[Sequence[Exchange]]:
         _sell_in_pieces(rig, running.facts.token)
         _take_back(rig)
         _read_everything(rig)
+        _hold(rig)
         rig.close()
         yield tap.heard
 
@@ -90,6 +91,14 @@ def _read_everything(rig: ShopifyRig) -> None:
     list(rig.channel.read_all(operation) or ())
     list(rig.channel.changed_since(rig.now(), [rig.places["Oslo"], "gid://shopify/Location/1"]))
     rig.channel.places()
+
+
+def _hold(rig: ShopifyRig) -> None:
+    """An order that is held and let go."""
+    order = rig.order("SKU-B", 1)
+    (line,) = rig.do("show_order", order=f"gid://shopify/Order/{order}")["line_items"]
+    rig.channel.hold_order(order, str(line["id"]), key="lockstep-case-1", note="not there")
+    rig.channel.release_order(order, key="lockstep-case-1")
 
 
 def _name(text: str) -> str:

@@ -17,6 +17,7 @@ from graphql.execution.values import get_argument_values, get_directive_values
 
 from channels.simulators.shopify import (
     bulk,
+    holds,
     order_mutations,
     product_mutations,
     stocking,
@@ -224,6 +225,18 @@ def _fulfil(shop: Shop, act: Act, _: Writing, args: Mapping[str, Any]) -> Payloa
     return _payload(errors, fulfillment=made)
 
 
+def _hold(shop: Shop, act: Act, _: Writing, args: Mapping[str, Any]) -> Payload:
+    made, work, errors = holds.hold(shop, act, args)
+    return _payload(
+        errors, fulfillmentHold=made, fulfillmentOrder=work, remainingFulfillmentOrder=None
+    )
+
+
+def _release(shop: Shop, act: Act, _: Writing, args: Mapping[str, Any]) -> Payload:
+    work, errors = holds.release(shop, act, args)
+    return _payload(errors, fulfillmentOrder=work)
+
+
 _MUTATIONS: Final[dict[str, Mutation]] = {
     "inventorySetQuantities": _quantities(
         "inventorySetQuantities", "quantities", writes.set_quantities
@@ -253,6 +266,8 @@ _MUTATIONS: Final[dict[str, Mutation]] = {
     "orderCancel": _order_cancel,
     "refundCreate": _refund,
     "fulfillmentCreate": _fulfil,
+    "fulfillmentOrderHold": _hold,
+    "fulfillmentOrderReleaseHold": _release,
 }
 
 FIELDS: Final[dict[str, dict[str, Resolver]]] = {

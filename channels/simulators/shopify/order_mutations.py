@@ -60,7 +60,7 @@ def fulfil(
 ) -> tuple[Fulfillment | None, list[UserError]]:
     chosen: list[tuple[FulfillmentOrder, list[tuple[Line, int]] | None]] = []
     for row in given["lineItemsByFulfillmentOrder"]:
-        work = _work(shop, row["fulfillmentOrderId"])
+        work = find_work(shop, row["fulfillmentOrderId"])
         if work is None:
             return None, [UserError(None, ("fulfillment",), "Fulfillment order does not exist.")]
         lines, error = _lines(work, row.get("fulfillmentOrderLineItems"))
@@ -80,7 +80,8 @@ def fulfil(
         return None, [UserError(None, ("fulfillment",), str(refused))]
 
 
-def _work(shop: Shop, gid: str) -> FulfillmentOrder | None:
+def find_work(shop: Shop, gid: str) -> FulfillmentOrder | None:
+    """A fulfillment order by its gid."""
     works = (work for order in shop.orders.values() for work in order.fulfillment_orders)
     return next((work for work in works if work.gid == gid), None)
 

@@ -142,6 +142,7 @@ def cancel(shop: Shop, act: Act, order: Order, *, restock: bool, reason: str = "
     made = _give_back(shop, act, order, given, None)
     for work in order.fulfillment_orders:
         work.status, work.updated_at = "CLOSED", act.at
+        work.holds.clear()
     tell(shop, act, order, "orders/cancelled", "orders/updated")
     return made
 
@@ -194,7 +195,7 @@ def fulfil(
     left = None if lines is None else {line.number: units for line, units in lines}
     made: list[Fulfillment] = []
     for work in order.fulfillment_orders if works is None else works:
-        if location is None or work.location is location:
+        if not work.holds and (location is None or work.location is location):
             shipped = _ship(shop, act, work, left)
             if shipped:
                 name = f"{order.name}.{len(order.fulfillments) + 1}"

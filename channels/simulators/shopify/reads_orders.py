@@ -157,6 +157,7 @@ FIELDS: Final[dict[str, dict[str, Resolver]]] = {
             order=lambda w: w.order,
             orderId=lambda w: w.order.gid,
             orderName=lambda w: w.order.name,
+            fulfillmentHolds=lambda w: w.holds,
             assignedLocation=lambda w: {
                 "location": w.location,
                 "name": w.location.name,
@@ -165,6 +166,17 @@ FIELDS: Final[dict[str, dict[str, Resolver]]] = {
             },
         ),
         "lineItems": _window(lambda w: w.lines),
+    },
+    "FulfillmentHold": {
+        **IDENTITY,
+        **plain(
+            displayReason=lambda h: h.reason.replace("_", " ").capitalize(),
+            handle=lambda h: h.handle,
+            heldByApp=lambda h: None,
+            heldByRequestingApp=lambda h: True,
+            reason=lambda h: h.reason,
+            reasonNotes=lambda h: h.notes,
+        ),
     },
     "FulfillmentOrderLineItem": {
         **IDENTITY,

@@ -195,6 +195,21 @@ class Assignment:
         return gid("FulfillmentOrderLineItem", self.number)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Hold:
+    """Keeps a fulfillment order from being shipped; `handle` is unique among those of one app on it."""
+
+    TYPE: ClassVar = "FulfillmentHold"
+    number: int
+    reason: str
+    notes: str | None
+    handle: str
+
+    @property
+    def gid(self) -> str:
+        return gid("FulfillmentHold", self.number)
+
+
 @dataclass(slots=True, eq=False)
 class FulfillmentOrder:
     TYPE: ClassVar = "FulfillmentOrder"
@@ -205,6 +220,7 @@ class FulfillmentOrder:
     updated_at: datetime
     lines: list[Assignment] = field(default_factory=list)
     status: str = "OPEN"
+    holds: list[Hold] = field(default_factory=list)
 
     @property
     def gid(self) -> str:
