@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import click
 from sqlalchemy import text
 
 from channels.base import ChannelError
+from console.cli import recon_causes
 from console.cli.common import Failed, as_json, emit, house
 from ledger.db import transaction
+from reconcile import debt
 from reconcile.runs import window_of
 from workers.flows import reconcile
 from workers.wiring import NotSetUp, now
@@ -27,6 +31,10 @@ _DRIFT = text("""
 @click.group()
 def recon() -> None:
     """Compare what channels show with what they should."""
+
+
+for _command in recon_causes.COMMANDS:
+    recon.add_command(_command)
 
 
 @recon.command()
@@ -65,7 +73,11 @@ def status(limit: int, as_json: bool) -> None:
     """The last runs, newest first; missed windows stand out by their state."""
     with house() as wiring, transaction(wiring.engine) as connection:
         rows = [dict(row) for row in connection.execute(_RUNS, {"limit": limit}).mappings()]
+        named = debt.causes(connection, since=now() - timedelta(days=30))
     emit(rows, as_json=as_json)
+    share = debt.unknown_share(named)
+    if share is not None and not as_json:
+        click.echo(f"drifts of 30 days without a cause: {100 * share:.1f} % (goal under 5 %)")
 
 
 @recon.command()

@@ -1,0 +1,181 @@
+"""Why things drift: causes, what keeps drifting, places that are left alone, and the drill."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from console.cli.common import Failed, as_json, by, emit, house, reason
+from ledger.db import transaction
+from reconcile import aftermath, debt
+from workers.wiring import now
+
+_DAYS = click.option("--days", default=30, show_default=True, type=click.IntRange(1, 4000))
+_CHANNEL = click.option("--channel", default=None, help="Only this channel.")
+
+
+@click.command()
+@_DAYS
+@_CHANNEL
+@as_json
+def causes(days: int, channel: str | None, as_json: bool) -> None:
+    """Drifts by cause, and the share without one. Exit code 3: more than 5 % are unknown."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        rows = debt.causes(connection, since=now() - timedelta(days=days), channel=channel)
+    share = debt.unknown_share(rows)
+    if as_json:
+        emit({"unknown_share": share, "goal": 0.05, "causes": rows}, as_json=True)
+    else:
+        emit(
+            rows, as_json=False, table=("channel", "cause", "drifts", "open", "oldest_at", "units")
+        )
+        click.echo(
+            "unknown: " + ("-" if share is None else f"{100 * share:.1f} % (goal under 5 %)")
+        )
+    if share is not None and share >= 0.05:
+        raise SystemExit(3)
+
+
+@click.command("debt")
+@_DAYS
+@_CHANNEL
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@as_json
+def debt_(days: int, channel: str | None, limit: int, as_json: bool) -> None:
+    """What keeps drifting or comes back, the costliest first, with its owner. Exit code 3: there is some."""
+    at = now()
+    with house() as wiring, transaction(wiring.engine) as connection:
+        found = debt.debts(
+            connection, now=at, since=at - timedelta(days=days), channel=channel, limit=limit
+        )
+    if as_json:
+        emit(found, as_json=True)
+    else:
+        emit([_line(each, at) for each in found], as_json=False)
+    if found:
+        raise SystemExit(3)
+
+
+def _line(each: debt.Debt, at: Any) -> dict[str, object]:
+    return {
+        "channel": each.channel,
+        "sku": each.sku,
+        "location": each.location,
+        "cause": each.cause,
+        "age": str(timedelta(seconds=int((at - each.first_at).total_seconds()))),
+        "drifts": each.drifts,
+        "windows": each.windows,
+        "units": each.units,
+        "money": each.money,
+        "open": "open" if each.open else "",
+        "owner": each.owner or "nobody",
+        "quarantine": "yes" if each.quarantined else "",
+    }
+
+
+@click.command()
+@click.argument("name")
+@click.option("--channel", default="", help="Of this channel; without it of any.")
+@click.option("--cause", default="", help="Of this cause; without it of any.")
+@by
+def owner(name: str, channel: str, cause: str, by: str) -> None:
+    """Say who mends what keeps drifting: NAME is a person or a team."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        debt.own(connection, name, by, now(), channel=channel, cause=cause)
+    click.echo(f"{cause or 'every cause'} on {channel or 'every channel'} is {name}'s")
+
+
+@click.command()
+@click.option("--quarter", required=True, help="Such as 2026Q4.")
+@click.option("--csv", "as_csv", is_flag=True, help="A row per channel and cause.")
+@as_json
+def report(quarter: str, as_csv: bool, as_json: bool) -> None:
+    """The brittle integrations of a quarter: drifts by channel and cause, halts, repair, the costliest debts."""
+    if as_csv and as_json:
+        raise click.UsageError("give one of --csv and --json")
+    try:
+        begin, end = debt.quarter(quarter)
+    except debt.NoQuarter as error:
+        raise click.UsageError(str(error)) from None
+    with house() as wiring, transaction(wiring.engine) as connection:
+        found = debt.report(connection, begin, end, now())
+    if as_json:
+        emit(found, as_json=True)
+        return
+    if as_csv:
+        _csv(found["causes"])
+        return
+    share = found["unknown_share"]
+    click.echo(f"{begin:%Y-%m-%d} to {end:%Y-%m-%d}")
+    emit(found["channels"], as_json=False)
+    click.echo()
+    emit(found["causes"], as_json=False)
+    click.echo("unknown: " + ("-" if share is None else f"{100 * share:.1f} % (goal under 5 %)"))
+
+
+def _csv(rows: list[dict[str, Any]]) -> None:
+    if rows:
+        writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@click.command()
+@_CHANNEL
+@as_json
+def quarantine(channel: str | None, as_json: bool) -> None:
+    """Places that pushing again did not cure; nothing is repaired there. Exit code 3: there are some."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        found = aftermath.quarantined(connection, channel)
+    emit(
+        found,
+        as_json=as_json,
+        table=("channel", "sku", "location", "cause", "since", "reason"),
+    )
+    if found:
+        raise SystemExit(3)
+
+
+@click.command()
+@click.argument("sku")
+@click.option("--channel", required=True)
+@click.option("--location", default=None, help="Only there; without it everywhere.")
+@by
+@reason
+def release(sku: str, channel: str, location: str | None, by: str, reason: str) -> None:
+    """Let a SKU out of quarantine: its numbers are pushed again, computed anew."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        places = {
+            (row["sku"], row["location"])
+            for row in aftermath.quarantined(connection, channel)
+            if row["sku"] == sku and location in (None, row["location"])
+        }
+        found = aftermath.release(connection, channel, places, by, reason, now())
+    if not found:
+        raise Failed(
+            f"{sku} is not in quarantine on {channel}; `lockstep recon quarantine` shows what is"
+        )
+    click.echo(f"released: {', '.join(f'{sku} at {place}' for sku, place in found)}")
+
+
+@click.command()
+@click.option("--seed", default=0, show_default=True, help="Everything follows from it.")
+@click.option("--each", default=20, show_default=True, type=click.IntRange(1, 200))
+@as_json
+def drill(seed: int, each: int, as_json: bool) -> None:
+    """Make every cause happen in a simulated shop, and see what each is called. Exit code 3: goal missed."""
+    from console.cli.bench import tell
+    from console.drill import run
+
+    with house(throw_away=True) as wiring:
+        result = run.measure(
+            wiring.house, seed=seed, each=each, say=lambda words: click.echo(words, err=True)
+        )
+    tell(result, run.table, as_json)
+
+
+COMMANDS = (causes, debt_, owner, report, quarantine, release, drill)
