@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, text
 
 from ledger.db import fetch
 
-# Of a bundle, what its parts have.
-_STOCK = text("""
-    SELECT sku, NULL AS component, 1 AS each, location, units, version
-    FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku) JOIN balance USING (sku)
+# What there is, of a bundle of its parts, and where it is listed. Listings go by channel, so that the keys serve
+# (channel, sku, location), and by a join, so that many SKUs are not compared one by one.
+_POSITIONS = text("""
+    WITH given AS MATERIALIZED (SELECT sku FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku))
+    SELECT 'stock' AS what, sku, NULL AS component, NULL AS channel, location, 1 AS each, units, version, false AS told
+    FROM given JOIN balance USING (sku)
     WHERE state = 'available' AND NOT EXISTS (SELECT FROM bundle WHERE bundle.sku = balance.sku)
     UNION ALL
-    SELECT bundle.sku, bundle.component, bundle.units, b.location, b.units, b.version
-    FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku)
-    JOIN bundle USING (sku) LEFT JOIN balance b ON b.sku = bundle.component AND b.state = 'available'
-""")
-
-# By channel, so that the keys (channel, sku, location) serve; by a join, so that many SKUs are not compared one by one.
-_PLACES = text("""
-    SELECT b.sku, b.channel, b.location, true AS listed, b.pack, b.read_only, t.units
-    FROM channel c CROSS JOIN unnest((SELECT CAST(:skus AS text[]))) AS given (sku)
+    SELECT 'part', bundle.sku, bundle.component, NULL, b.location, bundle.units, b.units, b.version, false
+    FROM given JOIN bundle USING (sku) LEFT JOIN balance b ON b.sku = bundle.component AND b.state = 'available'
+    UNION ALL
+    SELECT 'listed', b.sku, NULL, b.channel, b.location, b.pack, t.units, NULL, b.read_only
+    FROM channel c CROSS JOIN given
     JOIN binding b ON b.channel = c.channel AND b.sku = given.sku
     LEFT JOIN target t ON t.channel = b.channel AND t.sku = b.sku AND t.location = b.location
     UNION ALL
-    SELECT t.sku, t.channel, t.location, false, 1, false, t.units
-    FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku) JOIN target t USING (sku)
+    SELECT 'lost', t.sku, NULL, t.channel, t.location, 1, t.units, NULL, false
+    FROM given JOIN target t USING (sku)
     WHERE NOT EXISTS (SELECT FROM binding b
                       WHERE b.channel = t.channel AND b.sku = t.sku AND b.location = t.location)
-    ORDER BY 1, 2, 3
 """)
 
 
@@ -62,35 +60,35 @@ class Position:
 def positions(connection: Connection, skus: Sequence[str]) -> dict[str, Position]:
     """What allocation needs to know of these SKUs."""
     found = {sku: Position() for sku in skus}
-    _read_stock(connection, found)
-    rows = fetch(connection, _PLACES, {"skus": list(skus)})
-    for sku, channel, location, listed, pack, read_only, units in rows:
-        position = found[sku]
-        place = (channel, location)
-        (position.listed if listed else position.lost).add(place)
-        if pack > 1:
-            position.packs[place] = pack
-        if read_only:
-            position.told.add(place)
-        if units is not None:
-            position.targets[place] = units
-    return found
-
-
-def _read_stock(connection: Connection, found: dict[str, Position]) -> None:
-    rows = fetch(connection, _STOCK, {"skus": list(found)})
-    for sku, component, each, location, units, version in rows:
-        position = found[sku]
-        if component is not None:
-            position.parts[component] = each
-            if location is not None:
-                position.read[component, location] = units, version
+    for row in fetch(connection, _POSITIONS, {"skus": list(skus)}):
+        if row.what in ("stock", "part"):
+            _note_stock(found[row.sku], row)
         else:
-            position.stock[location] = units
-            position.read[sku, location] = units, version
+            _note_place(found[row.sku], row)
     for position in found.values():
         if position.parts:
             position.stock.update(_made_of(position))
+    return found
+
+
+def _note_stock(position: Position, row: Any) -> None:
+    if row.component is None:
+        position.stock[row.location] = row.units
+    else:
+        position.parts[row.component] = row.each
+    if row.location is not None:
+        position.read[row.component or row.sku, row.location] = row.units, row.version
+
+
+def _note_place(position: Position, row: Any) -> None:
+    place = (row.channel, row.location)
+    (position.listed if row.what == "listed" else position.lost).add(place)
+    if row.each > 1:
+        position.packs[place] = row.each
+    if row.told:
+        position.told.add(place)
+    if row.units is not None:
+        position.targets[place] = row.units
 
 
 def _made_of(position: Position) -> dict[str, int]:

@@ -61,12 +61,14 @@ def availability() -> None:
     import uvicorn
 
     from console.availability import application
+    from workers.garbage import collect_seldom
     from workers.wiring import Wiring
 
     with sentences():
         app = application(here, Wiring(here).engine)
     # A thread that reads the database would hold up answers for five milliseconds at a time.
     sys.setswitchinterval(0.0005)
+    collect_seldom()
     uvicorn.run(
         app,
         host=here.relay_host,
