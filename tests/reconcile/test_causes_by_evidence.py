@@ -1,0 +1,165 @@
+"""Causes that only the evidence of a differing place can name: orders, other SKUs, packs, meanings, hands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from reconcile.causes import name
+from reconcile.causes_places import pack_of
+from reconcile.clues import Clues, Sale, TwiceBooked, UnseenOrder
+from reconcile.compare import compare
+from reconcile.types import Case, Cause, Limits, Named
+from tests.reconcile.cases import READ_AT, a_case, a_push, ago
+
+#: 50 was confirmed two hours ago, then 30 an hour ago.
+FIFTY_THEN_THIRTY = (a_push(30, 2), a_push(50, 1, sent_s_ago=7200))
+
+
+def named(case: Case, clues: Clues | None = None) -> Named:
+    """The cause of a place with these clues."""
+    case = case if clues is None else replace(case, clues=clues)
+    return name(case, compare(case, Limits()), {})
+
+
+def an_order(
+    units: int, *, heard: bool = False, s_ago: float = 300, name: str = "1001"
+) -> UnseenOrder:
+    return UnseenOrder(name, units, ago(s_ago), (7,), heard)
+
+
+def test_orders_that_a_notification_named_came_late() -> None:
+    # reference: 30 was pushed, 27 is read, orders of 1 and 2 are not in the book
+    orders = (an_order(1, heard=True), an_order(2, heard=True, name="1002"))
+
+    found = named(a_case(27), Clues(unseen=orders))
+
+    assert found.cause is Cause.LATE_EVENT
+    assert found.evidence["order_ids"] == ["1001", "1002"]
+    assert not found.look_again
+
+
+def test_an_order_that_only_the_order_api_tells_is_late_until_the_grace_is_over() -> None:
+    young, old = Clues(unseen=(an_order(3),)), Clues(unseen=(an_order(3),), grace_is_over=True)
+
+    assert named(a_case(27), young).cause is Cause.LATE_EVENT
+    assert named(a_case(27), young).look_again
+    assert named(a_case(27), old).cause is Cause.UNLEDGERED_SALE
+
+
+def test_orders_that_are_not_just_the_difference_explain_nothing() -> None:
+    assert named(a_case(27), Clues(unseen=(an_order(2),))).cause is Cause.UNKNOWN
+
+
+def test_a_cancel_that_is_not_in_the_book_is_missed() -> None:
+    found = named(a_case(33), Clues(unseen=(an_order(-3),)))
+
+    assert found.cause is Cause.MISSED_CANCEL
+    assert found.evidence["units"] == 3
+
+
+def test_an_order_in_the_book_twice_is_a_duplicate_when_its_units_are_the_difference() -> None:
+    pair = TwiceBooked("1001", 2, "e-1", "e-2", "oms", "oms:1001")
+
+    assert named(a_case(32), Clues(twice=(pair,))).cause is Cause.DUPLICATE_EVENT
+    assert named(a_case(33), Clues(twice=(pair,))).cause is Cause.UNKNOWN
+    assert named(a_case(28), Clues(twice=(pair,))).cause is Cause.UNKNOWN
+
+
+def test_a_swallowed_update_is_known_among_sales_in_the_book_and_outside() -> None:
+    # 50 was shown, 30 was swallowed; 4 were sold and booked since, 2 more are on their way
+    case = a_case(44, target=26, pushes=FIFTY_THEN_THIRTY)
+
+    clues = Clues(sales=(Sale(4, ago(600)),), unseen=(an_order(2),))
+
+    assert named(case, clues).cause is Cause.SWALLOWED
+
+
+def test_a_number_that_was_read_back_once_was_not_swallowed() -> None:
+    pushes = (replace(a_push(30, 2), seen_at=ago(3500)), a_push(50, 1, sent_s_ago=7200))
+
+    assert named(a_case(50, pushes=pushes)).cause is Cause.STALE_OVERWRITE
+
+
+def test_a_repair_that_repeats_the_number_does_not_hide_what_was_shown_before_it() -> None:
+    pushes = (
+        a_push(30, 2, sent_s_ago=3000, expected=50),
+        a_push(30, 2, sent_s_ago=3600, expected=50),
+        a_push(50, 1, sent_s_ago=7200),
+    )
+
+    assert named(a_case(50, pushes=pushes)).cause is Cause.SWALLOWED
+
+
+@pytest.mark.parametrize(
+    ("pushed", "shows", "cut", "pack"),
+    [
+        pytest.param(60, 10, False, 6, id="reference: 60 expected, 10 read is a pack of 6"),
+        pytest.param(10, 60, False, 6, id="pieces shown for packs"),
+        pytest.param(62, 10, True, 6, id="a remainder was cut off by our own write"),
+        pytest.param(62, 10, False, None, id="a remainder, and nobody knows whose hand it was"),
+        pytest.param(60, 60, True, None, id="equal"),
+        pytest.param(60, 0, True, None, id="nothing is no pack"),
+        pytest.param(60, -5, True, None, id="below nothing neither"),
+        pytest.param(70, 10, False, None, id="nobody packs by seven"),
+    ],
+)
+def test_a_pack_size_lies_between_two_numbers(
+    pushed: int, shows: int, cut: bool, pack: int | None
+) -> None:
+    assert pack_of(pushed, shows, cut=cut) == pack
+
+
+def test_a_number_shown_through_a_pack_size_is_a_unit_of_measure_error() -> None:
+    case = a_case(10, target=60, pushes=(a_push(60, 2),))
+
+    found = named(case)
+
+    assert found.cause is Cause.UNIT_OF_MEASURE
+    assert found.evidence["hint"] == "pack of 6"
+
+
+@pytest.mark.parametrize(
+    "clues", [Clues(committed=4), Clues(reserved=4)], ids=["committed", "reserved"]
+)
+def test_what_falls_short_by_what_is_committed_or_reserved_is_read_wrongly(clues: Clues) -> None:
+    assert named(a_case(26), clues).cause is Cause.STATE_SEMANTICS
+
+
+def test_a_number_of_our_own_write_is_no_external_edit() -> None:
+    # changed in the second of our push, which was answered at once
+    case = a_case(26, updated_s_ago=3599, orders_mark=READ_AT)
+
+    assert named(case).cause is Cause.UNKNOWN
+    assert named(case, Clues(committed=4)).cause is Cause.STATE_SEMANTICS
+
+
+def test_what_somebody_else_wrote_is_neither_a_pack_nor_a_meaning() -> None:
+    case = a_case(15, updated_s_ago=600, orders_mark=READ_AT)
+
+    assert named(case, Clues(committed=15)).cause is Cause.EXTERNAL_EDIT
+
+
+def test_two_skus_that_show_each_others_number_are_mapped_wrongly() -> None:
+    found = named(a_case(44), Clues(crossed="TEA-2"))
+
+    assert found.cause is Cause.MAPPING_ERROR
+    assert found.evidence["crossed_with"] == "TEA-2"
+
+
+def test_pushes_that_are_taken_twice_and_cure_nothing_are_a_mapping_error() -> None:
+    case = a_case(44, updated_s_ago=3599)
+
+    assert named(case, Clues(cured_not=1)).cause is Cause.UNKNOWN
+    assert named(case, Clues(cured_not=2)).cause is Cause.MAPPING_ERROR
+
+
+def test_a_delivery_that_cannot_be_applied_may_explain_what_looks_like_an_edit() -> None:
+    case = a_case(44, updated_s_ago=600, orders_mark=READ_AT + timedelta(seconds=1))
+
+    found = named(case, Clues(parked=(12,)))
+
+    assert found.cause is Cause.UNKNOWN
+    assert found.evidence["delivery_ids"] == [12]
