@@ -16,7 +16,9 @@ _DUE_CHANNELS = text("""
                    WHERE c.writes AND d.channel = c.channel AND NOT d.parked AND d.run_at <= :now
                      AND (d.leased_until IS NULL OR d.leased_until <= :now))
            OR EXISTS (SELECT FROM shown s JOIN binding b USING (channel, sku, location)
-                      WHERE s.channel = c.channel AND s.verify_at <= :now)
+                      WHERE s.channel = c.channel AND s.verify_at <= :now AND s.verify_first)
+           OR EXISTS (SELECT FROM shown s
+                      WHERE s.channel = c.channel AND s.verify_at <= :now AND NOT s.verify_first)
            OR c.writes AND EXISTS (SELECT FROM hidden h
                       JOIN target t ON t.channel = h.channel AND t.sku = h.sku AND t.units > 0
                       JOIN shown s ON s.channel = t.channel AND s.sku = t.sku AND s.location = t.location

@@ -63,7 +63,7 @@ _STOPPED = text("""
 
 # A number that came back during the call was written over with 0: it is read back at once, and so sent again.
 _OVERTAKEN = text("""
-    UPDATE shown AS s SET read_units = 0, read_at = :now, verify_at = :now
+    UPDATE shown AS s SET read_units = 0, read_at = :now, verify_at = :now, verify_first = true
     FROM target t
     WHERE s.channel = :channel AND s.sku = :sku AND s.location = :location
       AND t.channel = s.channel AND t.sku = s.sku AND t.location = s.location AND t.units > 0

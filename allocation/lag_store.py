@@ -76,7 +76,7 @@ _WAITING = text("""
                               WHERE h.channel = d.channel AND h.sku = d.sku AND h.state <> 'lifted')
             ORDER BY d.since LIMIT 1) AS unshown,
            (SELECT s.verify_at FROM shown s
-            WHERE s.channel = c.channel AND s.verify_at <= :now
+            WHERE s.channel = c.channel AND s.verify_at <= :now AND s.verify_first
               AND EXISTS (SELECT FROM binding b
                           WHERE b.channel = s.channel AND b.sku = s.sku AND b.location = s.location)
               AND (SELECT d.push_key FROM push_due d

@@ -11,13 +11,14 @@ target is read in a later statement: whoever changes a target does it before tou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from sqlalchemy import Connection, text
 
+from allocation.looks import Look, look_columns
 from allocation.sql import PRIORITY, SEEN
 
 #: A row that failed this often while others of its channel went through is set aside for a person.
@@ -109,14 +110,15 @@ LOCK = text(f"""
 """)  # noqa: S608 -- composed of constants
 
 _SHOWN = text("""
-    INSERT INTO shown AS s (channel, sku, location, units, number, confirmed_at, verify_at)
-    SELECT :channel, sku, location, units, number, :now, :verify_at
-    FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bigint[]), CAST(:numbers AS bigint[]))
-         AS confirmed (sku, location, units, number)
+    INSERT INTO shown AS s (channel, sku, location, units, number, confirmed_at, verify_at, verify_first)
+    SELECT :channel, sku, location, units, number, :now, CASE WHEN read THEN CAST(:verify_at AS timestamptz) END, first
+    FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bigint[]),
+                CAST(:numbers AS bigint[]), CAST(:read AS boolean[]), CAST(:first AS boolean[]))
+         AS confirmed (sku, location, units, number, read, first)
     ORDER BY sku, location
     ON CONFLICT (channel, sku, location) DO UPDATE SET
         units = excluded.units, number = excluded.number, confirmed_at = excluded.confirmed_at,
-        verify_at = excluded.verify_at, read_units = NULL, read_at = NULL
+        verify_at = excluded.verify_at, verify_first = excluded.verify_first, read_units = NULL, read_at = NULL
         WHERE s.number <= excluded.number
 """)
 
@@ -263,16 +265,9 @@ def _log(
     connection: Connection, channel: str, pushes: Sequence[DuePush], now: datetime, key: str
 ) -> None:
     if pushes:
-        connection.execute(
-            _SENT,
-            columns(pushes)
-            | {
-                "key": key,
-                "now": now,
-                "units": [push.units for push in pushes],
-                "expected": [push.expected for push in pushes],
-            },
-        )
+        expected = [push.expected for push in pushes]
+        values = {"units": [push.units for push in pushes], "expected": expected}
+        connection.execute(_SENT, columns(pushes) | values | {"key": key, "now": now})
 
 
 def columns(pushes: Sequence[DuePush]) -> dict[str, object]:
@@ -311,7 +306,11 @@ def lock(connection: Connection, pushes: Sequence[DuePush]) -> None:
 
 
 def settle_pushes(
-    connection: Connection, answers: Sequence[Answer], now: datetime, verify_at: datetime
+    connection: Connection,
+    answers: Sequence[Answer],
+    now: datetime,
+    verify_at: datetime,
+    looks: Mapping[tuple[str, str], Look] | None = None,
 ) -> None:
     """Book the answers to pushes of one channel.
 
@@ -319,6 +318,7 @@ def settle_pushes(
     back. Rejected: the row is parked with the reason unless its target has moved on.
 
     verify_at    when a confirmed number is read back
+    looks        (SKU, location) of those that need not be read back first, and what is done instead
     """
     if not answers:
         return
@@ -334,8 +334,9 @@ def settle_pushes(
             connection.execute(_DOUBT, given | {"now": now})
             continue
         if outcome == "confirmed":
-            units = [push.units for push in pushes]
-            connection.execute(_SHOWN, given | {"units": units, "now": now, "verify_at": verify_at})
+            shown = look_columns([(p.sku, p.location) for p in pushes], looks or {})
+            shown |= {"units": [push.units for push in pushes]}
+            connection.execute(_SHOWN, given | shown | {"now": now, "verify_at": verify_at})
             connection.execute(_DONE, given)
         else:
             connection.execute(_PARK, given | {"errors": [answer.detail for answer in group]})

@@ -54,7 +54,8 @@ _NOTE = text("""
         read_at = CASE WHEN held.units = shown.units THEN held.at ELSE shown.read_at END,
         verify_at = CASE WHEN held.units <> shown.units OR shown.units IS NULL OR held.halted
                          THEN least(shown.verify_at, CAST(:now AS timestamptz))
-                         WHEN held.units = 0 THEN shown.verify_at END
+                         WHEN held.units = 0 THEN shown.verify_at END,
+        verify_first = true
     FROM held
     WHERE shown.channel = held.channel AND shown.sku = held.sku AND shown.location = held.location
       AND (held.halted AND held.units > 0

@@ -67,6 +67,8 @@ WHOLE_TABLES = {
     "fba_row": "INSERT SELECT",
     "fit_look": "INSERT SELECT UPDATE",
     "halt": "INSERT SELECT UPDATE",
+    "halt_hold": "INSERT SELECT",
+    "halt_scope": "INSERT SELECT UPDATE",
     "heartbeat": "INSERT SELECT UPDATE",
     "hidden": "DELETE INSERT SELECT UPDATE",
     "inbox": "INSERT SELECT",
@@ -121,6 +123,7 @@ SINGLE_COLUMNS = {
         "INSERT",
     ): "id kind source source_id occurred_at recorded_at actor reason reference channel order_id"
     " line_id reverses inbox_id payload",
+    ("halt_hold", "UPDATE"): "ended_at",
     ("program", "UPDATE"): "state moves ended_at looked_at",
     ("program_line", "UPDATE"): "used released",
     ("inbox", "UPDATE"): "state attempts wait_for error settled_at",

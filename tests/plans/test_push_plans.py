@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from allocation import pushes, readings, store
+from allocation import pushes, store, verifying
 from allocation.positions import positions
 from allocation.types import Target
 from tests.databases import Shelf
@@ -143,7 +143,7 @@ def test_positions_are_read_by_their_keys(full: Connection) -> None:
 
 
 def test_numbers_to_be_read_back_are_found_by_their_time(full: Connection, clock: Clock) -> None:
-    nodes = plan_of(full, lambda: readings.claim_verify(full, "shop", 250, clock.now, 60.0))
+    nodes = plan_of(full, lambda: verifying.claim_verify(full, "shop", 250, clock.now, 60.0))
 
     assert scanned_whole(nodes) == set()
     assert "shown_verify" in indexes(nodes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from allocation import readings
+from allocation import verifying
 from channels.base import Unavailable
 from tests.servers import Clock, Database
 from tests.workers.shelf import a_house, settled
@@ -37,13 +37,13 @@ def test_a_number_pushed_anew_while_others_were_read_back_keeps_its_own_time(
     push(house.lane)
     clock.advance(3)
     with house.engine.begin() as connection:
-        asked = readings.claim_verify(connection, "shop", 10, clock.now, house.lane.lease_s)
+        asked = verifying.claim_verify(connection, "shop", 10, clock.now, house.lane.lease_s)
     house.set(C=2)
     push(house.lane)
     clock.advance(1)
 
     with house.engine.begin() as connection:
-        readings.give_back_verify(connection, "shop", asked, clock.now)
+        verifying.give_back_verify(connection, "shop", asked, clock.now)
 
     assert verify(house.lane).read == 2
     clock.advance(1)

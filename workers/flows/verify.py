@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from allocation import outlook_store, readings
-from allocation.readings import Read, Verified, Verify
+from allocation import outlook_store, verifying
+from allocation.readings import Read
+from allocation.verifying import Verified, Verify
 from channels.base import Reading, Throttled
 from ledger.db import transaction
 from reconcile import aftermath, halt_store, naming
@@ -46,14 +47,14 @@ def verify(lane: Lane) -> VerifyReport:
     known: set[str] = set()
     for _ in range(lane.rounds):
         with transaction(lane.engine) as connection:
-            asked = readings.claim_verify(
+            asked = verifying.claim_verify(
                 connection, lane.client.name, lane.client.direct_rows, lane.now(), lane.lease_s
             )
         if not asked:
             break
         found, error = snapshot(lane, asked)
         with transaction(lane.engine) as connection:
-            verified = readings.settle_verify(
+            verified = verifying.settle_verify(
                 connection,
                 lane.client.name,
                 asked,
@@ -91,7 +92,7 @@ def _give_back(lane: Lane, asked: Sequence[Verify], found: Sequence[Read]) -> No
     told = {(read.sku, read.location) for read in found}
     untold = [one for one in asked if (one.sku, one.location) not in told]
     with transaction(lane.engine) as connection:
-        readings.give_back_verify(connection, lane.client.name, untold, lane.now())
+        verifying.give_back_verify(connection, lane.client.name, untold, lane.now())
 
 
 def _book_drift(
