@@ -54,14 +54,23 @@ class Shelf:
     names: tuple[str, ...]
     tills: dict[str, Till] = field(default_factory=dict)
     paces: tuple[float, ...] = BUSY
+    left: set[str] = field(default_factory=set)
     book: int = 0
     due: bool = True
 
     def __post_init__(self) -> None:
         self.book = self.stock
         self.tills = {name: Till() for name in self.names}
-        channels = tuple(a_channel(name, Rule()) for name in self.names)
-        self.rules = Rules({"WH": LocationRule("WH", "", "warehouse", 0)}, channels)
+
+    @property
+    def rules(self) -> Rules:
+        channels = tuple(a_channel(n, Rule(excluded=n in self.left)) for n in self.names)
+        return Rules({"WH": LocationRule("WH", "", "warehouse", 0)}, channels)
+
+    def leave(self, name: str) -> None:
+        """The rules exclude the SKU on a channel, or bring it back."""
+        self.left ^= {name}
+        self.calculate()
 
     def calculate(self) -> None:
         paces = {(n, "WH"): Pace(p) for n, p in zip(self.names, self.paces, strict=False)}
@@ -172,6 +181,26 @@ def test_what_is_shown_in_quotas_is_never_more_than_what_is_there(
 
     for move in played:
         play(shelf, move)
+        assert shelf.holds(), move
+
+
+@given(
+    st.integers(0, MOST),
+    st.lists(
+        st.one_of(moves, st.tuples(st.just("leave"), names, st.just(0))), min_size=10, max_size=80
+    ),
+)
+def test_channels_that_leave_and_come_back_never_show_more_than_what_is_there(
+    stock: int, played: list[tuple[str, str, int]]
+) -> None:
+    """Also when one is left alone, with nobody to share with."""
+    shelf = Shelf(stock, CHANNELS[:3])
+
+    for move in played:
+        if move[0] == "leave":
+            shelf.leave(move[1])
+        else:
+            play(shelf, move)
         assert shelf.holds(), move
 
 
