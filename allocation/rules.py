@@ -77,6 +77,12 @@ def rule_for(channel: str, base: Rule, overrides: Iterable[Override]) -> Rule:
     return rule
 
 
+def is_meant(which: Which, sku: str, tags: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether something that holds for `which` SKUs holds for this one."""
+    names = tags.get(which.tag or "", ()) if which.sku is None else (which.sku,)
+    return any(_is_of(sku, name) for name in names)
+
+
 def _is_of(sku: str, pattern: str) -> bool:
     return sku == pattern or ("*" in pattern and _pattern(pattern).fullmatch(sku) is not None)
 

@@ -6,7 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
-from allocation.document import reach
+from allocation.document import plays, reach
 from allocation.document.classes import classes_of, statements_of
 from allocation.document.findings import Finding, named
 from allocation.document.lines import Path
@@ -28,6 +28,7 @@ def find(document: Document) -> list[Finding]:
         *_overrides(document, rules),
         *_safeties(document, rules),
         *_protections(document, rules),
+        *plays.find(document),
         *reach.overrides(rules, classes_of(rules.overrides, rules.tags)),
         *reach.safeties(rules, classes_of(rules.safeties, rules.tags)),
         *reach.circles(rules, classes_of(rules.protections, rules.tags)),

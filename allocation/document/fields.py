@@ -79,6 +79,7 @@ Service = Annotated[
 ]
 Chance = Annotated[float, BeforeValidator(_number), Field(gt=0, lt=1)]
 Measure = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1_000_000_000)]
+Minutes = Annotated[float, BeforeValidator(_number), Field(ge=0, le=10_080)]
 Moment = Annotated[date, PlainValidator(_moment), PlainSerializer(_text)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]

@@ -19,13 +19,14 @@ def find(document: Document, now: datetime) -> list[Finding]:
     return [
         *_tags(document, rules),
         *_quotas(rules, now),
-        *_seasons(rules, now),
+        *_seasons(document, rules, now),
         *_unchecked(rules),
     ]
 
 
 def _tags(document: Document, rules: Rules) -> Iterator[Finding]:
     used = {one.which.tag for statements in statements_of(rules).values() for one in statements}
+    used |= {table.tag for table in document.playbook}
     for tag, names in document.tags.items():
         if tag not in used:
             yield Finding(("tags", tag), "is used by nothing")
@@ -48,10 +49,14 @@ def _quotas(rules: Rules, now: datetime) -> Iterator[Finding]:
             yield Finding(path, f"begins in the future, at {quota.since:%Y-%m-%d %H:%M} UTC")
 
 
-def _seasons(rules: Rules, now: datetime) -> Iterator[Finding]:
-    for name, statements in statements_of(rules).items():
-        for place, statement in enumerate(statements):
-            until = statement.span.until
+def _seasons(document: Document, rules: Rules, now: datetime) -> Iterator[Finding]:
+    spans = {
+        name: [one.span for one in statements] for name, statements in statements_of(rules).items()
+    }
+    spans["playbook"] = [play.span for play in document.plays().plays]
+    for name, of_it in spans.items():
+        for place, span in enumerate(of_it):
+            until = span.until
             if until is not None and until <= now:
                 yield Finding((name, place, "until"), f"is over since {until:%Y-%m-%d %H:%M} UTC")
 

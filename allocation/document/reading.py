@@ -22,7 +22,9 @@ from allocation.document.tables import (
     ExposureTable,
     LocationTable,
     OverrideTable,
+    OversoldTable,
     PickupTable,
+    PlayTable,
     ProtectionTable,
     QuotaTable,
     SafetyStockTable,
@@ -195,6 +197,8 @@ _TABLES: Mapping[str, type[BaseModel]] = {
     "overrides": OverrideTable,
     "safety_stock": SafetyStockTable,
     "protection": ProtectionTable,
+    "oversold": OversoldTable,
+    "playbook": PlayTable,
 }
 _INNER: Mapping[str, type[BaseModel]] = {"pickup": PickupTable, "quota": QuotaTable}
 _SECRETS = ("token", "secret", "password", "key")

@@ -39,6 +39,8 @@ def _owing(document: Document) -> Iterator[tuple[Path, BaseModel, str]]:
         yield ("safety",), document.safety, ""
     if _numbers(document.exposure):
         yield ("exposure",), document.exposure, ""
+    if document.oversold.costs:
+        yield ("oversold",), document.oversold, ""
     yield from _locations(document)
     for name, channel in document.channels.items():
         stated = [key for key in _CHANNEL if key in channel.model_fields_set]
@@ -48,6 +50,7 @@ def _owing(document: Document) -> Iterator[tuple[Path, BaseModel, str]]:
         "overrides": document.overrides,
         "safety_stock": document.safety_stock,
         "protection": document.protection,
+        "playbook": document.playbook,
     }
     for group, tables in groups.items():
         yield from (((group, place), table, "") for place, table in enumerate(tables))

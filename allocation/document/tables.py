@@ -14,6 +14,7 @@ from allocation.document.fields import (
     ChannelName,
     Days,
     Measure,
+    Minutes,
     Moment,
     Money,
     Name,
@@ -26,6 +27,7 @@ from allocation.document.fields import (
     instant,
     zone_of,
 )
+from allocation.plays import Play, Playbook, Response
 from allocation.types import (
     ChannelRule,
     Exposure,
@@ -271,6 +273,39 @@ class ProtectionTable(_Selecting):
         )
 
 
+class PlayTable(_Selecting):
+    """`[[playbook]]`"""
+
+    channel: Name | None = None
+    response: Response
+    least_value: Money | None = None
+    cost: Money | None = None
+    wait_minutes: Minutes = 0.0
+    why: Why = ""
+
+    def which(self) -> Which:
+        return Which(sku="*") if self.sku is None and self.tag is None else super().which()
+
+    def play(self, zone: tzinfo) -> Play:
+        return Play(
+            which=self.which(),
+            channel=self.channel,
+            response=self.response,
+            least_value=self.least_value,
+            cost=self.cost,
+            wait_minutes=self.wait_minutes,
+            why=self.why,
+            span=self.span(zone),
+        )
+
+
+class OversoldTable(Table):
+    """`[oversold]`"""
+
+    costs: dict[Response, Money] = {}
+    why: Why = ""
+
+
 class Document(Table):
     """A rule file of the right shape."""
 
@@ -284,6 +319,8 @@ class Document(Table):
     overrides: tuple[OverrideTable, ...] = ()
     safety_stock: tuple[SafetyStockTable, ...] = ()
     protection: tuple[ProtectionTable, ...] = ()
+    oversold: OversoldTable = OversoldTable()
+    playbook: tuple[PlayTable, ...] = ()
 
     def rules(self) -> Rules:
         """The same in the engine's words."""
@@ -298,6 +335,12 @@ class Document(Table):
             over_cap=self.split.over_cap,
             exposure=self.exposure.exposure(),
         )
+
+    def plays(self) -> Playbook:
+        """What is done about oversold lines."""
+        zone = zone_of(self.timezone)
+        plays = tuple(table.play(zone) for table in self.playbook)
+        return Playbook(plays, self.oversold.costs, self.tags)
 
     def _location(self, name: str) -> LocationRule:
         table = self.locations[name]
