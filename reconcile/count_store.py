@@ -112,9 +112,13 @@ _KEEP = text("""
 # not hide a year of losses.
 _SPREADS = text("""
     WITH counts AS (
-        SELECT location, (counted - position)::float8 AS v, moves::float8 AS moves
-        FROM count_variance
-        WHERE location = ANY(CAST(:locations AS text[])) AND counted_at > :since AND NOT undone
+        SELECT given.location, (newest.counted - newest.position)::float8 AS v, newest.moves::float8 AS moves
+        FROM unnest(CAST(:locations AS text[])) AS given (location)
+        CROSS JOIN LATERAL (
+            SELECT counted, position, moves FROM count_variance AS v
+            WHERE v.location = given.location AND v.counted_at > :since AND NOT v.undone
+            ORDER BY v.counted_at DESC LIMIT 1000
+        ) AS newest
     ), middle AS (
         SELECT location, percentile_cont(0.5) WITHIN GROUP (ORDER BY v) AS v FROM counts GROUP BY location
     ), reach AS (
