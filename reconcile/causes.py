@@ -31,6 +31,7 @@ def name(case: Case, comparison: Comparison, siblings: Siblings) -> Named:
         freed = actual + unseen_units(case)
         found = (
             causes_pushes.pending(case, freed)
+            or causes_places.landed_here(case)
             or causes_pushes.refused(case)
             or causes_pushes.swallowed(case, freed)
             or causes_pushes.overwritten(case, freed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from reconcile.traces import Hand, at_push, hand, iso, last_confirmed
+from reconcile.causes_pushes import UNCURED
+from reconcile.traces import Hand, at_push, hand, iso, last_confirmed, pushed_again
 from reconcile.types import Case, Cause, Comparison, Evidence, Named
 
 #: (expected, actual) units of each location of one SKU on one channel; actual None is unknown.
@@ -15,8 +16,6 @@ Siblings: TypeAlias = Mapping[str, tuple[int, int | None]]
 PACKS: Final = frozenset(
     {2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 30, 36, 48, 72, 96, 100, 144}
 )
-#: Pushes that were taken and did not show before the item itself is doubted.
-_UNCURED: Final = 2
 
 
 def misplaced(siblings: Siblings) -> Named | None:
@@ -32,6 +31,16 @@ def misplaced(siblings: Siblings) -> Named | None:
         if expected != actual
     }
     return Named(Cause.LOCATION_MISMATCH, apart)
+
+
+def landed_here(case: Case) -> Named | None:
+    """Mapping error: what is shown was written in the very second in which it was pushed for another SKU.
+
+    Asked before anything else: seen from this place alone, whatever is pushed to it is swallowed.
+    """
+    if case.clues.written_for is None:
+        return None
+    return Named(Cause.MAPPING_ERROR, {"written_for": case.clues.written_for})
 
 
 def crossed(case: Case) -> Named | None:
@@ -51,7 +60,9 @@ def packed(case: Case, freed: int) -> Named | None:
     if last is None or whose in (Hand.BEFORE, Hand.OTHER):
         return None
     showed = at_push(case, freed)
-    ratio = pack_of(last.units, showed, cut=whose is Hand.OURS)
+    # An order that came after it hides when the number was made; that it comes back with every push shows it too.
+    ours = whose is Hand.OURS or (whose is Hand.ORDER and pushed_again(case) >= UNCURED)
+    ratio = pack_of(last.units, showed, cut=ours)
     if ratio is None:
         return None
     hint = f"pack of {ratio}" if showed < last.units else f"{ratio} units for each of ours"
@@ -95,9 +106,10 @@ def confused(case: Case, comparison: Comparison, freed: int) -> Named | None:
 
 def uncured(case: Case) -> Named | None:
     """Mapping error: pushed again and taken twice, and the number is still not ours."""
-    if case.clues.cured_not < _UNCURED or hand(case) in (Hand.BEFORE, Hand.OTHER):
+    times = pushed_again(case)
+    if times < UNCURED or hand(case) is Hand.OTHER:
         return None
-    return Named(Cause.MAPPING_ERROR, {"pushed_again": case.clues.cured_not})
+    return Named(Cause.MAPPING_ERROR, {"pushed_again": times})
 
 
 def edited(case: Case) -> Named:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from typing import Final
 
-from reconcile.traces import Hand, at_push, hand, iso, last_confirmed, repeated
+from reconcile.traces import Hand, at_push, hand, iso, last_confirmed, pushed_again, repeated
 from reconcile.types import Case, Cause, Evidence, Named, SentPush
 
 #: An answer that settles a push: it will not be tried again as it is.
 _ANSWERED = ("confirmed", "rejected", "refused", "stale")
 #: Pushes that reached the channel or may have.
 _LANDED = ("confirmed", "sent", "unknown")
+#: Pushes again that were taken and did not show before the item itself is doubted.
+UNCURED: Final = 2
 #: Sales that may have come after an old number was written: each one more is one more chance to be right by accident.
 _SALES_AFTER = 4
 
@@ -61,6 +64,9 @@ def swallowed(case: Case, freed: int) -> Named | None:
     before = _units_before(case, last)
     if whose in (Hand.OURS, Hand.OTHER) or (whose is not Hand.BEFORE and before != showed):
         return None
+    if pushed_again(case) >= UNCURED and not _is_ours(case, showed):
+        # No push reaches it, and what it shows was never our number: it is not this item that we push to.
+        return None
     evidence: Evidence = {"push_id": last.push_id, "pushed": last.units, "number": last.number}
     return Named(Cause.SWALLOWED, evidence | {"before": before})
 
@@ -81,6 +87,16 @@ def overwritten(case: Case, freed: int) -> Named | None:
                 {"push_id": last.push_id, "overwritten_by": push.push_id, "number": push.number},
             )
     return None
+
+
+def _is_ours(case: Case, showed: int) -> bool:
+    """Whether what was shown before is a number of ours, but for what was sold from it until the next one came."""
+    first = repeated(case)[-1]
+    older = [p for p in case.pushes if p.outcome in _LANDED and p.push_id < first.push_id]
+    if not older:
+        return True
+    sold = accumulate((sale.units for sale in case.clues.sales_before), initial=showed)
+    return any(units in {push.units for push in older} for units in sold)
 
 
 def _units_before(case: Case, last: SentPush) -> int | None:

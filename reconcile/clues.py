@@ -56,6 +56,7 @@ class Clues:
     """What only a place that differs is asked for (`reconcile.evidence`).
 
     sales           own sales in the book since the number confirmed last was first pushed, newest first
+    sales_before    those between the number before it and that one, newest first
     unseen          orders older than the grace that are not in the book
     asked           the channel's order API was asked after the reading
     known_to        orders changed before this moment are in the inbox
@@ -64,6 +65,7 @@ class Clues:
     twice           orders that stand in the book twice
     cured_not       pushes confirmed since the drift was first seen, none of which showed
     committed       units on open orders: of the vendor where it says, else of the book;  reserved  of the book
+    written_for     another SKU that differs, for which this number was pushed in the second in which it came here
     crossed         another SKU of ours that shows what this one should, and the other way round
     rule_version    of the rules that the target was computed by
     grace_is_over   the drift was open for longer than a late order is waited for
@@ -71,6 +73,7 @@ class Clues:
     """
 
     sales: tuple[Sale, ...] = ()
+    sales_before: tuple[Sale, ...] = ()
     unseen: tuple[UnseenOrder, ...] = ()
     asked: bool = False
     known_to: datetime | None = None
@@ -80,6 +83,7 @@ class Clues:
     cured_not: int = 0
     committed: int = 0
     reserved: int = 0
+    written_for: str | None = None
     crossed: str | None = None
     rule_version: int | None = None
     grace_is_over: bool = False

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, text
 from reconcile import evidence_orders
 from reconcile.clues import Clues, Sale, TwiceBooked, UnseenOrder
 from reconcile.evidence_orders import Outside
-from reconcile.traces import at_push, last_confirmed, repeated, unseen_units
-from reconcile.types import Case
+from reconcile.traces import Hand, at_push, hand, last_confirmed, made, repeated, unseen_units
+from reconcile.types import Case, SentPush
 
 Place: TypeAlias = tuple[str, str]
 
@@ -152,15 +152,13 @@ class _Asked:
         """The case with what concerns it."""
         place, read_at = (case.sku, case.location), case.reading.observed_at
         young, old = _by_age(self.outside.orders.get(place, ()), read_at, self.grace)
-        own, held, said = (
-            self.sales.get(place, ()),
-            self.stock.get(place),
-            self.committed.get(place),
-        )
+        own, before = _since_pushed(case, self.sales.get(place, ()))
+        held, said = self.stock.get(place), self.committed.get(place)
         first = self.seen_at.get(case.open_drift.drift_id) if case.open_drift else None
         moved_at = [sale.at for sale in own] + [order.at for order in (*young, *old)]
         clues = Clues(
             sales=own,
+            sales_before=before,
             unseen=old,
             asked=self.known_to is not None and self.known_to >= read_at - self.grace,
             known_to=self.known_to,
@@ -201,8 +199,8 @@ def _by_age(
 def _sales(
     connection: Connection, channel: str, cases: Sequence[Case], kinds: Sequence[str]
 ) -> dict[Place, tuple[Sale, ...]]:
-    """Own sales in the book between the first push of the number confirmed last and the reading."""
-    pushed = [(case, run[-1]) for case in cases if (run := repeated(case))]
+    """Own sales in the book from the number before the one confirmed last to the reading."""
+    pushed = [(case, _before(case, run[-1])) for case in cases if (run := repeated(case))]
     if not pushed or not kinds:
         return {}
     keys = _keys(channel, [(case.sku, case.location) for case, _ in pushed])
@@ -210,8 +208,7 @@ def _sales(
         _SALES,
         keys
         | {
-            # A vendor's clock counts whole seconds: a sale in the second of the push came after it, or it would show.
-            "since": [first.sent_at.replace(microsecond=0) for _, first in pushed],
+            "since": [before.sent_at.replace(microsecond=0) for _, before in pushed],
             "until": [case.reading.observed_at for case, _ in pushed],
             "kinds": list(kinds),
             "at_most": _SALES_SEEN,
@@ -221,6 +218,21 @@ def _sales(
     for row in rows:
         found.setdefault((row.sku, row.location), []).append(Sale(row.units, row.at))
     return {place: tuple(sold) for place, sold in found.items()}
+
+
+def _before(case: Case, first: SentPush) -> SentPush:
+    """The push before the first one of the number confirmed last; that one itself where there is none."""
+    older = (p for p in case.pushes if p.outcome == "confirmed" and p.push_id < first.push_id)
+    return next(older, first)
+
+
+def _since_pushed(case: Case, sales: Sequence[Sale]) -> tuple[tuple[Sale, ...], tuple[Sale, ...]]:
+    """Sales since the number confirmed last was first pushed, and those before."""
+    run = repeated(case)
+    # A vendor's clock counts whole seconds: a sale in the second of the push came after it, or it would show.
+    since = run[-1].sent_at.replace(microsecond=0) if run else case.reading.observed_at
+    after = tuple(sale for sale in sales if sale.at >= since)
+    return after, tuple(sale for sale in sales if sale.at < since)
 
 
 def _twice(
@@ -268,17 +280,36 @@ def _cured_not(case: Case, seen_at: datetime | None) -> int:
 
 
 def _with_crossings(cases: Sequence[Case]) -> list[Case]:
-    """Two SKUs at a location that show each other's number: neither value alone would say so."""
+    """What only two SKUs together tell: numbers exchanged, or written to a place of another SKU."""
     shows: dict[tuple[str, int, int], str] = {}
+    pushed: dict[tuple[str, int], list[tuple[str, SentPush]]] = {}
     for case in cases:
         if (pair := _pushed_and_shown(case)) is not None:
             shows[case.location, *pair] = case.sku
+        for push in case.pushes:
+            if push.outcome == "confirmed":
+                pushed.setdefault((case.location, push.units), []).append((case.sku, push))
     found = []
     for case in cases:
         pair = _pushed_and_shown(case)
-        other = shows.get((case.location, pair[1], pair[0])) if pair else None
-        found.append(replace(case, clues=replace(case.clues, crossed=other)) if other else case)
+        crossed = shows.get((case.location, pair[1], pair[0])) if pair else None
+        clues = replace(case.clues, crossed=crossed, written_for=_written_for(case, pushed))
+        found.append(replace(case, clues=clues))
     return found
+
+
+def _written_for(
+    case: Case, pushed: Mapping[tuple[str, int], Sequence[tuple[str, SentPush]]]
+) -> str | None:
+    """The other SKU whose push wrote what is shown here; None where a push of our own or an order may have."""
+    if case.reading.updated_at is None or hand(case) not in (Hand.BEFORE, Hand.OTHER):
+        return None
+    changed = case.reading.updated_at
+    if any(made(push, changed) for push in case.pushes if push.outcome == "confirmed"):
+        return None
+    shown = (case.reading.units or 0) + unseen_units(case)
+    others = pushed.get((case.location, shown), ())
+    return next((sku for sku, push in others if sku != case.sku and made(push, changed)), None)
 
 
 def _pushed_and_shown(case: Case) -> tuple[int, int] | None:

@@ -82,4 +82,6 @@ def _is_for_a_person(case: Case, named: Named) -> bool:
     """
     if named.cause not in halts.NEEDS_A_PERSON:
         return False
-    return case.open_drift is not None or hand(case) is not None or case.clues.crossed is not None
+    return (
+        case.open_drift is not None or hand(case) is not None or named.cause is Cause.MAPPING_ERROR
+    )

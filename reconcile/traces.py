@@ -44,7 +44,7 @@ def hand(case: Case) -> Hand | None:
     if changed < pushed[-1].sent_at.replace(microsecond=0):
         # As far as we look back the number was pushed all along: one of the older pushes may have changed it.
         return None if len(pushed) == len(case.pushes) > 1 else Hand.BEFORE
-    if any(_made(push, changed) for push in pushed):
+    if any(made(push, changed) for push in pushed):
         return Hand.OURS
     at = case.clues.last_order_at
     if at is not None and changed <= at + _BLUR:
@@ -52,10 +52,16 @@ def hand(case: Case) -> Hand | None:
     return Hand.OTHER
 
 
-def _made(push: SentPush, changed: datetime) -> bool:
+def made(push: SentPush, changed: datetime) -> bool:
     """Whether the change came with this push."""
     begun = push.sent_at.replace(microsecond=0)
     return begun <= changed <= (push.answered_at or push.sent_at) + _BLUR
+
+
+def pushed_again(case: Case) -> int:
+    """How often the number was pushed again and taken, and never read back."""
+    unproven = [push for push in repeated(case) if push.seen_at is None]
+    return max(case.clues.cured_not, len(unproven) - 1)
 
 
 def unseen_units(case: Case) -> int:

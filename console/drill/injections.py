@@ -229,7 +229,8 @@ def _confused(sku: str, dice: random.Random) -> list[Injection]:
 
 def _edited(sku: str, dice: random.Random) -> list[Injection]:
     """Somebody types another number into the shop."""
-    units = dice.choice((-1, 1)) * dice.randint(2, 20)
+    # Not by what was just counted off: that would be an older number of ours again.
+    units = dice.choice((-1, 1)) * dice.randint(19, 45)
 
     def edit(site: Site) -> None:
         site.do("external_edit", sku=sku, location="Oslo", units=units)

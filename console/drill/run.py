@@ -27,7 +27,8 @@ _NONE: Final = "no drift"
 
 _LABELS = """
     SELECT DISTINCT ON (sku) sku, cause, evidence FROM drift
-    WHERE sku = ANY(CAST(:skus AS text[])) AND location = 'OSLO' AND seen_at >= :since ORDER BY sku, id DESC
+    WHERE sku = ANY(CAST(:skus AS text[])) AND location = 'OSLO' AND seen_at >= :since
+    ORDER BY sku, window_at IS NULL, id
 """
 _INNOCENT = "SELECT count(*) FROM drift WHERE sku LIKE 'SHELF-%'"
 _HALTED = "SELECT count(*) FROM halt WHERE sku LIKE 'SHELF-%'"
