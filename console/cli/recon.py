@@ -17,9 +17,16 @@ from workers.flows import reconcile
 from workers.wiring import NotSetUp, now
 
 _RUNS = text("""
-    SELECT channel, window_at, state, expected, read, unknown, in_flight, drifted, repushed, halted,
-           finished_at - started_at AS took, error
+    SELECT channel, window_at, state, round(100.0 * read / nullif(expected, 0), 1)::float AS coverage, expected, read,
+           unknown, in_flight, drifted AS found, fixed, repushed, halted, finished_at - started_at AS took,
+           state = 'missed' AS missed, overrun, error
     FROM run WHERE job = 'reconcile' ORDER BY window_at DESC, channel LIMIT :limit
+""")
+
+_EARLY = text("""
+    SELECT channel, sku, round(runs_out_s::numeric, 1)::float AS runs_out_s, round(every_s::numeric)::int AS every_s,
+           spike, calm, read_at, due_at, reads, drifts
+    FROM early_read ORDER BY runs_out_s, channel, sku LIMIT :limit
 """)
 
 _DRIFT = text("""
@@ -70,7 +77,7 @@ def run(channel: str, dry_run: bool, exit_code: bool, as_json: bool) -> None:
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
 @as_json
 def status(limit: int, as_json: bool) -> None:
-    """The last runs, newest first; missed windows stand out by their state."""
+    """The last runs, newest first: coverage, found, fixed, halted, how long; missed and late ones are marked."""
     with house() as wiring, transaction(wiring.engine) as connection:
         rows = [dict(row) for row in connection.execute(_RUNS, {"limit": limit}).mappings()]
         named = debt.causes(connection, since=now() - timedelta(days=30))
@@ -78,6 +85,16 @@ def status(limit: int, as_json: bool) -> None:
     share = debt.unknown_share(named)
     if share is not None and not as_json:
         click.echo(f"drifts of 30 days without a cause: {100 * share:.1f} % (goal under 5 %)")
+
+
+@recon.command()
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@as_json
+def early(limit: int, as_json: bool) -> None:
+    """SKUs that are read before their window, those that sell out soonest first."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        rows = [dict(row) for row in connection.execute(_EARLY, {"limit": limit}).mappings()]
+    emit(rows, as_json=as_json)
 
 
 @recon.command()
