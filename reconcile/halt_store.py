@@ -5,7 +5,8 @@
        +-- halt_again -----+     set_halt ------+        lift_halt may also end a halt that is still setting
 
 One halt a SKU and channel is open at a time. Nothing is pushed for the SKU while one is. What was changed at the
-vendor is kept per location as it stood before the first stop, so that lifting undoes exactly that.
+vendor is kept per location as it stood before the first stop, so that lifting undoes exactly that. A halt stands as
+long as it is wanted for itself (`own`) or a scope holds it (`halt_scopes`).
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class OpenHalt:
     """A halt that is not lifted.
 
     confirmed_at    read back as stopped since then; None until it is
+    own             wanted for itself; False: only scopes hold it
+    until_at        when whoever set it wants it lifted; None: when somebody lifts it
     """
 
     halt_id: int
@@ -52,22 +55,35 @@ class OpenHalt:
     run_at: datetime
     attempts: int
     error: str
+    own: bool = True
+    until_at: datetime | None = None
 
 
-_FIELDS = "id, channel, sku, state, reason, set_by, set_at, drift_id, undo, confirmed_at, run_at, attempts, error"
+_FIELDS = (
+    "id, channel, sku, state, reason, set_by, set_at, drift_id, undo, confirmed_at, run_at, attempts, error, own,"
+    " until_at"
+)
 
 _BOUND = text("SELECT count(*) FROM binding WHERE channel = :channel AND sku = :sku")
 _INSERT = text("""
-INSERT INTO halt (channel, sku, reason, set_by, set_at, drift_id, run_at)
-VALUES (:channel, :sku, :reason, :by, :now, :drift_id, :now)
+INSERT INTO halt (channel, sku, reason, set_by, set_at, drift_id, run_at, until_at, call_at)
+VALUES (:channel, :sku, :reason, :by, :now, :drift_id, :now, :until_at, :call_at)
 ON CONFLICT (channel, sku) WHERE state <> 'lifted' DO NOTHING
 RETURNING id
 """)
 # A halt that was just being lifted stands again. A worker may hold the row until run_at: it is not taken from him.
 _STAND_AGAIN = text("""
 UPDATE halt SET state = 'setting', reason = :reason, set_by = :by, set_at = :now,
-    drift_id = coalesce(:drift_id, drift_id), confirmed_at = NULL, run_at = greatest(run_at, :now), error = ''
+    drift_id = coalesce(:drift_id, drift_id), confirmed_at = NULL, run_at = greatest(run_at, :now), error = '',
+    own = true, until_at = :until_at, call_at = :call_at
 WHERE channel = :channel AND sku = :sku AND state = 'lifting'
+RETURNING id
+""")
+# What only a scope holds is wanted for itself from now on: it stays when the scope is lifted.
+_OWN = text("""
+UPDATE halt SET own = true, reason = :reason, set_by = :by, set_at = :now, drift_id = coalesce(:drift_id, drift_id),
+    until_at = :until_at, call_at = :call_at
+WHERE channel = :channel AND sku = :sku AND state IN ('setting', 'set') AND NOT own
 RETURNING id
 """)
 _OPEN_ID = text("SELECT id FROM halt WHERE channel = :channel AND sku = :sku AND state <> 'lifted'")
@@ -81,28 +97,35 @@ def set_halt(
     by: str,
     now: datetime,
     drift_id: int | None = None,
+    *,
+    until_at: datetime | None = None,
+    call_at: datetime | None = None,
 ) -> tuple[int, bool]:
     """Want this SKU off sale on this channel; a halt that stands already is left as it is.
 
     reason     not empty
     by         a person, or `halts.RULE`
+    until_at   when it is to be lifted by itself; None: when somebody lifts it
+    call_at    when somebody is called if it still stands; None: never
     returns    (halt id, True when this call set it)
     raises     NothingToHalt when the SKU is not bound on the channel
     """
-    values = {"channel": channel, "sku": sku, "reason": reason, "by": by, "now": now}
+    values: dict[str, object] = {"channel": channel, "sku": sku, "reason": reason, "by": by}
+    values |= {"now": now, "drift_id": drift_id, "until_at": until_at, "call_at": call_at}
     if connection.execute(_BOUND, values).scalar_one() == 0:
         raise NothingToHalt(f"{sku} is not bound on {channel}: nothing can be taken off sale there")
-    halt_id = connection.execute(_INSERT, values | {"drift_id": drift_id}).scalar_one_or_none()
-    if halt_id is None:
-        halt_id = connection.execute(
-            _STAND_AGAIN, values | {"drift_id": drift_id}
-        ).scalar_one_or_none()
+    halt_id: int | None = None
+    for statement in (_INSERT, _STAND_AGAIN, _OWN):
+        if halt_id is None:
+            halt_id = connection.execute(statement, values).scalar_one_or_none()
     if halt_id is None:
         standing = connection.execute(_OPEN_ID, values).scalar_one_or_none()
         if standing is not None:
             return standing, False
         # It was lifted between the statements: there is room for a new one.
-        return set_halt(connection, channel, sku, reason, by, now, drift_id)
+        return set_halt(
+            connection, channel, sku, reason, by, now, drift_id, until_at=until_at, call_at=call_at
+        )
     detail = {"halt_id": halt_id, "drift_id": drift_id}
     _trail(connection, "halt.set", (channel, sku), by, now, reason, detail)
     return halt_id, True
@@ -148,10 +171,20 @@ def stop_what_shows(
     return len(broken)
 
 
+# A scope that takes hold of the halt locks it first: so after this lock its hold is seen.
+_LOCK = text(
+    "SELECT id FROM halt WHERE channel = :channel AND sku = :sku AND state <> 'lifted' FOR UPDATE"
+)
 _LIFT = text("""
 UPDATE halt SET state = 'lifting', lifted_by = :by, lift_reason = :reason, run_at = greatest(run_at, :now),
     attempts = 0, error = ''
 WHERE channel = :channel AND sku = :sku AND state IN ('setting', 'set')
+  AND NOT EXISTS (SELECT FROM halt_hold AS h WHERE h.halt_id = halt.id AND h.ended_at IS NULL)
+RETURNING id
+""")
+_DISOWN = text("""
+UPDATE halt SET own = false, until_at = NULL, call_at = NULL
+WHERE channel = :channel AND sku = :sku AND state IN ('setting', 'set') AND own
 RETURNING id
 """)
 
@@ -161,15 +194,22 @@ def lift_halt(
 ) -> tuple[int, bool]:
     """Want this SKU on sale again on this channel.
 
-    returns    (halt id, True when this call began the lifting; False when it was being lifted already)
+    returns    (halt id, True when this call began the lifting; False when it was being lifted already, or stays
+               because a scope holds it: `halt_scopes.holding` names them)
     raises     NothingToLift
     """
     values = {"channel": channel, "sku": sku, "by": by, "reason": reason, "now": now}
+    connection.execute(_LOCK, values)
     halt_id = connection.execute(_LIFT, values).scalar_one_or_none()
     if halt_id is not None:
         detail = {"halt_id": halt_id}
         _trail(connection, "halt.lift", (channel, sku), by, now, reason, detail)
         return halt_id, True
+    halt_id = connection.execute(_DISOWN, values).scalar_one_or_none()
+    if halt_id is not None:
+        detail = {"halt_id": halt_id}
+        _trail(connection, "halt.left_to_scope", (channel, sku), by, now, reason, detail)
+        return halt_id, False
     halt_id = connection.execute(_OPEN_ID, values).scalar_one_or_none()
     if halt_id is None:
         raise NothingToLift(f"{sku} is not halted on {channel}; `lockstep halt list` shows what is")
@@ -178,13 +218,16 @@ def lift_halt(
 
 _LIST = text(
     f"SELECT {_FIELDS} FROM halt WHERE state <> 'lifted'"  # noqa: S608 - a constant list of columns
-    " AND (CAST(:channel AS text) IS NULL OR channel = :channel) ORDER BY set_at, id"
+    " AND (CAST(:channel AS text) IS NULL OR channel = :channel) AND (own OR NOT :own) ORDER BY set_at, id"
 )
 
 
-def open_halts(connection: Connection, channel: str | None = None) -> list[OpenHalt]:
-    """Every halt that is not lifted, oldest first; of one channel when named."""
-    return [OpenHalt(*row) for row in connection.execute(_LIST, {"channel": channel})]
+def open_halts(
+    connection: Connection, channel: str | None = None, *, own: bool = False
+) -> list[OpenHalt]:
+    """Every halt that is not lifted, oldest first; of one channel when named; without those that only scopes hold."""
+    rows = connection.execute(_LIST, {"channel": channel, "own": own})
+    return [OpenHalt(*row) for row in rows]
 
 
 # The claim is run_at moved into the future: a worker that dies leaves a row that is due again by itself.
@@ -193,7 +236,7 @@ _TAKE = text(
 UPDATE halt SET run_at = :until, attempts = attempts + 1
 WHERE id IN (
     SELECT id FROM halt
-    WHERE channel = :channel AND state IN ('setting', 'lifting') AND run_at <= :now
+    WHERE channel = :channel AND own = :own AND state IN ('setting', 'lifting') AND run_at <= :now
     ORDER BY run_at, id LIMIT :at_most FOR UPDATE SKIP LOCKED)
 RETURNING {_FIELDS}
 """  # noqa: S608 - a constant list of columns
@@ -201,21 +244,33 @@ RETURNING {_FIELDS}
 
 
 def take_halts(
-    connection: Connection, channel: str, now: datetime, lease_s: float, at_most: int = 1
+    connection: Connection,
+    channel: str,
+    now: datetime,
+    lease_s: float,
+    at_most: int = 1,
+    *,
+    own: bool = True,
 ) -> list[OpenHalt]:
-    """Take halts that wait for a worker now; nobody else gets them for `lease_s` seconds."""
+    """Take halts that wait for a worker now; nobody else gets them for `lease_s` seconds.
+
+    own    those that are wanted for themselves; else those that only a scope wants, or wanted
+    """
     values = {
         "channel": channel,
         "now": now,
         "until": now + timedelta(seconds=lease_s),
         "at_most": at_most,
+        "own": own,
     }
     taken = [OpenHalt(*row) for row in connection.execute(_TAKE, values)]
     return sorted(taken, key=lambda halt: halt.halt_id)
 
 
 _WAITING = text("""
-SELECT DISTINCT channel FROM halt WHERE state IN ('setting', 'lifting') AND run_at <= :now ORDER BY channel
+SELECT c.channel FROM channel AS c
+WHERE EXISTS (SELECT FROM halt WHERE halt.channel = c.channel AND state IN ('setting', 'lifting') AND run_at <= :now)
+ORDER BY c.channel
 """)
 
 
@@ -309,7 +364,7 @@ SELECT halt.id, halt.sku, halt.set_by, drift.cause, halt.confirmed_at,
         WHERE before.channel = halt.channel AND before.sku = halt.sku AND before.state = 'lifted'
           AND before.lifted_by = :rule AND before.lifted_at > CAST(:now AS timestamptz) - interval '1 day')
 FROM halt LEFT JOIN drift ON drift.id = halt.drift_id
-WHERE halt.channel = :channel AND halt.state = 'set' AND halt.confirmed_at IS NOT NULL
+WHERE halt.channel = :channel AND halt.own AND halt.state = 'set' AND halt.confirmed_at IS NOT NULL
 ORDER BY halt.id
 """)
 
@@ -318,6 +373,16 @@ def standing_halts(connection: Connection, channel: str, now: datetime) -> list[
     """The halts in force on a channel, for the lift rule."""
     rows = connection.execute(_STANDING, {"channel": channel, "now": now, "rule": RULE})
     return [StandingHalt(*row) for row in rows]
+
+
+_OVER = text("""
+SELECT channel, sku FROM halt WHERE until_at <= :now AND state IN ('setting', 'set') ORDER BY channel, sku
+""")
+
+
+def over(connection: Connection, now: datetime) -> list[tuple[str, str]]:
+    """(channel, SKU) of halts whose time is over, as whoever set them wished."""
+    return [(row.channel, row.sku) for row in connection.execute(_OVER, {"now": now})]
 
 
 def _trail(

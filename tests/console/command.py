@@ -28,11 +28,16 @@ class Said:
         return json.loads(self.out)
 
 
-def lockstep(*command: str, environment: Mapping[str, str]) -> Said:
-    """Run a command; an error that is no sentence is raised."""
+def lockstep(*command: str, environment: Mapping[str, str], typed: str | None = None) -> Said:
+    """Run a command; an error that is no sentence is raised.
+
+    typed    what stands on its standard input
+    """
     settings.cache_clear()
     try:
-        result = CliRunner().invoke(cli, list(command), env=environment, prog_name="lockstep")
+        result = CliRunner().invoke(
+            cli, list(command), input=typed, env=environment, prog_name="lockstep"
+        )
     finally:
         settings.cache_clear()
     if result.exception is not None and not isinstance(result.exception, SystemExit):

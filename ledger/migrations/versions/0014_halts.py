@@ -10,9 +10,11 @@ down_revision = "0013"
 HALTS = """
 ALTER TABLE halt
     ADD COLUMN own boolean NOT NULL DEFAULT true,
-    ADD COLUMN until_at timestamptz;
+    ADD COLUMN until_at timestamptz,
+    ADD COLUMN call_at timestamptz;
 COMMENT ON COLUMN halt.own IS 'wanted for itself, by the rule or a person; false: only scopes hold it';
 COMMENT ON COLUMN halt.until_at IS 'whoever set it wants it lifted then; NULL: until it is lifted';
+COMMENT ON COLUMN halt.call_at IS 'if it still stands then, somebody is called';
 CREATE INDEX halt_work ON halt (channel, own DESC, run_at) WHERE state IN ('setting', 'lifting');
 CREATE INDEX halt_until ON halt (until_at) WHERE until_at IS NOT NULL AND state <> 'lifted';
 CREATE INDEX halt_own ON halt (set_at) WHERE own AND state <> 'lifted';
