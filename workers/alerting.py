@@ -22,7 +22,6 @@ def limits_of(settings: Settings) -> Limits:
         inbox_age_s=settings.alert_inbox_age_s,
         capture_s=settings.alert_capture_s,
         drift_s=settings.alert_drift_s,
-        hold_s=settings.alert_hold_s,
         window_s=float(settings.reconcile_s),
         halt_percent=settings.halt_percent,
         halt_units=settings.halt_units,

@@ -190,9 +190,6 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds that a small drift may stay open before it is told",
     )
-    alert_hold_s: float = Field(
-        default=900.0, gt=0, description="Seconds that a rise may be held back before it is told"
-    )
     count_days: str = Field(
         default="A=30,B=90,C=365",
         pattern=_DAYS_BY_TIER,

@@ -41,6 +41,7 @@ SAMPLES = {
     "DATE": "2030-03-12",
     "REFERENCE": "PO-7",
     "NAME": "AUTUMN",
+    "FILE": str(ROOT / "README.md"),
 }
 _WORD = re.compile(r"(?<![A-Za-z])(" + "|".join(SAMPLES) + r")(?![A-Za-z])")
 
@@ -80,7 +81,7 @@ def read(file: Path) -> Page:
 
 def page_of(rule: str) -> Page:
     """The page of a rule."""
-    return read(FOLDER / f"{rule.replace('.', '-')}.md")
+    return read(FOLDER / f"{re.sub('[._]', '-', rule)}.md")
 
 
 def commands_in(text: str) -> list[str]:

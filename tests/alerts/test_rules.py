@@ -152,7 +152,7 @@ def test_a_halt_that_nobody_carries_out_is_told_after_a_minute(
 # --- windows ----------------------------------------------------------------------------------------------------------
 
 
-def window(desk: Desk, state: str, back: int, job: str = "reconcile") -> None:
+def window(desk: Desk, state: str, back: int, job: str = "orders") -> None:
     desk.run(
         "INSERT INTO run (job, channel, window_at, state) VALUES (:job, 'shop', :at, :state)",
         job=job,
@@ -178,17 +178,17 @@ def test_the_newest_window_that_is_over_decides(
         window(desk, state, back)
     desk.look()
 
-    assert desk.on("window.missed") == (["run:reconcile/shop"] if on else [])
-    assert not on or severity(desk, "window.missed") == severity_
+    assert desk.on("job.missed") == (["run:orders/shop"] if on else [])
+    assert not on or severity(desk, "job.missed") == severity_
 
 
 def test_a_window_that_is_worked_beyond_its_end_is_told(desk: Desk, house: House) -> None:
     window(desk, "running", 0)
     desk.look()
-    in_time = desk.on("window.missed")
+    in_time = desk.on("job.missed")
     look_later(desk, 901)
 
-    assert (in_time, desk.on("window.missed")) == ([], ["run:reconcile/shop"])
+    assert (in_time, desk.on("job.missed")) == ([], ["run:orders/shop"])
     assert "over its time" in str(desk.rows("SELECT detail FROM alarm"))
 
 

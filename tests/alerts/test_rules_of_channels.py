@@ -198,12 +198,3 @@ def test_a_subscription_that_the_vendor_dropped_is_told_for_an_hour(
     look_later(desk, 3601)
 
     assert (on, desk.on("subscription.unseen")) == (["channel:shop"], [])
-
-
-def test_a_rise_that_is_held_back_for_long_is_told(desk: Desk, house: House) -> None:
-    desk.run("INSERT INTO exposure (sku, held, since) VALUES ('A', true, :at)", at=desk.now)
-    desk.look()
-    early = desk.on("rise.held")
-    look_later(desk, 901)
-
-    assert (early, desk.on("rise.held")) == ([], ["sku:A"])

@@ -8,11 +8,13 @@ from datetime import timedelta
 
 import pytest
 
+from allocation import alarms
 from channels.simulators.serve import Running
+from ledger.db import transaction
 from tests.channels.shopify_rig import CHANNEL
 from tests.journeys.drill import ShopDrill, a_shop, a_shop_drill
 from tests.servers import Database
-from workers.flows import ingest, reconcile
+from workers.flows import ingest
 from workers.wiring import now
 
 
@@ -62,15 +64,6 @@ def test_drill_halt_stuck(shop: ShopDrill) -> None:
     shop.drill("halt.stuck", mend=mend, sick=(0, 1, 3))
 
     assert not shop.rig.sellable("SKU-A")
-
-
-def test_drill_window_missed(shop: ShopDrill) -> None:
-    reconcile.open_windows(shop.house.engine, now=now() - timedelta(seconds=1800), window_s=900)
-    shop.older("run", "window_at", 900)
-    reconcile.open_windows(shop.house.engine, now=now() - timedelta(seconds=900), window_s=900)
-    shop.desk.run("UPDATE run SET state = 'missed' WHERE state = 'due'")
-
-    shop.drill("window.missed")
 
 
 def test_drill_push_parked(shop: ShopDrill) -> None:
@@ -126,3 +119,15 @@ def test_drill_capture_late(shop: ShopDrill) -> None:
     shop.desk.clock.now = late
 
     shop.drill("capture.late", after_s=901)
+
+
+def test_drill_oversold_line(shop: ShopDrill) -> None:
+    case = {"channel": CHANNEL, "sku": "SKU-A", "location": "OSLO", "order": "1001", "units": 2}
+    with transaction(shop.house.engine) as connection:
+        alarms.raise_alarm(connection, "oversold.line", "case:1", case, now())
+
+    def settled() -> None:
+        with transaction(shop.house.engine) as connection:
+            alarms.resolve(connection, "oversold.line", "case:1", now())
+
+    shop.drill("oversold.line", mend=settled, work=shop.work)

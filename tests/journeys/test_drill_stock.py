@@ -1,14 +1,23 @@
-"""On-call drills of stock: a SKU that runs out, a rise that another channel holds back."""
+"""On-call drills of stock: a SKU that runs out, a rise that is held back, counts that are off."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from allocation import alarms
+from reconcile.counting.types import BAD
 from tests.journeys.drill import Drill, a_drill
-from tests.servers import Database
+from tests.servers import Clock, Database
+from tests.workers.count_rig import Store, a_store
 from tests.workers.shelf import House, a_house, write_stock
+from tests.workers.test_held_rises import a_round
+from tests.workers.test_quotas import demand
+from tests.workers.two_shops import TwoShops
+from workers.flows import counts, held_watch
 from workers.wiring import now
 
 
@@ -38,17 +47,84 @@ def test_drill_stock_low(drill: Drill, house: House) -> None:
     assert "A  5 left · 10.0 a day · 0.5 days · best seller" in drill.told("stock.low")
 
 
-def test_drill_rise_held(drill: Drill, house: House) -> None:
-    house.set(A=10)
-    drill.desk.run(
-        "INSERT INTO exposure (sku, held, since) VALUES ('A', true, CAST(:at AS timestamptz) - interval '901 s')",
-        at=now(),
-    )
+def test_drill_rise_blocked(drill: Drill, database: Database) -> None:
+    two = TwoShops(database, Clock(now() - timedelta(minutes=17)))
+    two.open("A", 8)
+    demand(two, "A", "shop", 90)
+    demand(two, "A", "mall", 5)
+    two.shelves["mall"].refuse.add("A")
+    for seconds in (0, 240, 240, 240, 240):
+        a_round(two, seconds)
+    two.clock.now = now()
+    held_watch.watch(database.engine, now=now())
+    drill.words |= {"SKU": "A", "CHANNEL": "mall"}
 
     def let_go() -> None:
-        drill.desk.run("DELETE FROM exposure")
+        two.shelves["mall"].refuse.clear()
 
-    drill.drill("rise.held", mend=let_go)
+    def work() -> None:
+        two.settle(360)
+        held_watch.watch(database.engine, now=two.clock.now)
+
+    drill.drill("rise.blocked", mend=let_go, work=work)
+
+    assert two.shown("A") == {"shop": 8, "mall": 0}
+
+
+def test_drill_count_variance(drill: Drill, database: Database, tmp_path: Path) -> None:
+    store = a_shelf(drill, database, tmp_path, {"MUG-RED": 23})
+    drill.run("lockstep count submit FILE --by ann", codes=(0, 3, 4))
+    look(store)
+    counted(drill, tmp_path, {"MUG-RED": 22})
+
+    drill.drill("count.variance", work=lambda: look(store), sick=(0, 3, 4))
+
+
+def test_drill_count_cusum(drill: Drill, database: Database, tmp_path: Path) -> None:
+    store = a_shelf(drill, database, tmp_path, {"MUG-RED": 394}, stock=400)
+    for back_s, seen in ((10_800, 397), (3600, 394)):
+        store.now = now() - timedelta(seconds=back_s)
+        store.submit(("MUG-RED", "OSLO", seen))
+
+    drill.drill("count.cusum", work=lambda: look(store), sick=(0, 3, 4))
+
+
+def test_drill_count_bad(drill: Drill, database: Database, tmp_path: Path) -> None:
+    store = a_shelf(drill, database, tmp_path, {"MUG-RED": 28})
+    with drill.house.engine.begin() as connection:
+        detail = {"counted": 40, "out_of_tolerance": 9, "next": "lockstep count accuracy"}
+        alarms.raise_alarm(connection, BAD, "location:OSLO", detail, now())
+
+    def later() -> None:
+        with drill.house.engine.begin() as connection:
+            alarms.resolve(connection, BAD, "location:OSLO", now())
+
+    drill.drill("count.bad", mend=later, work=lambda: look(store))
+
+
+def a_shelf(
+    drill: Drill, database: Database, folder: Path, seen: dict[str, int], stock: int = 28
+) -> Store:
+    """A store with red mugs on its shelf for a day, and a filled sheet."""
+    store = a_store(database)
+    store.now = now() - timedelta(days=1)
+    store.receive(stock, "MUG-RED")
+    store.now = now()
+    drill.words |= {"SKU": "MUG-RED", "LOCATION": "OSLO"}
+    counted(drill, folder, seen)
+    return store
+
+
+def counted(drill: Drill, folder: Path, seen: dict[str, int]) -> None:
+    """What somebody wrote on the next sheet."""
+    file = folder / f"sheet-{len(list(folder.iterdir()))}.csv"
+    rows = [f"{sku},OSLO,{units},miscount" for sku, units in seen.items()]
+    file.write_text("\n".join(("sku,location,counted,reason", *rows, "")))
+    drill.words["FILE"] = str(file)
+
+
+def look(store: Store) -> None:
+    counts.look(store.engine, store.terms, now=now())
 
 
 def test_a_page_is_told_once_though_the_fault_comes_and_goes(drill: Drill, house: House) -> None:

@@ -87,13 +87,6 @@ _QUEUE_SILENT: Final = """
     WHERE seen_at < :now - make_interval(secs => :silent_s) AND seen_at > :now - interval '1 day'
 """
 
-_RISE_HELD: Final = """
-    SELECT 'sku:' || sku AS object, '' AS channel, '' AS severity, true AS fires,
-           jsonb_build_object('sku', sku, 'since', to_char(since, 'YYYY-MM-DD HH24:MI:SS'),
-               'rank', date_part('epoch', :now - since)) AS detail
-    FROM exposure WHERE held AND since < :now - make_interval(secs => :hold_s)
-"""
-
 # A sale that was found days later by an import of history says nothing about today's ears.
 _CAPTURE_LATE: Final = """
     SELECT 'channel:' || channel AS object, channel, '' AS severity, late >= 3 AND late > 0.01 * orders AS fires,
@@ -119,7 +112,6 @@ LOOKS: Final = {
     "inbox.stuck": _INBOX_STUCK,
     "inbox.parked": _INBOX_PARKED,
     "queue.silent": _QUEUE_SILENT,
-    "rise.held": _RISE_HELD,
     "capture.late": _CAPTURE_LATE,
     **looks_channel.LOOKS,
 }

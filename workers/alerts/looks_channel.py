@@ -43,11 +43,11 @@ _HALT_STUCK: Final = """
       AND greatest(set_at, lifted_at) < :now - make_interval(secs => :halt_s)
 """
 
-# The newest windows of each job: one that is over with nothing to show for it, or one that somebody still works on
-# when the next should have begun.
-_WINDOW_MISSED: Final = """
+# Reconciliation tells of its own windows. Of each other job, the newest that is over with nothing to show for it, or
+# that somebody still works on when the next should have begun.
+_JOB_MISSED: Final = """
     SELECT 'run:' || job || '/' || channel AS object, channel,
-           CASE WHEN bad_in_a_row > 1 AND job IN ('reconcile', 'orders') THEN 'error' ELSE '' END AS severity,
+           CASE WHEN bad_in_a_row > 1 AND job = 'orders' THEN 'error' ELSE '' END AS severity,
            true AS fires,
            jsonb_build_object('job', job, 'channel', channel, 'state', state, 'error', left(error, 300),
                'window_at', to_char(window_at, 'YYYY-MM-DD HH24:MI'), 'in_a_row', bad_in_a_row,
@@ -62,7 +62,7 @@ _WINDOW_MISSED: Final = """
                           ORDER BY window_at DESC LIMIT 20) AS last
                 ) AS back WHERE so_far) AS bad_in_a_row
         FROM channel AS c
-        CROSS JOIN (VALUES ('reconcile', :window_s), ('orders', :window_s), ('mirror', :window_s),
+        CROSS JOIN (VALUES ('orders', :window_s), ('mirror', :window_s),
                            ('watch', 3600.0), ('truth', 86400.0)) AS j (job, length_s)
         CROSS JOIN LATERAL (
             SELECT state, window_at, error FROM run
@@ -91,13 +91,14 @@ _PUSH_STUCK: Final = """
     ) AS stuck
 """
 
+# A place in quarantine has an alarm of its own.
 _PUSH_PARKED: Final = """
     SELECT 'push:' || d.channel || '/' || d.sku || '@' || d.location AS object, d.channel, '' AS severity,
            true AS fires,
            jsonb_build_object('sku', d.sku, 'location', d.location, 'channel', d.channel, 'should', t.units,
                'error', left(d.error, 300), 'rank', date_part('epoch', :now - d.since)) AS detail
     FROM push_due AS d JOIN target AS t USING (channel, sku, location)
-    WHERE d.parked
+    WHERE d.parked AND d.error NOT LIKE 'in quarantine%'
 """
 
 # Who paused a channel by hand knows of it.
@@ -158,7 +159,7 @@ LOOKS: Final = {
     "drift.open": _DRIFT_OPEN,
     "halt.standing": _HALT_STANDING,
     "halt.stuck": _HALT_STUCK,
-    "window.missed": _WINDOW_MISSED,
+    "job.missed": _JOB_MISSED,
     "push.stuck": _PUSH_STUCK,
     "push.parked": _PUSH_PARKED,
     "channel.paused": _CHANNEL_PAUSED,

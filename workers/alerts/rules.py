@@ -52,13 +52,45 @@ _RULES: Final = (
         calm_s=0,
     ),
     Rule(
-        name="window.missed",
-        title="A window was missed",
-        severity=Severity.WARNING,
-        impact="what changed at the channel since the last window is not seen",
-        line="{job} of {channel}  {state} · window {window_at} · {in_a_row} in a row · {error}",
+        name="missed_window",
+        title="A window of reconciliation was missed",
+        severity=Severity.ERROR,
+        impact="nothing of this channel was compared: a drift lives until the next window",
+        line="{channel}  window {window_at} · {missed} in a row · {why}",
         next=("lockstep recon status", "lockstep recon run {channel}"),
+    ),
+    Rule(
+        name="overrun_window",
+        title="Reconciliation is late",
+        severity=Severity.WARNING,
+        impact="what the channel shows is compared less often than every window",
+        line="{channel}  window {window_at} · at work {after_s} s after its begin · {state}",
+        next=("lockstep recon status", "lockstep channel list"),
+    ),
+    Rule(
+        name="job.missed",
+        title="What the clock asks for was not done",
+        severity=Severity.WARNING,
+        impact="orders that no call told of, or what a vendor changed, are not heard of",
+        line="{job} of {channel}  {state} · window {window_at} · {in_a_row} in a row · {error}",
+        next=("lockstep channel test {channel}", "lockstep channel list"),
         calm_s=0,
+    ),
+    Rule(
+        name="mapping",
+        title="A listing is bound to the wrong thing",
+        severity=Severity.ERROR,
+        impact="its numbers are those of another SKU or pack: nothing is pushed for it until it is mended",
+        line="{sku} at {location}  should {expected} · shows {actual} · {cause} · {hint}",
+        next=("lockstep channel map {channel} --dry-run", "lockstep recon drift"),
+    ),
+    Rule(
+        name="quarantine",
+        title="A place drifts whatever we do",
+        severity=Severity.ERROR,
+        impact="it is not repaired any more: what it shows is not ours",
+        line="{sku} at {location}  should {expected} · shows {actual} · {cause}",
+        next=("lockstep recon drift", "lockstep push parked --channel {channel}"),
     ),
     Rule(
         name="push.stuck",
@@ -143,14 +175,43 @@ _RULES: Final = (
         every_s=60,
     ),
     Rule(
-        name="rise.held",
+        name="rise.blocked",
         title="A rise is held back",
-        severity=Severity.INFO,
-        impact="customers see less than there is",
-        line="{sku}  held since {since}",
+        severity=Severity.WARNING,
+        impact="elsewhere customers see less than there is; {units} units are shown where they should not be",
+        line="{sku}  held since {held_since} · {by}",
         next=("lockstep sku show {sku}", "lockstep lag"),
-        calm_s=0,
-        every_s=30,
+    ),
+    Rule(
+        name="count.variance",
+        title="A count differs by much",
+        severity=Severity.WARNING,
+        impact="units that are not there may have been sold; pick-up is lowered until it is counted again",
+        line="{sku} at {location}  counted {counted} · book {book} · {variance} ({percent} %) · {reason}",
+        next=("lockstep count orders",),
+    ),
+    Rule(
+        name="count.cusum",
+        title="Small losses add up",
+        severity=Severity.WARNING,
+        impact="each count was within its tolerance, and together they are no chance: stock is lost",
+        line="{sku} at {location}  {units} units in {samples} counts since {run_since}",
+        next=("lockstep count orders",),
+    ),
+    Rule(
+        name="count.bad",
+        title="Too many counts of a location are wrong",
+        severity=Severity.WARNING,
+        impact="the book of this location is not to be trusted for scarce stock",
+        line="{out_of_tolerance} of {counted} counts are out of tolerance",
+    ),
+    Rule(
+        name="oversold.line",
+        title="An order line cannot be kept",
+        severity=Severity.WARNING,
+        impact="a customer was promised what is not there",
+        line="order {order} of {channel}  {units} of {sku} at {location} · {cause} · {response} · {todo}",
+        next=("lockstep sku show {sku}", "lockstep sku atp {sku}"),
     ),
     Rule(
         name="program.pace",
@@ -219,5 +280,5 @@ def commands_of(rule: Rule, detail: Mapping[str, Any]) -> list[str]:
         for command in rule.next
         if {part.partition("}")[0] for part in command.split("{")[1:]} <= known
     ]
-    own = detail.get("next")
-    return [str(own), *said] if own else said
+    own = [part.strip() for part in str(detail.get("next", "")).split(";")]
+    return list(dict.fromkeys([*(part for part in own if part.startswith("lockstep ")), *said]))

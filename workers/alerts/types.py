@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -63,7 +64,7 @@ class Rule:
     @property
     def runbook(self) -> str:
         """Its page, from the root of the repository."""
-        return f"docs/runbooks/{self.name.replace('.', '-')}.md"
+        return f"docs/runbooks/{re.sub('[._]', '-', self.name)}.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,6 @@ class Limits:
     push_age_s       age of the oldest number that waits to be shown;  inbox_age_s  of the oldest delivery
     capture_s        from an order to its row in the book
     drift_s          a drift that is not repaired by then;  halt_s  a halt that is not carried out by then
-    hold_s           a rise that is held back for so long
     silent_s         a queue that has not moved for so long
     window_s         length of a reconciliation window
     halt_percent, halt_units    showing too much by more than both is told at once
@@ -86,7 +86,6 @@ class Limits:
     capture_s: float = 60.0
     drift_s: float = 300.0
     halt_s: float = 60.0
-    hold_s: float = 900.0
     silent_s: float = 120.0
     window_s: float = 900.0
     halt_percent: float = 10.0
