@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 import orjson
@@ -13,7 +12,7 @@ from sqlalchemy import Connection, text
 from allocation.pace import Sums, rates
 from reconcile.counting.judging import SUM_OVER, sum_limit
 from reconcile.counting.tiers import Kept, Known, classes, kept
-from reconcile.counting.types import Place, Terms, Tier
+from reconcile.counting.types import Terms, Tier
 
 # A place is counted when the house has something there, sells from there, or is asked to. Nobody here can count what
 # others hold (mirrors), nor a bundle, which has no stock of its own.
@@ -21,7 +20,7 @@ _PLACES = text("""
     WITH held AS (
         SELECT b.location, b.sku, sum(b.units)::bigint AS on_hand
         FROM balance AS b JOIN location AS l ON l.location = b.location
-        WHERE l.kind IN ('warehouse', 'store') AND (CAST(:location AS text) IS NULL OR b.location = :location)
+        WHERE l.kind IN ('warehouse', 'store') AND b.location = :location
           AND b.state IN ('available', 'unavailable', 'committed', 'reserved')
         GROUP BY b.location, b.sku
     )
@@ -53,9 +52,13 @@ _PLACES = text("""
 _PACES = text("""
     SELECT p.sku, p.channel, p.location, p.at, p.since, p.fast_lines, p.slow_lines, p.slow_units, p.slow_squares
     FROM pace AS p
-    WHERE CAST(:location AS text) IS NULL OR p.location = :location
-    ORDER BY p.location, p.sku, p.channel
+    WHERE p.location = :location
+    ORDER BY p.sku, p.channel
 """)
+
+_LOCATIONS = text(
+    "SELECT location FROM location WHERE kind IN ('warehouse', 'store') ORDER BY location"
+)
 
 _KEEP = text("""
     INSERT INTO count_tier AS t (location, sku, tier, since, lower_since)
@@ -68,13 +71,13 @@ _KEEP = text("""
 """)
 
 
-def places(
-    connection: Connection, terms: Terms, now: datetime, location: str | None = None
-) -> list[Known]:
-    """Every place that is to be counted now and then, with the tier it is in by now; tiers that changed are written.
+def locations(connection: Connection) -> list[str]:
+    """Where somebody of ours can count."""
+    return list(connection.execute(_LOCATIONS).scalars())
 
-    location    only this one
-    """
+
+def places(connection: Connection, terms: Terms, now: datetime, location: str) -> list[Known]:
+    """Every place of a location that is to be counted now and then, with its tier by now; changed tiers are written."""
     values = {
         "location": location,
         "small_since": now - SUM_OVER,
@@ -84,26 +87,22 @@ def places(
     pace = _units_per_day(connection, location, now)
     known: list[Known] = []
     changed: list[dict[str, object]] = []
-    for _, of_location in groupby(rows, key=lambda row: row.location):
-        here = list(of_location)
-        for row, (was, tier) in zip(here, _tiers(here, pace, now), strict=True):
-            if tier != was:
-                changed.append(_tier_row(row, tier))
-            if row.on_hand or row.orders or (row.sku, row.location) in pace:
-                known.append(_known(row, tier.tier, terms))
+    for row, (was, tier) in zip(rows, _tiers(rows, pace, now), strict=True):
+        if tier != was:
+            changed.append(_tier_row(row, tier))
+        if row.on_hand or row.orders or row.sku in pace:
+            known.append(_known(row, tier.tier, terms))
     if changed:
         connection.execute(_KEEP, {"rows": orjson.dumps(changed).decode()})
     return known
 
 
 def _tiers(
-    here: Sequence[Any], pace: Mapping[Place, float], now: datetime
+    here: Sequence[Any], pace: Mapping[str, float], now: datetime
 ) -> Iterator[tuple[Kept | None, Kept]]:
     """The tier each place of a location was in, and the one it is in by now."""
     worth = _worths([row.worth for row in here])
-    values = [
-        pace.get((row.sku, row.location), 0.0) * each for row, each in zip(here, worth, strict=True)
-    ]
+    values = [pace.get(row.sku, 0.0) * each for row, each in zip(here, worth, strict=True)]
     for row, found in zip(here, classes(values), strict=True):
         was = Kept(Tier(row.tier), row.tier_since, row.lower_since) if row.tier else None
         yield was, kept(was, found, now)
@@ -116,17 +115,14 @@ def _worths(said: Sequence[float | None]) -> list[float]:
     return [otherwise if worth is None else worth for worth in said]
 
 
-def _units_per_day(
-    connection: Connection, location: str | None, now: datetime
-) -> dict[Place, float]:
-    """The slow pace of each place, over all channels."""
-    found: dict[Place, float] = {}
+def _units_per_day(connection: Connection, location: str, now: datetime) -> dict[str, float]:
+    """The slow pace of each SKU there, over all channels."""
+    found: dict[str, float] = {}
     for row in connection.execute(_PACES, {"location": location}):
         sums = Sums(*row)
         pace = rates(sums, now)
         if pace is not None:
-            place = (sums.sku, sums.location)
-            found[place] = found.get(place, 0.0) + pace.slow.units_per_day
+            found[sums.sku] = found.get(sums.sku, 0.0) + pace.slow.units_per_day
     return found
 
 

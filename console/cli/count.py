@@ -88,13 +88,16 @@ def plan(
     with house() as wiring:
         at = now()
         until = (day.replace(tzinfo=UTC) if day else at.astimezone(UTC)).date() + timedelta(days=1)
-        due = counts.plan(
-            wiring.engine,
-            terms_of(wiring.settings),
-            now=at,
-            until=datetime.combine(until, datetime.min.time(), UTC),
-            location=location,
-        )
+        try:
+            due = counts.plan(
+                wiring.engine,
+                terms_of(wiring.settings),
+                now=at,
+                until=datetime.combine(until, datetime.min.time(), UTC),
+                location=location,
+            )
+        except counts.NoSuchPlace as error:
+            raise Failed(str(error)) from None
     sheets = by_location(due)
     if lines is not None:
         sheets = {name: of_it[:lines] for name, of_it in sheets.items()}

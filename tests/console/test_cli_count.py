@@ -117,6 +117,15 @@ def test_sheets_are_blind_unless_asked(stocked: Database) -> None:
     assert count(stocked, "plan", "--sheet", "--json").code == 2
 
 
+def test_a_plan_of_a_place_that_is_not_there_names_those_that_are(stocked: Database) -> None:
+    said = count(stocked, "plan", "--location", "PARIS")
+
+    assert (said.code, "nobody counts at 'PARIS'; locations are BERGEN, OSLO" in said.err) == (
+        1,
+        True,
+    )
+
+
 def test_a_recount_is_ordered_of_what_there_is(stocked: Database) -> None:
     said = count(stocked, "order", "MUG-GREEN", "--location", "OSLO", "--reason", "gone")
 

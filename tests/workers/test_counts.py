@@ -198,7 +198,9 @@ def test_tiers_follow_what_a_place_turns_over_and_what_it_is_worth(store: Store)
 
     def tiers() -> dict[str, Tier]:
         with transaction(store.engine) as connection:
-            return {k.sku: k.tier for k in count_plan.places(connection, store.terms, store.now)}
+            return {
+                k.sku: k.tier for k in count_plan.places(connection, store.terms, store.now, "OSLO")
+            }
 
     assert tiers() == {"MUG-RED": "A", "MUG-BLUE": "B"}
     with store.engine.begin() as connection:

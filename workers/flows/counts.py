@@ -18,7 +18,7 @@ from ledger.db import transaction
 from reconcile import count_orders, count_plan, count_store
 from reconcile.counting import judging
 from reconcile.counting.judging import Standing
-from reconcile.counting.tiers import Due, due
+from reconcile.counting.tiers import Due, Known, due
 from reconcile.counting.types import (
     BAD,
     CUSUM,
@@ -38,6 +38,10 @@ _OVERLAP: Final = timedelta(hours=2)
 _TIERS_EVERY: Final = timedelta(days=1)
 _ROWS: Final = 2000
 _FIRST: Final = UUID(int=0)
+
+
+class NoSuchPlace(Exception):
+    """A location that the house does not have, or that others hold; the message says which there are."""
 
 
 def waits(connection: Connection, now: datetime) -> bool:
@@ -124,17 +128,33 @@ def _judge_pools(
 
 
 def _find_tiers(engine: Engine, terms: Terms, now: datetime) -> None:
+    _known(engine, terms, now, None)
     with transaction(engine) as connection:
-        count_store.take_turn(connection)
-        count_plan.places(connection, terms, now)
         count_store.note(connection, _FIRST, now, tiers_at=now)
 
 
 def plan(
     engine: Engine, terms: Terms, *, now: datetime, until: datetime, location: str | None = None
 ) -> Sequence[Due]:
-    """What is to be counted by `until`, the most urgent of each location first."""
+    """What is to be counted by `until`, the most urgent of each location first.
+
+    location    only this one
+    raises      NoSuchPlace
+    """
+    return due(_known(engine, terms, now, location), terms, until)
+
+
+def _known(engine: Engine, terms: Terms, now: datetime, location: str | None) -> list[Known]:
+    """Every place, location by location: a large house is no single transaction."""
     with transaction(engine) as connection:
-        count_store.take_turn(connection)
-        known = count_plan.places(connection, terms, now, location)
-    return due(known, terms, until)
+        names = count_plan.locations(connection)
+    if location is not None:
+        if location not in names:
+            raise NoSuchPlace(f"nobody counts at {location!r}; locations are {', '.join(names)}")
+        names = [location]
+    known: list[Known] = []
+    for name in names:
+        with transaction(engine) as connection:
+            count_store.take_turn(connection)
+            known += count_plan.places(connection, terms, now, name)
+    return known
