@@ -69,7 +69,7 @@ def test_ignored_counts_alarm_within_the_first_third(database: Database, seed: i
     """Every count is within tolerance; by day 30 of 90 the location is told, and who lost most is counted again."""
     leaking = Leaking(a_store(database, *(f"S{number:03}" for number in range(200))), seed)
 
-    told = {}
+    told: dict[str, int] = {}
     for number in range(30):
         told |= dict.fromkeys(leaking.day(number), number)
         if "count.cusum location:OSLO" in told:
