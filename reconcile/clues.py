@@ -56,7 +56,7 @@ class Clues:
     """What only a place that differs is asked for (`reconcile.evidence`).
 
     sales           own sales in the book since the number confirmed last was first pushed, newest first
-    sales_before    those between the number before it and that one, newest first
+    sales_before    those before it, as far as pushes are looked at, newest first
     unseen          orders older than the grace that are not in the book
     asked           the channel's order API was asked after the reading
     known_to        orders changed before this moment are in the inbox

@@ -13,6 +13,8 @@ from fractions import Fraction
 from channels.base import Reading
 from reconcile.types import Case, Comparison, Limits, SentPush, Verdict
 
+#: Pushes of one number beyond which another one excuses nothing: they do not help.
+_REPAIRS = 2
 #: A halt in one of these states is being worked; the channel may show anything.
 _HALT_MOVING = ("setting", "lifting")
 
@@ -113,13 +115,25 @@ def _on_its_way(case: Case, limits: Limits) -> str:
 def _queued(case: Case, limits: Limits) -> str:
     read_at = case.reading.observed_at
     waiting = case.waiting
-    if waiting and not waiting.parked and _younger(waiting.since, read_at, limits.push_limit):
+    if waiting and not waiting.parked and _younger(_due_since(case), read_at, limits.push_limit):
         return f"due for a push since {waiting.since.isoformat()}"
     if case.recompute_since and _younger(case.recompute_since, read_at, limits.push_limit):
         return f"the target is computed again since {case.recompute_since.isoformat()}"
     if case.delivery_waiting:
         return "a delivery of the channel is not applied yet"
     return ""
+
+
+def _due_since(case: Case) -> datetime:
+    """When the number that waits became due: one that is repaired again and again, when it was first taken."""
+    assert case.waiting is not None
+    taken = [
+        push.sent_at
+        for push in case.pushes
+        if push.number == case.target.number and push.outcome == "confirmed"
+    ]
+    repaired = taken if len(taken) > _REPAIRS else []
+    return min([case.waiting.since, *repaired])
 
 
 def _flying(push: SentPush, read_at: datetime, limits: Limits) -> bool:

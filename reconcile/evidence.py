@@ -199,8 +199,9 @@ def _by_age(
 def _sales(
     connection: Connection, channel: str, cases: Sequence[Case], kinds: Sequence[str]
 ) -> dict[Place, tuple[Sale, ...]]:
-    """Own sales in the book from the number before the one confirmed last to the reading."""
-    pushed = [(case, _before(case, run[-1])) for case in cases if (run := repeated(case))]
+    """Own sales in the book from the oldest push that is looked at to the reading."""
+    taken = [(case, [p for p in case.pushes if p.outcome == "confirmed"]) for case in cases]
+    pushed = [(case, pushes[-1]) for case, pushes in taken if pushes]
     if not pushed or not kinds:
         return {}
     keys = _keys(channel, [(case.sku, case.location) for case, _ in pushed])
@@ -208,7 +209,7 @@ def _sales(
         _SALES,
         keys
         | {
-            "since": [before.sent_at.replace(microsecond=0) for _, before in pushed],
+            "since": [oldest.sent_at.replace(microsecond=0) for _, oldest in pushed],
             "until": [case.reading.observed_at for case, _ in pushed],
             "kinds": list(kinds),
             "at_most": _SALES_SEEN,
@@ -218,12 +219,6 @@ def _sales(
     for row in rows:
         found.setdefault((row.sku, row.location), []).append(Sale(row.units, row.at))
     return {place: tuple(sold) for place, sold in found.items()}
-
-
-def _before(case: Case, first: SentPush) -> SentPush:
-    """The push before the first one of the number confirmed last; that one itself where there is none."""
-    older = (p for p in case.pushes if p.outcome == "confirmed" and p.push_id < first.push_id)
-    return next(older, first)
 
 
 def _since_pushed(case: Case, sales: Sequence[Sale]) -> tuple[tuple[Sale, ...], tuple[Sale, ...]]:
