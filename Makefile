@@ -33,6 +33,10 @@ test: lint types ## Everything CI checks: format, lint, types, import contracts,
 test-battery: $(STAMP) ## Kill and freeze real processes for minutes, one at a time; `make test` has the short form
 	$(RUN) -m pytest -m battery
 
+.PHONY: test-causes
+test-causes: $(STAMP) ## Twenty drifts of every cause among live sales, and what each is called; some minutes
+	$(RUN) -m pytest -m battery tests/console/test_drill.py
+
 .PHONY: test-proof
 test-proof: $(STAMP) ## What allocation promises, each with ten thousand houses; `make test` tries a hundred
 	$(RUN) -m pytest --hypothesis-profile=proof --timeout=1800 $(SPREAD) tests/allocation/test_promises.py tests/allocation/test_escrow.py
