@@ -111,6 +111,12 @@ class Settings(BaseSettings):
     verify_after_s: float = Field(
         default=2.0, ge=0, description="Seconds from a confirmed push to its read-back"
     )
+    repush_attempts: int = Field(
+        default=4,
+        ge=2,
+        le=12,
+        description="Pushes that are taken and do not show before a place goes into quarantine",
+    )
     push_lease_s: float = Field(
         default=120.0,
         gt=0,

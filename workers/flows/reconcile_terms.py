@@ -47,6 +47,7 @@ class Terms:
                 settle=timedelta(seconds=settings.verify_after_s),
                 grace=push_limit,
                 hears_first=True,
+                attempts=settings.repush_attempts,
             ),
             rule=HaltRule(settings.halt_percent, settings.halt_units),
             calm=timedelta(seconds=2 * settings.reconcile_s),
