@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
+from allocation.halt_terms import Halting, HaltTerms, HaltTier
 from reconcile.compare import exact_percent
 from reconcile.types import Case, Cause, Comparison, HaltRule, Verdict
 
@@ -23,6 +25,8 @@ def halt_reason(case: Case, comparison: Comparison, rule: HaltRule) -> str | Non
     of what was expected. A mirror of stock that others hold (Amazon FBA) moves in steps of its own and never halts
     on one reading: the drift must have been seen in a window before, and in an older reading than this one.
     """
+    if case.fast and rule.fast is not None:
+        rule = rule.fast
     too_many = comparison.delta_units
     if comparison.verdict is not Verdict.DRIFT or too_many < rule.units_at_least:
         return None
@@ -37,6 +41,35 @@ def halt_reason(case: Case, comparison: Comparison, rule: HaltRule) -> str | Non
     return (
         f"{case.location} shows {comparison.actual}, expected {comparison.expected}:"
         f" {too_many} units ({float(share):.1f} %) too many"
+    )
+
+
+def rule_of(halting: Halting, channel: str, default: HaltRule) -> HaltRule:
+    """The halt rule of one channel: what its table says, else the house's, else the settings.
+
+    In each table the word for a tier goes before the word for all.
+    """
+    tables = (halting.channels.get(channel, HaltTerms()), halting.house)
+    calm = [table.calm_windows for table in tables if table.calm_windows is not None]
+    hours = [table.ttl_hours for table in tables if table.ttl_hours is not None]
+    common = replace(
+        default,
+        calm_windows=calm[0] if calm else default.calm_windows,
+        ttl=timedelta(hours=hours[0]) if hours else default.ttl,
+    )
+    slow = _of_tier([words for table in tables for words in (table.slow, table)], common)
+    fast = _of_tier([words for table in tables for words in (table.fast, table)], common)
+    return slow if fast == slow else replace(slow, fast=fast)
+
+
+def _of_tier(words: Sequence[HaltTier | HaltTerms], default: HaltRule) -> HaltRule:
+    """The first percent and the first units that are said."""
+    percents = [float(said.percent) for said in words if said.percent is not None]
+    units = [said.units for said in words if said.units is not None]
+    return replace(
+        default,
+        percent_over=percents[0] if percents else default.percent_over,
+        units_at_least=units[0] if units else default.units_at_least,
     )
 
 

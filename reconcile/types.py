@@ -155,6 +155,7 @@ class Case:
     pushes             the last numbers sent, newest first
     halt_state         of the open halt, None when the SKU is on sale on this channel
     clues              what only a place that differs is asked for
+    fast               the SKU sells fast; said only where that makes a difference
     """
 
     sku: str
@@ -174,6 +175,7 @@ class Case:
     halt_id: int | None = None
     open_drift: OpenDrift | None = None
     clues: Clues = field(default_factory=Clues)
+    fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +237,17 @@ class HaltRule:
     percent_over      drift must be above this percent of what was expected
     units_at_least    and at least this many units
     floor_units       base of the percentage when less is expected
+    fast              the rule of SKUs that sell fast; None: the same
+    calm_windows      windows for which a stop must have held before the rule lifts it
+    ttl               the rule's halts that stand for longer call a person
     """
 
     percent_over: float = 10.0
     units_at_least: int = 3
     floor_units: int = 1
+    fast: HaltRule | None = None
+    calm_windows: int = 2
+    ttl: timedelta = timedelta(hours=4)
 
 
 @dataclass(frozen=True, slots=True)

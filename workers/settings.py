@@ -132,6 +132,21 @@ class Settings(BaseSettings):
     halt_units: int = Field(
         default=3, ge=1, description="Drift of at least this many units may halt"
     )
+    halt_ttl_s: float = Field(
+        default=14400.0, gt=0, description="The rule's halts that stand for longer call a person"
+    )
+    fast_per_day: float = Field(
+        default=24.0, gt=0, description="Units a day from which a SKU sells fast"
+    )
+    scarce_units: int = Field(
+        default=10, ge=0, description="Up to so many units shown, a write is always read back"
+    )
+    verify_share: float = Field(
+        default=1.0, ge=0, le=1, description="Part of the other writes that is read back"
+    )
+    verify_rows: int = Field(
+        default=250, ge=0, description="Most of these that one look at a channel reads back"
+    )
     reconcile_s: int = Field(
         default=900, ge=5, le=86400, description="Length of one reconciliation window"
     )

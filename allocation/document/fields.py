@@ -63,7 +63,8 @@ def _text(moment: date) -> str:
     return moment.isoformat()
 
 
-def _number(value: object) -> object:
+def number(value: object) -> object:
+    """A number as TOML knows it; true is none, and neither is text."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise PydanticCustomError("number", "input should be a number")
     return value
@@ -72,14 +73,14 @@ def _number(value: object) -> object:
 Units = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
 Weight = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
-Money = Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=1_000_000_000)]
-Days = Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=3650)]
+Money = Annotated[Decimal, BeforeValidator(number), Field(ge=0, le=1_000_000_000)]
+Days = Annotated[Decimal, BeforeValidator(number), Field(ge=0, le=3650)]
 Service = Annotated[
-    Decimal, BeforeValidator(_number), Field(ge=Decimal("0.5"), le=Decimal("0.9999"))
+    Decimal, BeforeValidator(number), Field(ge=Decimal("0.5"), le=Decimal("0.9999"))
 ]
-Chance = Annotated[float, BeforeValidator(_number), Field(gt=0, lt=1)]
-Measure = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1_000_000_000)]
-Minutes = Annotated[float, BeforeValidator(_number), Field(ge=0, le=10_080)]
+Chance = Annotated[float, BeforeValidator(number), Field(gt=0, lt=1)]
+Measure = Annotated[float, BeforeValidator(number), Field(ge=0, le=1_000_000_000)]
+Minutes = Annotated[float, BeforeValidator(number), Field(ge=0, le=10_080)]
 Moment = Annotated[date, PlainValidator(_moment), PlainSerializer(_text)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from allocation.document import contradictions, notes, reasons
 from allocation.document.findings import Finding, named
+from allocation.document.halting import HaltTable
 from allocation.document.lines import Path, line_of
 from allocation.document.tables import (
     ChannelTable,
@@ -193,6 +194,7 @@ _TABLES: Mapping[str, type[BaseModel]] = {
     "safety": SafetyTable,
     "split": SplitTable,
     "exposure": ExposureTable,
+    "halt": HaltTable,
     "channels": ChannelTable,
     "overrides": OverrideTable,
     "safety_stock": SafetyStockTable,
@@ -200,7 +202,11 @@ _TABLES: Mapping[str, type[BaseModel]] = {
     "oversold": OversoldTable,
     "playbook": PlayTable,
 }
-_INNER: Mapping[str, type[BaseModel]] = {"pickup": PickupTable, "quota": QuotaTable}
+_INNER: Mapping[str, type[BaseModel]] = {
+    "pickup": PickupTable,
+    "quota": QuotaTable,
+    "halt": HaltTable,
+}
 _SECRETS = ("token", "secret", "password", "key")
 
 

@@ -37,8 +37,9 @@ def _owing(document: Document) -> Iterator[tuple[Path, BaseModel, str]]:
     """(path, table, what makes it owe a reason)."""
     if document.safety.default_units:
         yield ("safety",), document.safety, ""
-    if _numbers(document.exposure):
-        yield ("exposure",), document.exposure, ""
+    for key, table in (("exposure", document.exposure), ("halt", document.halt)):
+        if _numbers(table):
+            yield (key,), table, ""
     if document.oversold.costs:
         yield ("oversold",), document.oversold, ""
     yield from _locations(document)
@@ -52,8 +53,15 @@ def _owing(document: Document) -> Iterator[tuple[Path, BaseModel, str]]:
         "protection": document.protection,
         "playbook": document.playbook,
     }
+    yield from _halts(document)
     for group, tables in groups.items():
         yield from (((group, place), table, "") for place, table in enumerate(tables))
+
+
+def _halts(document: Document) -> Iterator[tuple[Path, BaseModel, str]]:
+    for name, channel in document.channels.items():
+        if channel.halt is not None and _numbers(channel.halt):
+            yield ("channels", name, "halt"), channel.halt, ""
 
 
 def _locations(document: Document) -> Iterator[tuple[Path, BaseModel, str]]:

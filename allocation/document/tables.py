@@ -27,6 +27,8 @@ from allocation.document.fields import (
     instant,
     zone_of,
 )
+from allocation.document.halting import HaltTable
+from allocation.halt_terms import Halting
 from allocation.plays import Play, Playbook, Response
 from allocation.types import (
     ChannelRule,
@@ -152,6 +154,7 @@ class ChannelTable(Table):
     cost_oversell: Money | None = None
     margin: Money | None = None
     hide_at_zero: bool = False
+    halt: HaltTable | None = None
     why: Why = ""
     options: dict[str, str] = {}
 
@@ -314,6 +317,7 @@ class Document(Table):
     safety: SafetyTable = SafetyTable()
     split: SplitTable = SplitTable()
     exposure: ExposureTable = ExposureTable()
+    halt: HaltTable = HaltTable()
     tags: dict[Name, tuple[Name, ...]] = {}
     channels: dict[ChannelName, ChannelTable] = {}
     overrides: tuple[OverrideTable, ...] = ()
@@ -341,6 +345,12 @@ class Document(Table):
         zone = zone_of(self.timezone)
         plays = tuple(table.play(zone) for table in self.playbook)
         return Playbook(plays, self.oversold.costs, self.tags)
+
+    def halting(self) -> Halting:
+        """When what shows too much is taken off sale."""
+        own = {name: table.halt for name, table in self.channels.items()}
+        channels = {name: halt.terms() for name, halt in own.items() if halt is not None}
+        return Halting(self.halt.terms(), channels)
 
     def _location(self, name: str) -> LocationRule:
         table = self.locations[name]

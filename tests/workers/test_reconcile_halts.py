@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from ledger.db import transaction
 from reconcile import halt_store
 from reconcile.types import Counts
 from tests.reconcile.house import CHANNEL, OSLO, MemoryChannel, furnish, rows
 from tests.servers import Clock, Database
 from tests.workers.rounds import drifts, due, run_once, shows
+from tests.workers.shelf import RULES as SHELF_RULES
+from tests.workers.shelf import apply
 
 
 def test_a_channel_that_shows_far_too_much_is_halted_and_due_first(
@@ -119,3 +123,57 @@ def test_the_rule_does_not_lift_what_it_cannot_read(database: Database, clock: C
     clock.advance(3600)
 
     assert run_once(database, client, clock).lifted == ()
+
+
+RULES = """
+[channels.shopify.halt]
+percent = 50
+ttl_hours = 2
+calm_windows = 1
+why = "its stock is read late"
+[channels.shopify.halt.fast]
+percent = 20
+"""
+
+
+def test_the_rule_file_says_when_a_channel_halts_and_when_somebody_is_called(
+    database: Database, clock: Clock
+) -> None:
+    furnish(database.engine, {"TEA-1": 30, "TEA-2": 30, "TEA-3": 30}, clock=clock)
+    _in_force(database, clock)
+    rows(
+        database.engine,
+        "INSERT INTO pace (sku, channel, location, slow_lines, slow_units, slow_squares, at, since)"
+        " VALUES ('TEA-2', 'shopify', 'OSLO', 30, 30, 30, :now, :now) RETURNING 1",
+        now=clock.now,
+    )
+
+    report = run_once(database, shows(clock, TEA_1=40, TEA_2=40, TEA_3=50), clock)
+
+    assert report.halted == ("TEA-2", "TEA-3")
+    called = clock.now + timedelta(hours=2)
+    assert rows(database.engine, "SELECT DISTINCT call_at FROM halt") == [(called,)]
+
+
+def test_the_rule_file_says_how_long_a_stop_must_have_held(
+    database: Database, clock: Clock
+) -> None:
+    furnish(database.engine, {"TEA-1": 30}, clock=clock)
+    _in_force(database, clock)
+    client = shows(clock, TEA_1=90)
+    run_once(database, client, clock)
+    with transaction(database.engine) as connection:
+        (halt,) = halt_store.open_halts(connection)
+        halt_store.mark_set(connection, halt.halt_id, clock.now)
+    client.shows["TEA-1", OSLO] = 0
+    clock.advance(900)
+
+    assert run_once(database, client, clock).lifted == ("TEA-1",)
+
+
+def _in_force(database: Database, clock: Clock) -> None:
+    with transaction(database.engine) as connection:
+        apply(
+            connection, SHELF_RULES.replace("channels.shop", "channels.shopify") + RULES, clock.now
+        )
+        connection.exec_driver_sql("DELETE FROM due")

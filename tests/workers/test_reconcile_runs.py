@@ -199,5 +199,5 @@ def test_the_terms_come_from_the_settings() -> None:
 
     second = timedelta(seconds=1)
     assert terms.limits == Limits(30 * second, second, 30 * second, hears_first=True)
-    assert terms.rule == HaltRule(5, 2)
-    assert (terms.window_s, terms.calm) == (10, 20 * second)
+    assert terms.rule == HaltRule(5, 2, ttl=4 * 3600 * second)
+    assert (terms.window_s, terms.rule.calm_windows) == (10, 2)

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 
 from allocation import outlook_store
 from channels.base import Reading
-from reconcile import aftermath, evidence, halt_store, halts, pages, second_looks, store
+from reconcile import aftermath, evidence, halt_store, pages, second_looks, store
 from reconcile.judge import Judged, judge
 from reconcile.types import Action, Finding, Limits
+from workers.flows import halt_rules
 from workers.flows.reconcile_terms import Terms
 
 Readings = Mapping[tuple[str, str], Reading]
@@ -59,10 +60,10 @@ def judge_readings(
     known    readings by place; none of them unknown
     told     what is known besides of other places of the same SKUs
     """
-    limits = at.terms.limits
+    limits, rule = at.terms.limits, halt_rules.of_channel(connection, at.channel, at.terms.rule)
     found = pages.cases(connection, at.channel, list(known.values()), state=state, unseen={})
     if not found:
-        return judge([], {}, limits, at.terms.rule)
+        return judge([], {}, limits, rule)
     like = known[found[0].sku, found[0].location].binding
     named, any_sku = pages.explained_by_deliveries(connection, at.channel, like, now, limits.grace)
     found = [replace(case, delivery_waiting=any_sku or case.sku in named) for case in found]
@@ -78,7 +79,8 @@ def judge_readings(
         connection, at.channel, [case.sku for case in found], elsewhere | dict(known)
     )
     may_halt = state.writes and not state.paused
-    return judge(found, siblings, limits, at.terms.rule, may_halt=may_halt)
+    found = halt_rules.with_tiers(connection, at.channel, found, rule, now, at.terms.fast_per_day)
+    return judge(found, siblings, limits, rule, may_halt=may_halt)
 
 
 def due_again(findings: Sequence[Finding], now: datetime, limits: Limits) -> list[pages.Repush]:
@@ -146,8 +148,8 @@ def _halt(
             drift_id = ids[case.sku, case.location]
             # Unbound since it was read: there is nothing left to halt.
             with suppress(halt_store.NothingToHalt):
-                halt_store.set_halt(
-                    connection, at.channel, case.sku, reason, halts.RULE, now, drift_id
+                halt_rules.halt_by_rule(
+                    connection, at.channel, case.sku, reason, drift_id, now, at.terms.rule
                 )
         halted.add(case.sku)
     return halted

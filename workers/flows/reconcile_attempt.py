@@ -17,6 +17,7 @@ from reconcile.compare import newest
 from reconcile.judge import Judged
 from reconcile.snapshots import Range, Told
 from reconcile.types import Counts, Finding
+from workers.flows import halt_rules
 from workers.flows.catalogue_reads import Snapshots
 from workers.flows.judging import (
     Judging,
@@ -243,8 +244,10 @@ class Attempt:
 
     def _lift(self, connection: Connection, at: datetime) -> tuple[str, ...]:
         lifted = []
+        rule = halt_rules.of_channel(connection, self.channel, self.terms.rule)
+        calm = timedelta(seconds=rule.calm_windows * self.terms.window_s)
         for halt in halt_store.standing_halts(connection, self.channel, at):
-            reason = halts.lift_reason(halt, now=at, calm=self.terms.calm)
+            reason = halts.lift_reason(halt, now=at, calm=calm)
             if reason is None or halt.sku not in self.shows_nothing:
                 continue
             if self.run is not None:

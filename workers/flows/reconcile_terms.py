@@ -22,7 +22,8 @@ class Terms:
     window_s        length of a window
     lease_s         a worker that is silent for so long has died
     page_skus       SKUs that are read and judged together
-    calm            how long a stop must hold before the rule lifts it
+    rule            of a channel for which the rule file says nothing else
+    fast_per_day    units a day from which a SKU sells fast
     sweep_above     listings of a channel above which it is asked what changed, where its vendor can tell
     orders_lag_s    how far the channel's order API is behind
     """
@@ -32,13 +33,13 @@ class Terms:
     page_skus: int = 1000
     limits: Limits = field(default_factory=Limits)
     rule: HaltRule = field(default_factory=HaltRule)
-    calm: timedelta = timedelta(seconds=1800)
+    fast_per_day: float = 24.0
     sweep_above: int = 5000
     orders_lag_s: float = 5.0
 
     @staticmethod
     def of(settings: Settings) -> Terms:
-        """The terms that the settings of this process say; a stop must hold for two windows."""
+        """The terms that the settings of this process say."""
         push_limit = timedelta(seconds=settings.push_limit_s)
         return Terms(
             window_s=settings.reconcile_s,
@@ -49,8 +50,12 @@ class Terms:
                 hears_first=True,
                 attempts=settings.repush_attempts,
             ),
-            rule=HaltRule(settings.halt_percent, settings.halt_units),
-            calm=timedelta(seconds=2 * settings.reconcile_s),
+            rule=HaltRule(
+                settings.halt_percent,
+                settings.halt_units,
+                ttl=timedelta(seconds=settings.halt_ttl_s),
+            ),
+            fast_per_day=settings.fast_per_day,
         )
 
 
