@@ -95,11 +95,11 @@ def measure(
     vendor_rows: int,
     say: Callable[[str], object],
 ) -> dict[str, Any]:
-    """Fill an empty house and compare it, and read a simulated shop back.
+    """Fill an empty house and compare it, and read a simulated account back.
 
     rows           places in the snapshot, 4 a SKU
     one_in         one place in so many differs
-    vendor_rows    places of the shop that is read back; 0 leaves that out
+    vendor_rows    places of the account that is read back; 0 leaves that out
     returns        rows, drifts, seconds, bare_sql_seconds, ratio_to_bare_sql (medians, one after the other in each
                    round), peak_rss_mb (most of this process ever), grown_mb (while it compared), `vendor` (see
                    `recon_vendor.measure`), goals and `passed`
@@ -240,7 +240,7 @@ def table(result: dict[str, Any], say: Callable[[str], object]) -> None:
     vendor = result.get("vendor")
     if vendor:
         say(
-            f"{vendor['rows']:,} places read back from a simulated shop: {vendor['seconds']} s"
+            f"{vendor['rows']:,} places of a simulated account read back: {vendor['seconds']} s"
             f" (goal {result['goal_vendor_s']}), {vendor['drifts']} drifts of {vendor['differing']}"
         )
 

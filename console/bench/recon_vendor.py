@@ -1,8 +1,7 @@
-"""A simulated shop read back over HTTP, end to end: the export begun, written, fetched, compared, classified."""
+"""A simulated account read back over HTTP, end to end: a window of it, item by item, compared and classified."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,27 +12,28 @@ from sqlalchemy import Engine, text
 from allocation import backlog, store
 from allocation.document import read
 from channels.limits import Bucket
-from channels.shopify.client import Shopify
-from channels.simulators.serve import Running, start
-from channels.simulators.shopify.control import Control
+from channels.simulators.square.control import Control
+from channels.simulators.square.serving import SquareRunning, start_square
+from channels.square.client import Square
+from channels.square.lane import ASSUMED
 from ledger.db import connect, transaction
-from workers.flows import jobs
+from workers.flows.reconcile import open_windows, reconcile
 from workers.flows.reconcile_terms import RunReport, Terms
-from workers.flows.truth import read_truth
 from workers.wiring import now
 
-CHANNEL: Final = "export"
-PLACE: Final = "WH-EXPORT"
+CHANNEL: Final = "account"
+PLACE: Final = "WH-ACCOUNT"
 UNITS: Final = 40
 _CHUNK: Final = 2000
 _ONE_IN: Final = 1000
-_LOOK_S: Final = 0.25
 _LIMIT_S: Final = 600.0
+#: Long enough that no window ends while it is measured.
+_WINDOW_S: Final = 86_400
 
 _RULES = """
 [locations.{place}]
 [channels.{channel}]
-kind = "shopify"
+kind = "square"
 base_url = "{url}"
 locations = ["{place}"]
 vendor_locations = {{ "{gid}" = "{place}" }}
@@ -52,10 +52,11 @@ _FILL = (
 
 
 def measure(url: str, owner: Engine, *, rows: int, say: Callable[[str], object]) -> dict[str, Any]:
-    """Open a shop of `rows` variants of which one in a thousand shows more, and read it back.
+    """Open an account of `rows` variations of which one in a thousand shows more, and read a window of it.
 
-    returns    rows, seconds (from asking for the export to the last drift row), export_s (of these, until the vendor
-               had written it), differing, drifts, calls that the vendor refused for its limit, and `right`
+    returns    rows, seconds (from the window's opening to the last drift row, waits for the account's limit included),
+               waits (how often its limit made the run come back), differing, drifts, throttled (calls that the vendor
+               refused for its limit), and `right`
     """
     engine = connect(url, pool=2)
     with _shop() as (running, gid):
@@ -64,20 +65,26 @@ def measure(url: str, owner: Engine, *, rows: int, say: Callable[[str], object])
         with owner.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.execute(text("ANALYZE binding, target, shown, sku"))
-        say(f"a shop of {rows:,} variants is open")
-        client = Shopify(
+        say(f"an account of {rows:,} variations is open")
+        client = Square(
             CHANNEL,
             running.facts.base_url,
             running.facts.token,
-            limiter=Bucket(None, CHANNEL, maximum=2000, restore_rate=100, alone_share=1),
+            limiter=Bucket(
+                None,
+                CHANNEL,
+                maximum=ASSUMED.maximum,
+                restore_rate=ASSUMED.restore_per_s,
+                alone_share=1,
+            ),
             now=now,
         )
         begun = time.perf_counter()
-        report, export_s = _read(engine, client)
+        report, waits = _read(engine, client)
         seconds = time.perf_counter() - begun
         client.close()
         log = running.simulator.log.since(0, "api", None)
-    throttled = sum(entry.facts.get("outcome") == "throttled" for entry in log)
+    throttled = sum(entry.facts["status"] == 429 for entry in log)
     with transaction(engine) as connection:
         drifts = connection.execute(
             text("SELECT count(*) FROM drift WHERE channel = :c"), {"c": CHANNEL}
@@ -87,7 +94,7 @@ def measure(url: str, owner: Engine, *, rows: int, say: Callable[[str], object])
     return {
         "rows": report.counts.read,
         "seconds": round(seconds, 2),
-        "export_s": round(export_s, 2),
+        "waits": waits,
         "differing": differing,
         "drifts": drifts,
         "throttled": throttled,
@@ -96,34 +103,32 @@ def measure(url: str, owner: Engine, *, rows: int, say: Callable[[str], object])
 
 
 @contextmanager
-def _shop() -> Iterator[tuple[Running, str]]:
-    running = start("shopify", seed=1)
+def _shop() -> Iterator[tuple[SquareRunning, str]]:
+    running = start_square(seed=1)
     try:
+        running.simulator.engine.limit(ASSUMED.restore_per_s, ASSUMED.maximum)
         place = Control(running.simulator).location({"name": PLACE})
-        yield running, str(json.loads(json.dumps(place))["id"])
+        assert isinstance(place, dict)
+        yield running, str(place["id"])
     finally:
         running.stop()
 
 
-def _stock(running: Running, rows: int) -> dict[str, str]:
-    """Fill the shop; returns the item of each SKU."""
+def _stock(running: SquareRunning, rows: int) -> dict[str, str]:
+    """Fill the account; returns the variation of each SKU."""
     control = Control(running.simulator)
     skus = [f"X{number:07}" for number in range(rows)]
     for begin in range(0, rows, _CHUNK):
-        products = [
-            {
-                "variants": [
-                    {"sku": sku, "stock": {PLACE: UNITS + 5 * (number % _ONE_IN == 0)}},
-                ]
-            }
+        items = [
+            {"variations": [{"sku": sku, "stock": {PLACE: UNITS + 5 * (number % _ONE_IN == 0)}}]}
             for number, sku in enumerate(skus[begin : begin + _CHUNK], begin)
         ]
-        control.products({"products": products})
-    shop = running.simulator.shop
-    return {sku: shop.by_sku[sku].item.gid for sku in skus}
+        control.items({"items": items})
+    objects = running.simulator.merchant.objects.values()
+    return {one.sku: one.id for one in objects if one.type == "ITEM_VARIATION"}
 
 
-def _house(engine: Engine, running: Running, gid: str, items: dict[str, str]) -> None:
+def _house(engine: Engine, running: SquareRunning, gid: str, items: dict[str, str]) -> None:
     rules = _RULES.format(place=PLACE, channel=CHANNEL, url=running.facts.base_url, gid=gid)
     at = now()
     with transaction(engine) as connection:
@@ -139,28 +144,24 @@ def _house(engine: Engine, running: Running, gid: str, items: dict[str, str]) ->
             connection.execute(text(statement), values)
 
 
-def _read(engine: Engine, client: Shopify) -> tuple[RunReport, float]:
-    """The night's run, looked at again as soon as the vendor may have written; and when it had."""
-    with transaction(engine) as connection:
-        jobs.runs.open_windows(connection, jobs.TRUTH, [CHANNEL], now(), jobs.TRUTH_S)
-    window_at = jobs.runs.window_of(now(), jobs.TRUTH_S)
-    begun = time.perf_counter()
-    written_s = 0.0
+def _read(engine: Engine, client: Square) -> tuple[RunReport, int]:
+    """A window's run, taken up again whenever the account's limit lets it; and how often it had to wait."""
+    # The window of the account alone, whatever other channels the house has.
+    opened = dict(open_windows(engine, now=now(), window_s=_WINDOW_S).opened)
+    begun, waits = time.perf_counter(), 0
     while time.perf_counter() - begun < _LIMIT_S:
-        looked = time.perf_counter() - begun
-        report = read_truth(
-            engine, client, client, channel=CHANNEL, window_at=window_at, now=now, terms=Terms()
+        report = reconcile(
+            engine,
+            client,
+            channel=CHANNEL,
+            window_at=opened[CHANNEL],
+            now=now,
+            terms=Terms(window_s=_WINDOW_S),
         )
-        if report.state != "later":
-            written_s = looked
+        if report.again_at is None:
             break
-        # A worker is rung after 30 s; how long the vendor takes is not what is measured.
-        with transaction(engine) as connection:
-            connection.execute(
-                text("UPDATE run SET leased_until = NULL WHERE job = 'truth' AND channel = :c"),
-                {"c": CHANNEL},
-            )
-        time.sleep(_LOOK_S)
+        waits += 1
+        time.sleep(max(0.0, (report.again_at - now()).total_seconds()))
     if report.state != "done":
         raise AssertionError(f"the read-back ended {report.state}: {report.error}")
-    return report, written_s
+    return report, waits

@@ -123,7 +123,7 @@ def drift(all_: bool, limit: int, as_json: bool) -> None:
     default=100_000,
     show_default=True,
     type=click.IntRange(0, 1_000_000),
-    help="Variants of the simulated shop that is read back; 0 leaves it out.",
+    help="Variations of the simulated account that is read back; 0 leaves it out.",
 )
 @click.option(
     "--durable/--fast",
@@ -135,7 +135,7 @@ def drift(all_: bool, limit: int, as_json: bool) -> None:
 def bench(
     rows: int, one_in: int, rounds: int, vendor_rows: int, durable: bool, as_json: bool
 ) -> None:
-    """Compare a snapshot against the bare SQL join, and read a simulated shop back. Exit code 3: goals missed."""
+    """Compare a snapshot against the bare SQL join, and read a simulated account back. Exit code 3: goals missed."""
     from console.bench import recon as measuring
     from console.cli.bench import tell
 

@@ -123,13 +123,14 @@ def test_all_vendors_away_for_twenty_minutes_is_no_drift_and_the_windows_say_so(
     vendors = {}
     for name in ("shopify", "amazon", "square"):
         furnish(database.engine, {f"{name}-1": 30, f"{name}-2": 5}, clock=clock, channel=name)
-        units = {(f"{name}-1", OSLO): 30, (f"{name}-2", OSLO): 5}
+        units: dict[tuple[str, str], int | None] = {(f"{name}-1", OSLO): 30, (f"{name}-2", OSLO): 5}
         vendors[name] = MemoryChannel(clock, units, name=name)
 
     def window(*, away: bool) -> list[str]:
         """Everybody who has something to do, until nobody has or the window ends."""
         opened = flow.open_windows(database.engine, now=clock.now, window_s=900).opened
-        ends, states = clock.now + timedelta(seconds=900), []
+        ends = clock.now + timedelta(seconds=900)
+        states: list[str] = []
         for channel, _ in opened:
             vendors[channel].faults = [Unavailable("503")] * (100 if away else 0)
         while clock.now < ends:
