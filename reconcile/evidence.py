@@ -308,9 +308,10 @@ def _written_for(
 
 
 def _pushed_and_shown(case: Case) -> tuple[int, int] | None:
-    """What was pushed last, and what would be shown had nobody ordered since; None when they agree."""
+    """What was pushed last, and what would be shown had nobody ordered since; None when that is a number of its own."""
     last = last_confirmed(case)
     if last is None or case.reading.units is None:
         return None
     shown = at_push(case, case.reading.units + unseen_units(case))
-    return None if shown == last.units else (last.units, shown)
+    own = {push.units for push in case.pushes}
+    return None if shown in own else (last.units, shown)

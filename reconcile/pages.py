@@ -23,8 +23,8 @@ from reconcile.types import (
     Waiting,
 )
 
-#: Numbers sent before that are looked at to name a cause: more than a repair tries the same number.
-PUSHES_SEEN = ATTEMPTS + 4
+#: Numbers sent before that are looked at to name a cause: as many as repairs of three numbers send.
+PUSHES_SEEN = 3 * ATTEMPTS
 
 
 @dataclass(frozen=True, slots=True)
