@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from channels.base import Refused
+from channels.http import Json
 from channels.shopify import documents, wire
 from channels.shopify.answers import Gid, UserError
 from channels.shopify.graphql import GraphQL
@@ -23,6 +24,7 @@ _ORDER: Final = "gid://shopify/Order/"
 #: Somebody asked twice at once: the hold is there.
 _THERE: Final = "DUPLICATE_FULFILLMENT_HOLD_HANDLE"
 _GONE: Final = "FULFILLMENT_ORDER_NOT_FOUND"
+_NO_ORDER: Final = "NO_ORDER"
 
 
 class _Answer(BaseModel):
@@ -116,15 +118,21 @@ def hold(graphql: GraphQL, order: str, line: str, *, key: str, note: str) -> dic
     wish = {"reason": "INVENTORY_OUT_OF_STOCK", "reasonNotes": note, "handle": key}
     for work in open_:
         if not any(each.ours and each.handle == key for each in work.holds):
-            asked = {"id": work.id, "hold": wish}
+            asked: Mapping[str, Json] = {"id": work.id, "hold": wish}
             payload = graphql.ask(documents.HOLD_WORK, asked, HoldAnswer).payload
             _refuse([error for error in payload.errors if error.code != _THERE])
     return {hold_id: work for work, hold_id in _ours(graphql, order, key)}
 
 
 def release(graphql: GraphQL, order: str, *, key: str) -> None:
-    """Release our holds of this handle; what a person released meanwhile is not missed."""
-    for work, hold_id in list(_ours(graphql, order, key)):
+    """Release our holds of this handle; what is not held (any more), or not there, is not missed."""
+    try:
+        held = list(_ours(graphql, order, key))
+    except Refused as error:
+        if error.code != _NO_ORDER:
+            raise
+        return
+    for work, hold_id in held:
         asked = {"id": work, "holds": [hold_id]}
         payload = graphql.ask(documents.RELEASE_WORK, asked, ReleaseAnswer).payload
         _refuse([error for error in payload.errors if error.code != _GONE])
@@ -144,7 +152,7 @@ def _works(graphql: GraphQL, order: str) -> Iterator[_Work]:
         asked: Mapping[str, str | None] = {"id": f"{_ORDER}{order}", "after": cursor}
         found = graphql.ask(documents.READ_WORK, asked, WorkAnswer).order
         if found is None:
-            raise Refused(f"Shopify: there is no order {order} in the shop", code="NO_ORDER")
+            raise Refused(f"Shopify: there is no order {order} in the shop", code=_NO_ORDER)
         yield from found.works.nodes
         if not found.works.page.more:
             return

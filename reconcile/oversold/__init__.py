@@ -1,0 +1,1 @@
+"""Order lines that were accepted and are not there: a case each, with its cause, cost and response."""
