@@ -27,6 +27,15 @@ _DUE_CHANNELS = text("""
     ORDER BY c.channel
 """)
 
+_PUSHES_WAIT = text("""
+    SELECT EXISTS (
+        SELECT FROM push_due d JOIN channel c USING (channel)
+        WHERE d.channel = :channel AND NOT d.parked AND d.run_at <= :now AND d.priority < 3
+          AND (d.leased_until IS NULL OR d.leased_until <= :now) AND c.writes AND NOT c.paused
+          AND NOT EXISTS (SELECT FROM halt h
+                          WHERE h.channel = d.channel AND h.sku = d.sku AND h.state <> 'lifted'))
+""")
+
 _PARKED = text("""
     SELECT d.channel, d.sku, d.location, t.units, t.number, d.attempts, d.since, d.error
     FROM push_due d JOIN target t USING (channel, sku, location)
@@ -73,6 +82,11 @@ class Parked:
 def due_channels(connection: Connection, now: datetime) -> list[str]:
     """Channels that have something to push, to read back or to put on sale again now."""
     return [row.channel for row in connection.execute(_DUE_CHANNELS, {"now": now})]
+
+
+def pushes_wait(connection: Connection, channel: str, now: datetime) -> bool:
+    """Whether a channel has decreases or repairs that could go out now: they need its limit more than a read does."""
+    return bool(connection.execute(_PUSHES_WAIT, {"channel": channel, "now": now}).scalar_one())
 
 
 def parked(connection: Connection, channel: str | None = None, limit: int = 100) -> list[Parked]:

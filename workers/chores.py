@@ -30,6 +30,7 @@ from workers.flows.push import PushReport
 from workers.flows.reconcile import RunReport, Terms
 from workers.flows.subscriptions import WatchReport
 from workers.flows.sweep import jobs_to_do
+from workers.flows.verify import VerifyReport
 from workers.wiring import Wiring, now
 
 log = structlog.get_logger(__name__)
@@ -143,6 +144,18 @@ def work_programs(house: Wiring) -> bool:
     ):
         log.warning("alarm.raised", rule=alarm.rule, object=alarm.what, **alarm.detail)
     return bool(freed)
+
+
+def tell_of_read_back(channel: str, report: VerifyReport) -> None:
+    """What a go at reading back found, where anything was wrong."""
+    if report.wrong:
+        log.warning(
+            "push.verify.wrong",
+            channel=channel,
+            wrong=report.wrong,
+            too_much=report.too_much,
+            halted=sorted(report.halted),
+        )
 
 
 def tell_of_push(channel: str, report: PushReport) -> None:

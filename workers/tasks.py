@@ -178,6 +178,8 @@ def push(*, channel: str, **_: Any) -> None:
         chores.tell_of_push(channel, report)
         if report.let_go:
             ring_allocate()
+        if report.confirmed:
+            ring_channel(verify, channel, after_s=house.settings.verify_after_s)
         if report.retry_after_s is not None and report.retry_after_s < _SOON_S:
             # The vendor lets us in again sooner than the sweep would ring.
             ring_channel(push, channel, after_s=report.retry_after_s)
@@ -188,11 +190,8 @@ def verify(*, channel: str, **_: Any) -> None:
     """Read back what was confirmed a moment ago."""
     with heard(verify, channel) as house:
         report = verifying.verify(house.push_lane(channel))
-        if report.wrong:
-            log.warning(
-                "push.verify.wrong", channel=channel, wrong=report.wrong, too_much=report.too_much
-            )
-            ring_channel(push, channel)
+        chores.tell_of_read_back(channel, report)
+        ring_found(channel, report)
         if report.let_go:
             ring_allocate()
 
@@ -293,7 +292,7 @@ def mirror(*, channel: str, window_at: str, **_: Any) -> None:
             log.warning("mirror.go.problems", channel=channel, problems=report.problems)
 
 
-def ring_found(channel: str, report: RunReport | EarlyReport) -> None:
+def ring_found(channel: str, report: RunReport | EarlyReport | verifying.VerifyReport) -> None:
     if report.ring_push:
         ring_channel(push, channel)
     if report.ring_halts:

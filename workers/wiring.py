@@ -16,7 +16,7 @@ import redis
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine, text
 
-from channels.base import Channel, ChannelError, ReadsInBulk, Refused
+from channels.base import Channel, ChannelError, HoldsOrders, ReadsInBulk, Refused
 from channels.edi.exchange import Exchange, exchange_of
 from channels.edi.partner import BadPartner, Partner
 from channels.lane import Account, Lane
@@ -26,10 +26,12 @@ from channels.registry import LANES
 from channels.sparing import Sparing
 from ledger.context import Catalogue
 from ledger.db import connect, transaction
+from reconcile.proving import Proof
 from workers.flows import edi_desk
 from workers.flows.bells import Bells
 from workers.flows.ingest import House
 from workers.flows.lane import Lane as PushLane
+from workers.flows.reconcile_terms import Terms
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -162,6 +164,11 @@ class Wiring:
         lane, account, limits = self._account(channel)
         return None if lane.bulk is None else lane.bulk(account, limits, now)
 
+    def holder(self, channel: str) -> HoldsOrders | None:
+        """How orders of a channel are held; None where its vendor cannot. Raises NotSetUp."""
+        lane, account, limits = self._account(channel)
+        return None if lane.holds is None else lane.holds(account, limits, now)
+
     def orders_lag_s(self, channel: str) -> float:
         """How far a channel's order API is behind, in seconds. Raises NotSetUp."""
         return self._account(channel)[0].orders_lag_s
@@ -232,7 +239,20 @@ class Wiring:
             rise_wait_s=self.settings.rise_wait_s,
             verify_after_s=self.settings.verify_after_s,
             lease_s=self.settings.push_lease_s,
+            proof=proof_of(self.settings),
+            reader=self.reader(channel),
         )
+
+
+def proof_of(settings: Settings) -> Proof:
+    """How confirmed numbers are read back, as the settings say."""
+    return Proof(
+        scarce_units=settings.scarce_units,
+        fast_per_day=settings.fast_per_day,
+        share=settings.verify_share,
+        rows=settings.verify_rows,
+        rule=Terms.of(settings).rule,
+    )
 
 
 def _connected(lane: Lane, account: Account, limits: Limits) -> Channel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from channels.base import (
 )
 from ledger.db import transaction
 from reconcile.compare import newest
+from reconcile.proving import Proof
 
 #: A channel that did not answer is left alone for at most this long before somebody looks again.
 _PROBE_S = 5.0
@@ -41,6 +42,8 @@ class Lane:
     verify_after_s   seconds from a confirmed push to its read-back
     lease_s          seconds after which a claimed row is looked at again; more than the longest call takes
     rounds           most claims in one go; the sweep rings again for what is left
+    proof            how confirmed numbers are read back
+    reader           a client that leaves enough of the account's limit to pushes; None: there is no other
     """
 
     engine: Engine
@@ -52,6 +55,8 @@ class Lane:
     verify_after_s: float
     lease_s: float = 120.0
     rounds: int = 200
+    proof: Proof = field(default_factory=Proof)
+    reader: Channel | None = None
 
     def rise_run_at(self) -> datetime:
         """When an increase decided now may go out."""
@@ -107,12 +112,18 @@ def binding_of(row: Named) -> Binding:
     )
 
 
-def snapshot(lane: Lane, rows: Sequence[Named]) -> tuple[list[Read], ChannelError | None]:
-    """What the channel shows at these places now, the newest reading of each; and why it did not tell them all."""
+def snapshot(
+    lane: Lane, rows: Sequence[Named], *, sparing: bool = False
+) -> tuple[list[Read], ChannelError | None]:
+    """What the channel shows at these places now, the newest reading of each; and why it did not tell them all.
+
+    sparing    leave enough of the account's limit to pushes
+    """
+    client = lane.reader if sparing and lane.reader is not None else lane.client
     readings: list[Reading] = []
     error: ChannelError | None = None
     try:
-        for reading in lane.client.snapshot([binding_of(row) for row in rows]):
+        for reading in client.snapshot([binding_of(row) for row in rows]):
             readings.append(reading)
     except ChannelError as stopped:
         error = stopped

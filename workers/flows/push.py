@@ -29,6 +29,7 @@ from channels.base import (
     Unauthorised,
 )
 from ledger.db import transaction
+from workers.flows import read_backs
 from workers.flows.lane import Lane, Stopped, binding_of, book_failure, said, snapshot
 from workers.flows.sale import hide, resume
 
@@ -211,7 +212,9 @@ def settle(
     with transaction(lane.engine) as connection:
         pushes.lock(connection, rows)
         verify_at = now + timedelta(seconds=max(lane.verify_after_s, lane.client.settle_s))
-        pushes.settle_pushes(connection, answers, now, verify_at)
+        confirmed = [answer.push for answer in answers if answer.outcome == "confirmed"]
+        looks = read_backs.looks(connection, lane, confirmed, now)
+        pushes.settle_pushes(connection, answers, now, verify_at, looks)
         if unsent:
             pushes.give_back(connection, unsent, now, "not sent: the limit ran out")
         if accepted:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -12,9 +13,20 @@ from allocation.readings import Read
 from allocation.verifying import Verified, Verify
 from channels.base import Reading, Throttled
 from ledger.db import transaction
-from reconcile import aftermath, halt_store, naming
+from reconcile import aftermath, halt_store, halts, naming, pages
 from reconcile.store import open_drifts, resolve_drifts
-from reconcile.types import Action, Cause, Evidence, Finding, Limits, Named
+from reconcile.types import (
+    Action,
+    Case,
+    Cause,
+    Comparison,
+    Evidence,
+    Finding,
+    HaltRule,
+    Limits,
+    Named,
+)
+from workers.flows import halt_rules, read_backs
 from workers.flows.lane import Lane, Stopped, binding_of, book_failure, snapshot
 from workers.flows.sale import hide, resume
 
@@ -30,6 +42,8 @@ class VerifyReport:
     too_much    of these, shown above the target: an open drift
     stopped     why it ended before the work did
     let_go      a number that another channel waited for has fallen: SKUs are due because of it
+    halted      SKUs taken off sale, because a repair did not come through either
+    left        of the sample, left to the next window
     """
 
     read: int = 0
@@ -37,22 +51,34 @@ class VerifyReport:
     too_much: int = 0
     stopped: str = ""
     let_go: bool = False
+    halted: frozenset[str] = frozenset()
+    left: int = 0
+
+    @property
+    def ring_push(self) -> bool:
+        """Whether numbers go out again."""
+        return self.wrong > 0
+
+    @property
+    def ring_halts(self) -> bool:
+        """Whether a halt of the channel waits to be carried out."""
+        return bool(self.halted)
 
 
 def verify(lane: Lane) -> VerifyReport:
     """Read back every confirmed push whose time has come; what is not shown as confirmed goes out again."""
     stopped = ""
-    read = wrong = too_much = 0
+    read = wrong = too_much = sampled = 0
+    halted: set[str] = set()
     empty: set[str] = set()
     known: set[str] = set()
     for _ in range(lane.rounds):
         with transaction(lane.engine) as connection:
-            asked = verifying.claim_verify(
-                connection, lane.client.name, lane.client.direct_rows, lane.now(), lane.lease_s
-            )
+            asked, of_sample = read_backs.claim(connection, lane, sampled)
         if not asked:
             break
-        found, error = snapshot(lane, asked)
+        sampled += len(asked) if of_sample else 0
+        found, error = snapshot(lane, asked, sparing=of_sample)
         with transaction(lane.engine) as connection:
             verified = verifying.settle_verify(
                 connection,
@@ -63,13 +89,18 @@ def verify(lane: Lane) -> VerifyReport:
                 lane.rise_run_at(),
                 lane.chance,
             )
-            too_much += _book_drift(connection, lane, verified, asked, found)
+            found_too_much, stops = _book_drift(connection, lane, verified, asked, found)
+            too_much += found_too_much
+            halted |= stops
             on_sale = {v.sku: v.read for v in verified if v.read is not None and v.read > 0}
             halt_store.stop_what_shows(connection, lane.client.name, on_sale, lane.now())
         read += len(verified)
         known |= {v.sku for v in verified if v.read is not None}
         wrong += sum(v.read is not None and v.read != v.confirmed for v in verified)
         empty |= {v.sku for v in verified if v.read == v.target == 0}
+        if of_sample and isinstance(error, Throttled):
+            # The limit is for pushes: what was not told comes back when its lease ends, or is left to the window.
+            break
         if error is not None:
             # What was read is kept. The others come back when the limit is full again, else with the claim's lease.
             if isinstance(error, Throttled):
@@ -85,7 +116,8 @@ def verify(lane: Lane) -> VerifyReport:
             stopped = str(error)
     with transaction(lane.engine) as connection:
         let_go = outlook_store.let_go(connection, known, lane.now())
-    return VerifyReport(read, wrong, too_much, stopped, let_go)
+        left = read_backs.leave_rest(connection, lane)
+    return VerifyReport(read, wrong, too_much, stopped, let_go, frozenset(halted), left)
 
 
 def _give_back(lane: Lane, asked: Sequence[Verify], found: Sequence[Read]) -> None:
@@ -101,10 +133,12 @@ def _book_drift(
     verified: Sequence[Verified],
     asked: Sequence[Verify],
     read: Sequence[Read],
-) -> int:
-    """Open a drift where too much is shown, close one where all is well; how many show too much.
+) -> tuple[int, set[str]]:
+    """Open a drift where too much is shown, close one where all is well.
 
-    Too little shown opens none: it may be a sale on its way to us, which the next reconciliation can tell.
+    Too little shown opens none: it may be a sale on its way to us, which the next reconciliation can tell. What shows
+    too much is pushed again at once; when that did not come through either, and the rule says so, it is halted.
+    returns    (how many show too much, SKUs to be halted)
     """
     name, now = lane.client.name, lane.now()
     equal = {(v.sku, v.location): v.target for v in verified if v.read == v.target}
@@ -115,15 +149,59 @@ def _book_drift(
     }
     readings = _readings(asked, [r for r in read if (r.sku, r.location) in wrong])
     named = naming.named(connection, name, readings, grace=_GRACE)
+    rule = _rule(connection, name, lane) if named else None
     findings = [
-        Finding(case, comparison, _named(wrong[place], cause), _action(cause))
+        _finding(case, comparison, _named(wrong[place], cause), rule)
         for place, (case, comparison, cause) in named.items()
     ]
     drifts = [finding.drift() for finding in findings]
     ids = open_drifts(connection, channel=name, window_at=None, drifts=drifts, now=now)
     resolve_drifts(connection, channel=name, equal=equal, now=now)
     aftermath.follow(connection, name, findings, ids, now, _GRACE)
-    return len(wrong)
+    return len(wrong), _halt(connection, lane, findings, ids)
+
+
+def _rule(connection: Connection, name: str, lane: Lane) -> HaltRule | None:
+    """The halt rule of the channel; None while nothing may be sent to it."""
+    state = pages.channel_state(connection, name)
+    if state is None or state.paused or not state.writes:
+        return None
+    return halt_rules.of_channel(connection, name, lane.proof.rule)
+
+
+def _finding(case: Case, comparison: Comparison, named: Named, rule: HaltRule | None) -> Finding:
+    if named.cause is Cause.DUPLICATE_EVENT:
+        return Finding(case, comparison, named, Action.REVERSE)
+    # Found for the first time: the number goes out again, which takes no longer than a halt would.
+    again = case.open_drift is not None and case.halt_state is None
+    reason = halts.halt_reason(case, comparison, rule) if again and rule is not None else None
+    return Finding(case, comparison, named, Action.HALT if reason else Action.REPUSH, reason)
+
+
+def _halt(
+    connection: Connection,
+    lane: Lane,
+    findings: Sequence[Finding],
+    ids: Mapping[tuple[str, str], int],
+) -> set[str]:
+    halted: set[str] = set()
+    for finding in findings:
+        case = finding.case
+        if finding.halt_reason is None or case.sku in halted:
+            continue
+        # Unbound since it was read: there is nothing left to halt.
+        with suppress(halt_store.NothingToHalt):
+            halt_rules.halt_by_rule(
+                connection,
+                lane.client.name,
+                case.sku,
+                f"{finding.halt_reason}, and a repair did not come through",
+                ids[case.sku, case.location],
+                lane.now(),
+                lane.proof.rule,
+            )
+            halted.add(case.sku)
+    return halted
 
 
 def _readings(asked: Sequence[Verify], read: Sequence[Read]) -> list[Reading]:
@@ -132,10 +210,6 @@ def _readings(asked: Sequence[Verify], read: Sequence[Read]) -> list[Reading]:
         Reading(bindings[r.sku, r.location], r.units, r.committed, r.updated_at, r.read_at)
         for r in read
     ]
-
-
-def _action(named: Named) -> Action:
-    return Action.REVERSE if named.cause is Cause.DUPLICATE_EVENT else Action.REPUSH
 
 
 def _named(found: Verified, named: Named) -> Named:
