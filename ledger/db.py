@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,7 +14,7 @@ from psycopg import OperationalError
 from psycopg.errors import InsufficientPrivilege, InvalidParameterValue
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, Dialect, Engine, TextClause, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 
 _open_transactions: ContextVar[int] = ContextVar("open_transactions", default=0)
 
@@ -26,18 +27,20 @@ class NetworkInTransaction(RuntimeError):
     """
 
 
-def connect(url: str, *, pool: int = 8, application: str = "lockstep") -> Engine:
+def connect(
+    url: str, *, pool: int = 8, application: str = "lockstep", idle_s: float = 1.0
+) -> Engine:
     """An engine for the application role.
 
     url          SQLAlchemy URL; a login other than lockstep_app becomes it with SET ROLE
     pool         connections kept and allowed
     application  name shown in pg_stat_activity
+    idle_s       a connection that nobody used for longer is asked whether it still lives
     """
     engine = create_engine(
         url,
         pool_size=pool,
         max_overflow=2,
-        pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
             "application_name": application[:63],
@@ -48,6 +51,20 @@ def connect(url: str, *, pool: int = 8, application: str = "lockstep") -> Engine
             " -c idle_in_transaction_session_timeout=30s -c random_page_cost=1.1",
         },
     )
+
+    @event.listens_for(engine, "checkin")
+    def _remember_its_use(_connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ask_whether_it_lives(connection: Any, record: Any, _proxy: Any) -> None:
+        # What worked a moment ago works: to ask each time takes as long as a statement. Where the server has gone in
+        # that moment, the work fails and is done again, as it would have done in the middle.
+        if time.monotonic() - record.info.get("used", 0.0) > idle_s:
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise InvalidatePoolError(str(error)) from error
 
     @event.listens_for(engine, "connect")
     def _take_the_lesser_role(connection: Any, _record: Any) -> None:

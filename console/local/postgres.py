@@ -24,7 +24,6 @@ START_TRIES = 20
 _SETTINGS = {
     "listen_addresses": ports.LOOPBACK,
     "max_connections": "100",
-    "shared_buffers": "64MB",
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -33,8 +32,14 @@ _SETTINGS = {
     "log_min_messages": "warning",
     "log_line_prefix": "%m [%p] %u@%d ",
 }
-_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+_DURABLE = {
+    "shared_buffers": "256MB",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+}
 _FLEETING = {
+    "shared_buffers": "64MB",
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",

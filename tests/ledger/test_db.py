@@ -55,3 +55,21 @@ def test_a_connection_that_was_lost_is_given_up_and_the_next_one_works(
             assert fetch(connection, _ME, {})
     finally:
         engine.dispose()
+
+
+def test_a_connection_that_died_while_nobody_used_it_is_replaced_unseen(
+    servers: Servers, database: Database
+) -> None:
+    engine = connect(database.app_url, pool=2, idle_s=0)
+    try:
+        with engine.connect() as first, engine.connect() as second:
+            dead = [fetch(connection, _ME, {})[0].pid for connection in (first, second)]
+        with servers.connect() as other:
+            for pid in dead:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+        with transaction(engine) as one, transaction(engine) as another:
+            alive = [fetch(connection, _ME, {})[0].pid for connection in (one, another)]
+        assert not set(alive) & set(dead)
+    finally:
+        engine.dispose()
