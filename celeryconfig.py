@@ -98,6 +98,7 @@ _OF_TASK = {
     "workers.read_tasks.read_early": "reconcile",
     "workers.alert_tasks.watch_alerts": "alert",
     "workers.alert_tasks.send_alerts": "alert",
+    "workers.case_tasks.act_on_cases": "alert",
 }
 _OF_CHANNEL = {
     "workers.tasks.push",
@@ -107,6 +108,7 @@ _OF_CHANNEL = {
     "workers.tasks.poll_orders",
     "workers.tasks.watch_channel",
     "workers.tasks.exchange",
+    "workers.case_tasks.hold_orders",
 }
 
 
@@ -145,6 +147,11 @@ beat_schedule = {
     },
     "look-early": {
         "task": "workers.read_tasks.look_early",
+        "schedule": timedelta(seconds=_settings.sweep_s),
+        "options": _PASSING,
+    },
+    "look-at-cases": {
+        "task": "workers.case_tasks.look_at_cases",
         "schedule": timedelta(seconds=_settings.sweep_s),
         "options": _PASSING,
     },

@@ -7,7 +7,10 @@ from celery.signals import worker_init, worker_process_init
 
 from workers.garbage import collect_seldom
 
-app = Celery("lockstep", include=["workers.tasks", "workers.alert_tasks", "workers.read_tasks"])
+app = Celery(
+    "lockstep",
+    include=["workers.tasks", "workers.alert_tasks", "workers.read_tasks", "workers.case_tasks"],
+)
 app.config_from_object("celeryconfig")
 
 

@@ -192,6 +192,18 @@ class Settings(BaseSettings):
         default="",
         description="Address in front of `docs/runbooks/...` in alerts, ending in a slash",
     )
+    case_email_from: str = Field(
+        default="service@example.invalid",
+        min_length=3,
+        pattern=r"^[^\s\x00-\x1f][^\r\n\x00]*$",
+        description="Address that drafts to customers of oversold lines are from",
+    )
+    case_webhook_url: str = Field(
+        default="", description="Address that every oversold line is posted to as JSON; empty: none"
+    )
+    case_webhook_secret: SecretStr = Field(
+        default=SecretStr(""), description="Signs what is posted there (HMAC-SHA256)"
+    )
     alert_stock_days: float = Field(
         default=2.0,
         gt=0,

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "amazon": ("amazon", "Amazon's own stock, MCF orders, featured offers, IPI."),
     "beat": ("serve", "Run the clock (any number of copies)."),
     "bench": ("bench", "Measure against floors, in one run."),
+    "case": ("case", "Order lines that are not there: list, show, choose, run, close, rate."),
     "catalogue": ("stock", "SKUs and locations."),
     "channel": ("channel", "Channels: list, test, map, subscribe, pause, resume."),
     "count": ("count", "Physical counts: plan, submit, recounts, accuracy, shrinkage."),

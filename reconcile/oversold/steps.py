@@ -42,10 +42,12 @@ _ADD = text("""
     ORDER BY given.place
 """)
 
-# Chosen again: what was dropped and is part of the new response is due again, if nobody has begun it.
+# Chosen again: what was dropped and is part of the new response is due again, or a person's again.
 _WAKE = text("""
-    UPDATE case_step SET state = 'due', run_at = :run_at, response = :response
-    WHERE case_id = :case AND key = ANY(CAST(:keys AS text[])) AND state = 'dropped' AND begun_at IS NULL
+    UPDATE case_step
+    SET state = CASE WHEN begun_at IS NULL AND todo <> '' THEN 'by_hand' ELSE 'due' END, run_at = :run_at, tries = 0,
+        todo = CASE WHEN begun_at IS NULL THEN todo ELSE '' END, response = :response
+    WHERE case_id = :case AND key = ANY(CAST(:keys AS text[])) AND state = 'dropped'
 """)
 
 _DROP = text("""

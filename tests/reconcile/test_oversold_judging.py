@@ -15,7 +15,18 @@ from hypothesis import strategies as st
 from allocation.plays import Play, Response
 from allocation.types import Which
 from reconcile.oversold import judging, letter, naming, responses
-from reconcile.oversold.types import Case, Clues, Dip, Kind, Known, Line, Named, Place, State
+from reconcile.oversold.types import (
+    Case,
+    Changes,
+    Clues,
+    Dip,
+    Kind,
+    Known,
+    Line,
+    Named,
+    Place,
+    State,
+)
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -86,7 +97,7 @@ def test_the_last_accepted_line_opens_a_case() -> None:
 def test_a_line_with_a_case_opens_no_other() -> None:
     late = a_line("2", 5)
 
-    assert judging.changes(a_place(1, late), [a_case(late)]) == judging.Changes()
+    assert judging.changes(a_place(1, late), [a_case(late)]) == Changes()
 
 
 def test_a_line_that_is_missing_again_opens_its_case_again() -> None:
@@ -142,7 +153,7 @@ def test_what_came_within_seconds_was_oversold_all_the_same() -> None:
     after = judging.changes(a_place(0, dips=(dip,)), [a_case(line, state=State.CLOSED)])
 
     assert [(each.key, each.passing) for each in found.opens] == [(line.key, True)]
-    assert after == judging.Changes()
+    assert after == Changes()
 
 
 @pytest.mark.parametrize(
