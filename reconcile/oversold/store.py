@@ -83,12 +83,14 @@ _CLOSE = text("""
     WHERE id = :id
 """)
 
-_LIST = text(f"""
-    SELECT {_COLUMNS} FROM oversold_case
-    WHERE (CAST(:all AS boolean) OR state <> 'closed') AND (CAST(:channel AS text) IS NULL OR channel = :channel)
+_LIST = """
+    SELECT {columns} FROM oversold_case
+    WHERE {which} AND (CAST(:channel AS text) IS NULL OR channel = :channel)
       AND (CAST(:sku AS text) IS NULL OR sku = :sku)
     ORDER BY state = 'closed', found_at DESC, id DESC LIMIT :limit
-""")  # noqa: S608 -- constant
+"""
+_LIST_OPEN = text(_LIST.format(columns=_COLUMNS, which="state <> 'closed'"))
+_LIST_ALL = text(_LIST.format(columns=_COLUMNS, which="true"))
 
 _READ = text(
     f"SELECT {_COLUMNS} FROM oversold_case WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id"  # noqa: S608 -- constant
@@ -193,8 +195,8 @@ def cases(
     limit: int = 100,
 ) -> list[Case]:
     """Cases, open ones first, the newest first."""
-    values = {"all": all_, "channel": channel, "sku": sku, "limit": limit}
-    return [Case(*row) for row in connection.execute(_LIST, values)]
+    values = {"channel": channel, "sku": sku, "limit": limit}
+    return [Case(*row) for row in connection.execute(_LIST_ALL if all_ else _LIST_OPEN, values)]
 
 
 def read(connection: Connection, ids: Iterable[int]) -> list[Case]:
