@@ -27,6 +27,7 @@ from reconcile.snapshots import Told
 from workers.flows import jobs
 from workers.flows.reconcile_attempt import Attempt
 from workers.flows.reconcile_terms import Terms
+from workers.garbage import collect_seldom
 from workers.wiring import now
 
 GOAL_RATIO: Final = 2.0
@@ -104,6 +105,7 @@ def measure(
                    round), peak_rss_mb (most of this process ever), grown_mb (while it compared), `vendor` (see
                    `recon_vendor.measure`), goals and `passed`
     """
+    collect_seldom()
     engine, owner = connect(url, pool=2), create_engine(owner_url)
     skus = max(1, rows // (len(CHANNELS) * len(LOCATIONS)))
     try:

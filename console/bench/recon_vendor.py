@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Engine, text
@@ -19,6 +22,7 @@ from channels.square.lane import ASSUMED
 from ledger.db import connect, transaction
 from workers.flows.reconcile import open_windows, reconcile
 from workers.flows.reconcile_terms import RunReport, Terms
+from workers.garbage import collect_seldom
 from workers.wiring import now
 
 CHANNEL: Final = "account"
@@ -59,17 +63,16 @@ def measure(url: str, owner: Engine, *, rows: int, say: Callable[[str], object])
                refused for its limit), and `right`
     """
     engine = connect(url, pool=2)
-    with _shop() as (running, gid):
-        skus = _stock(running, rows)
-        _house(engine, running, gid, skus)
+    with _shop(rows) as (shop, throttled_by_now):
+        _house(engine, shop)
         with owner.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.execute(text("ANALYZE binding, target, shown, sku"))
         say(f"an account of {rows:,} variations is open")
         client = Square(
             CHANNEL,
-            running.facts.base_url,
-            running.facts.token,
+            shop.url,
+            shop.token,
             limiter=Bucket(
                 None,
                 CHANNEL,
@@ -83,8 +86,7 @@ def measure(url: str, owner: Engine, *, rows: int, say: Callable[[str], object])
         report, waits = _read(engine, client)
         seconds = time.perf_counter() - begun
         client.close()
-        log = running.simulator.log.since(0, "api", None)
-    throttled = sum(entry.facts["status"] == 429 for entry in log)
+        throttled = throttled_by_now()
     with transaction(engine) as connection:
         drifts = connection.execute(
             text("SELECT count(*) FROM drift WHERE channel = :c"), {"c": CHANNEL}
@@ -102,41 +104,78 @@ def measure(url: str, owner: Engine, *, rows: int, say: Callable[[str], object])
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """An account that is open in a process of its own, as a vendor's is.
+
+    place    the vendor's id of the location
+    items    SKU -> the vendor's variation
+    """
+
+    url: str
+    token: str
+    place: str
+    items: dict[str, str]
+
+
+_running: list[SquareRunning] = []
+
+
 @contextmanager
-def _shop() -> Iterator[tuple[SquareRunning, str]]:
+def _shop(rows: int) -> Iterator[tuple[Shop, Callable[[], int]]]:
+    """An account of so many variations, and how many calls it has refused for its limit."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        shop = process.submit(_open, rows).result()
+        try:
+            yield shop, lambda: process.submit(_throttled).result()
+        finally:
+            process.submit(_close).result()
+
+
+def _open(rows: int) -> Shop:
     running = start_square(seed=1)
-    try:
-        running.simulator.engine.limit(ASSUMED.restore_per_s, ASSUMED.maximum)
-        place = Control(running.simulator).location({"name": PLACE})
-        assert isinstance(place, dict)
-        yield running, str(place["id"])
-    finally:
-        running.stop()
-
-
-def _stock(running: SquareRunning, rows: int) -> dict[str, str]:
-    """Fill the account; returns the variation of each SKU."""
+    _running.append(running)
+    running.simulator.engine.limit(ASSUMED.restore_per_s, ASSUMED.maximum)
     control = Control(running.simulator)
-    skus = [f"X{number:07}" for number in range(rows)]
+    place = control.location({"name": PLACE})
+    assert isinstance(place, dict)
     for begin in range(0, rows, _CHUNK):
         items = [
-            {"variations": [{"sku": sku, "stock": {PLACE: UNITS + 5 * (number % _ONE_IN == 0)}}]}
-            for number, sku in enumerate(skus[begin : begin + _CHUNK], begin)
+            {
+                "variations": [
+                    {
+                        "sku": f"X{number:07}",
+                        "stock": {PLACE: UNITS + 5 * (number % _ONE_IN == 0)},
+                    }
+                ]
+            }
+            for number in range(begin, min(begin + _CHUNK, rows))
         ]
         control.items({"items": items})
     objects = running.simulator.merchant.objects.values()
-    return {one.sku: one.id for one in objects if one.type == "ITEM_VARIATION"}
+    variations = {one.sku: one.id for one in objects if one.type == "ITEM_VARIATION"}
+    collect_seldom()
+    return Shop(running.facts.base_url, running.facts.token, str(place["id"]), variations)
 
 
-def _house(engine: Engine, running: SquareRunning, gid: str, items: dict[str, str]) -> None:
-    rules = _RULES.format(place=PLACE, channel=CHANNEL, url=running.facts.base_url, gid=gid)
+def _throttled() -> int:
+    log = _running[0].simulator.log.since(0, "api", None)
+    return sum(entry.facts["status"] == 429 for entry in log)
+
+
+def _close() -> None:
+    _running.pop().stop()
+
+
+def _house(engine: Engine, shop: Shop) -> None:
+    rules = _RULES.format(place=PLACE, channel=CHANNEL, url=shop.url, gid=shop.place)
     at = now()
     with transaction(engine) as connection:
         store.apply_rules(connection, rules, read(rules), "bench", "measurement", at)
         backlog.allow_writes(connection, CHANNEL)
     given: dict[str, object] = {
-        "channel": CHANNEL, "place": PLACE, "gid": gid, "units": UNITS, "at": at,
-        "skus": list(items), "items": list(items.values()),
+        "channel": CHANNEL, "place": PLACE, "gid": shop.place, "units": UNITS, "at": at,
+        "skus": list(shop.items), "items": list(shop.items.values()),
     }  # fmt: skip
     for statement in _FILL:
         with transaction(engine) as connection:
