@@ -15,7 +15,8 @@ from workers.wiring import NotSetUp, Wiring, now
 
 def means_of(house: Wiring) -> Means:
     """What steps there can be in this installation."""
-    doors = tuple(door.name for door in house.doors)
+    # PagerDuty is told only of what somebody must get up for, and this is not.
+    doors = tuple(door.name for door in house.doors if door.name != "pagerduty")
     return Means(LANES, doors, webhook=bool(house.settings.case_webhook_url))
 
 

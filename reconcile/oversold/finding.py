@@ -91,8 +91,9 @@ _KNOWN = text("""
            coalesce(o.shipped_units, 0) AS shipped_units,
            (o.sku, o.location) IS DISTINCT FROM (c.sku, c.location) AS moved,
            c.covered_at IS NOT NULL AS covered,
-           coalesce(bool_or(s.begun_at IS NOT NULL), false) AS begun,
-           coalesce(bool_or(s.state IN ('failed', 'by_hand') AND s.kind = 'hold'), false) AS failed
+           coalesce(bool_or(s.begun_at >= c.found_at), false) AS begun,
+           coalesce(bool_or(s.state IN ('failed', 'by_hand') AND s.kind = 'hold' AND s.run_at >= c.found_at), false)
+               AS failed
     FROM (
         SELECT c.id FROM oversold_case c
         JOIN unnest(CAST(:skus AS text[]), CAST(:locations AS text[])) AS p (sku, location)

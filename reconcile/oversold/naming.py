@@ -18,20 +18,35 @@ def name(clues: Clues) -> Named:
     """The cause, with the ids of what shows it."""
     if clues.found_by in _SHRINK:
         return Named(Why.SHRINK, {"event": clues.taken_by})
+    taken = Named(Why.TAKEN_AWAY, {"event": clues.taken_by, "kind": clues.found_by})
     if clues.found_by not in ("order", "ship"):
-        return Named(Why.TAKEN_AWAY, {"event": clues.taken_by, "kind": clues.found_by})
-    if clues.drift is not None:
-        drift, cause = clues.drift
-        if cause != Cause.UNKNOWN:
-            return Named(cause, {"drift": drift})
+        return taken
+    found = _drifted(clues) or _late(clues) or _sold_below(clues)
+    if found is None and clues.found_by == "ship":
+        return taken
+    return found or Named(Cause.UNKNOWN, {"drift": clues.drift[0] if clues.drift else None})
+
+
+def _drifted(clues: Clues) -> Named | None:
+    if clues.drift is None or clues.drift[1] == Cause.UNKNOWN:
+        return None
+    drift, cause = clues.drift
+    return Named(cause, {"drift": drift})
+
+
+def _late(clues: Clues) -> Named | None:
     late_s = (clues.booked_at - clues.accepted_at).total_seconds()
     if late_s > LATE_S:
         return Named(Cause.LATE_EVENT, {"event": clues.event_id, "late_s": round(late_s)})
-    if clues.before is not None:
-        event, before_s = clues.before
-        cause = Cause.LATE_EVENT if before_s > LATE_S else Why.SOLD_AT_ONCE
-        return Named(cause, {"event": event, "late_s": round(before_s)})
-    if clues.sold_below is not None:
-        push, units = clues.sold_below
-        return Named(Why.SOLD_BELOW_SHOWN, {"push": push, "units": units})
-    return Named(Cause.UNKNOWN, {"drift": clues.drift[0] if clues.drift else None})
+    if clues.before is None:
+        return None
+    event, before_s = clues.before
+    cause = Cause.LATE_EVENT if before_s > LATE_S else Why.SOLD_AT_ONCE
+    return Named(cause, {"event": event, "late_s": round(before_s)})
+
+
+def _sold_below(clues: Clues) -> Named | None:
+    if clues.sold_below is None:
+        return None
+    push, units = clues.sold_below
+    return Named(Why.SOLD_BELOW_SHOWN, {"push": push, "units": units})

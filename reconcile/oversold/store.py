@@ -33,7 +33,8 @@ _OPEN = text("""
     ORDER BY 1, 2, 3
     ON CONFLICT (channel, order_id, line_id) DO UPDATE SET
         sku = excluded.sku, location = excluded.location, units = greatest(c.units, excluded.units),
-        dip = excluded.dip, looked_at = excluded.looked_at, state = 'waiting', response = '', chosen_at = NULL,
+        dip = excluded.dip, found_at = excluded.found_at, looked_at = excluded.looked_at,
+        state = 'waiting', response = '', chosen_at = NULL,
         chosen_by = '', chosen_why = '', covered_at = NULL, closed_at = NULL, closed_by = '', result = '',
         times = c.times + 1
         WHERE c.state = 'closed' AND excluded.state = 'waiting'

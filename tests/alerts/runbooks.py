@@ -27,6 +27,7 @@ SECTIONS = (
 )
 #: What stands for each word in capitals where nothing else is said.
 SAMPLES = {
+    "CASE": "1",
     "CHANNEL": "shop",
     "SKU": "SKU-A",
     "LOCATION": "OSLO",
@@ -40,6 +41,7 @@ SAMPLES = {
     "UNITS": "5",
     "DATE": "2030-03-12",
     "REFERENCE": "PO-7",
+    "RESPONSE": "refund",
     "NAME": "AUTUMN",
     "FILE": str(ROOT / "README.md"),
 }

@@ -90,7 +90,7 @@ def _is_a_name(command: str, problem: str) -> bool:
 def test_the_commands_of_an_alert_exist(rule: str) -> None:
     known = {
         name: runbooks.SAMPLES.get(name.upper(), "5")
-        for name in ("sku", "channel", "location", "document", "source", "queue")
+        for name in ("case", "sku", "channel", "location", "document", "source", "queue")
     }
 
     said = commands_of(RULES[rule], known)

@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import pytest
 
-from allocation import alarms
 from channels.simulators.serve import Running
-from ledger.db import transaction
 from tests.channels.shopify_rig import CHANNEL
 from tests.journeys.drill import ShopDrill, a_shop, a_shop_drill
 from tests.servers import Database
+from workers import casework
 from workers.flows import ingest
+from workers.flows.case_steps import AT_CHANNEL, ELSEWHERE
 from workers.wiring import now
 
 
@@ -122,12 +122,41 @@ def test_drill_capture_late(shop: ShopDrill) -> None:
 
 
 def test_drill_oversold_line(shop: ShopDrill) -> None:
-    case = {"channel": CHANNEL, "sku": "SKU-A", "location": "OSLO", "order": "1001", "units": 2}
-    with transaction(shop.house.engine) as connection:
-        alarms.raise_alarm(connection, "oversold.line", "case:1", case, now())
+    order = _sold_twice(shop)
+    casework.look(shop.house)
+    shop.words |= {"CASE": "1", "RESPONSE": "refund"}
 
-    def settled() -> None:
-        with transaction(shop.house.engine) as connection:
-            alarms.resolve(connection, "oversold.line", "case:1", now())
+    # A step of a person stays: `case run` has done what it could, and the case is closed by hand.
+    shop.drill(
+        "oversold.line",
+        work=lambda: _work_cases(shop),
+        not_here=("lockstep case run CASE",),
+    )
 
-    shop.drill("oversold.line", mend=settled, work=shop.work)
+    assert shop.desk.rows("SELECT state, response FROM oversold_case") == [("closed", "refund")]
+    assert shop.desk.rows("SELECT kind, state FROM case_step ORDER BY position") == [
+        ("hold", "done"),
+        ("slack", "done"),
+        ("email", "done"),
+        ("hand", "by_hand"),
+        ("release", "done"),
+    ]
+    (held,) = shop.desk.rows("SELECT action FROM audit WHERE action = 'case.hold.done'")
+    shop.rig.attempt(f"gid://shopify/Order/{order}", "fulfil", "SKU-A", 10)
+    assert held
+    assert shop.rig.unfulfilled(f"gid://shopify/Order/{order}")["SKU-A"] == 0
+
+
+def _sold_twice(shop: ShopDrill) -> str:
+    """The shop sells its last ten while a till sale of one of them is on its way; returns the order's number."""
+    order = shop.rig.order("SKU-A", 10)
+    shop.poll()
+    shop.fact(kind="ship", id="till-1", sku="SKU-A", location="OSLO", units=1)
+    shop.drain()
+    return order
+
+
+def _work_cases(shop: ShopDrill) -> None:
+    shop.work()
+    casework.look(shop.house)
+    casework.act(shop.house, (*AT_CHANNEL, *ELSEWHERE))

@@ -182,6 +182,7 @@ CLUES = Clues(1, "order", NOON, NOON + timedelta(seconds=2), "e-own")
         ({"found_by": "count", "taken_by": "e-1"}, "shrink", {"event": "e-1"}),
         ({"found_by": "adjustment", "taken_by": "e-1"}, "shrink", {"event": "e-1"}),
         ({"found_by": "write_off", "taken_by": "e-1"}, "taken_away", {"event": "e-1", "kind": "write_off"}),
+        ({"found_by": "ship", "taken_by": "e-1"}, "taken_away", {"event": "e-1", "kind": "ship"}),
         ({"found_by": "moved"}, "taken_away", {"event": None, "kind": "moved"}),
         ({"drift": (7, "swallowed_update")}, "swallowed_update", {"drift": 7}),
         ({"drift": (7, "unledgered_sale"), "before": ("e-2", 1.0)}, "unledgered_sale", {"drift": 7}),

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from allocation.plays import Response
 from channels.base import HoldsOrders, Refused
 from channels.registry import LANES
 from ledger.db import transaction
@@ -165,3 +166,26 @@ def a_case_house(engine: Engine, clock: Clock, rules: str = SHOPS, stock: int = 
     house.look()
     clock.advance(1)
     return house
+
+
+def oversold(engine: Engine, clock: Clock, response: str = "") -> CaseHouse:
+    """A house in which order 2 was accepted for nothing; `response` is chosen for it."""
+    house = a_case_house(engine, clock)
+    house.order("1")
+    house.order("2", at_s=1)
+    house.look(2)
+    if response:
+        choose(house, response)
+    return house
+
+
+def choose(house: CaseHouse, response: str, case_id: int = 1, by: str = "ann") -> None:
+    cases.choose(
+        house.engine, house.means, case_id, Response(response), by=by, reason="asked", now=house.clock.now
+    )  # fmt: skip
+
+
+def close(house: CaseHouse, *, keep_hold: bool = False) -> bool:
+    return cases.close(
+        house.engine, 1, by="ann", reason="settled", keep_hold=keep_hold, now=house.clock.now
+    )

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from decimal import Decimal
 from email import message_from_string
 from email.policy import default
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from allocation.plays import Response
 from channels.base import Refused, Throttled, Unauthorised, Unavailable
 from channels.registry import LANES
 from ledger.db import transaction
 from reconcile.oversold import steps
 from reconcile.oversold.types import Claim, Did, Kind
 from tests.alerts import played
-from tests.databases import Shelf
 from tests.servers import Clock, Database
-from tests.workers.case_house import CaseHouse, a_case_house
+from tests.workers.case_house import CaseHouse, choose, close, oversold
 from workers.flows import cases
 from workers.flows.case_steps import AT_CHANNEL, ELSEWHERE, Listener, Outside, carry_out
 from workers.flows.cases import Means, NotPossible
@@ -35,28 +30,7 @@ ALL = (*AT_CHANNEL, *ELSEWHERE)
 @pytest.fixture
 def house(database: Database, clock: Clock) -> CaseHouse:
     """Order 2 was accepted for nothing, and is to be refunded."""
-    return oversold(database, clock)
-
-
-def oversold(database: Database, clock: Clock, response: str = "refund") -> CaseHouse:
-    house = a_case_house(database.engine, clock)
-    house.order("1")
-    house.order("2", at_s=1)
-    house.look(2)
-    choose(house, response)
-    return house
-
-
-def choose(house: CaseHouse, response: str) -> None:
-    cases.choose(
-        house.engine, house.means, 1, Response(response), by="ann", reason="asked", now=house.clock.now
-    )  # fmt: skip
-
-
-def close(house: CaseHouse, *, keep_hold: bool = False) -> bool:
-    return cases.close(
-        house.engine, 1, by="ann", reason="settled", keep_hold=keep_hold, now=house.clock.now
-    )
+    return oversold(database.engine, clock, "refund")
 
 
 def state(house: CaseHouse) -> str:
@@ -264,7 +238,7 @@ def test_what_is_to_stay_held_stays_held(house: CaseHouse) -> None:
 
 
 def test_stock_lets_go_what_waited_for_it(database: Database, clock: Clock) -> None:
-    house = oversold(database, clock, "hold")
+    house = oversold(database.engine, clock, "hold")
     house.act()
     house.stock(1)
     house.look(1)
@@ -272,6 +246,22 @@ def test_stock_lets_go_what_waited_for_it(database: Database, clock: Clock) -> N
 
     assert (state(house), house.shop.held) == ("closed", {})
     assert house.cases()[0].result == "stock came"
+
+
+def test_a_case_that_is_opened_again_begins_anew(database: Database, clock: Clock) -> None:
+    house = oversold(database.engine, clock, "hold")
+    house.act()
+    house.stock(1)
+    house.look(1)
+    house.act()
+    house.fact("write_off", units=1)
+    house.look(60)
+    again = house.cases()[0]
+    house.stock(1)
+    house.look(1)
+
+    assert (again.state, again.times, again.response) == ("waiting", 2, "")
+    assert house.cases()[0].result == "stock came before anything was done"
 
 
 def test_a_release_that_fails_keeps_the_alarm_on(house: CaseHouse) -> None:
@@ -331,84 +321,3 @@ def test_an_address_that_was_taken_away_leaves_it_to_a_person(
     house.act()
 
     assert house.steps()["webhook"] == "by_hand"
-
-
-# --- at most once -----------------------------------------------------------------------------------------------------
-
-ACTS = st.lists(
-    st.sampled_from(
-        ["act", "die before", "die after", "lose answer", "away", "refund", "hold", "split", "run", "wait",
-         "stock", "sell", "look", "close"]
-    ),
-    min_size=3, max_size=14,
-)  # fmt: skip
-
-
-# Each is a database of its own: a handful with every run, hundreds with the proof's profile.
-@settings(max_examples=settings().max_examples // 12, suppress_health_check=list(HealthCheck))
-@given(acts=ACTS)
-def test_each_step_is_done_at_most_once_whatever_happens(shelf: Shelf, acts: list[str]) -> None:
-    database, clock = shelf.lend(), Clock()
-    try:
-        house = oversold(database, clock)
-        for number, act in enumerate(acts):
-            _do(house, act, number)
-        _settle(house)
-        _check(house)
-    finally:
-        shelf.take_back(database)
-
-
-def _do(house: CaseHouse, act: str, number: int) -> None:
-    plain: dict[str, Callable[[], object]] = {
-        "act": lambda: house.act(most=1),
-        "die before": lambda: _die(house, called=False),
-        "die after": lambda: _die(house, called=True),
-        "lose answer": lambda: house.shop.after.append(Unavailable("lost")),
-        "away": lambda: house.shop.failures.append(Unavailable("away")),
-        "wait": lambda: house.clock.advance(steps.LEASE_S + 1),
-        "stock": lambda: house.stock(1),
-        "sell": lambda: house.order(f"more-{number}", at_s=1),
-        "look": lambda: house.look(1),
-        "close": lambda: close(house),
-        "run": lambda: cases.again(house.engine, 1, by="ann", now=house.clock.now),
-    }
-    with suppress(NotPossible):
-        plain.get(act, lambda: choose(house, act))()
-
-
-def _die(house: CaseHouse, *, called: bool) -> None:
-    """A worker takes a step and is killed, before its call or after it."""
-    with transaction(house.engine) as connection:
-        claim = steps.claim(connection, ALL, house.clock.now)
-    if claim is not None and called:
-        carry_out(house.engine, house.outside, claim, house.clock.now)
-
-
-def _settle(house: CaseHouse) -> None:
-    house.shop.failures.clear()
-    house.shop.after.clear()
-    for _ in range(4):
-        house.clock.advance(steps.LEASE_S + 301)
-        house.look()
-        house.act()
-
-
-def _check(house: CaseHouse) -> None:
-    keys = [key for (key,) in house.rows("SELECT key FROM case_step")]
-    assert len(keys) == len(set(keys))
-    assert house.rows("SELECT 1 FROM case_step WHERE state = 'due'") == []
-    done = [
-        action for action in house.trail() if action.endswith(".done")
-    ]  # fmt: skip
-    assert len(done) == len(house.rows("SELECT 1 FROM case_step WHERE state = 'done'"))
-    for case in house.cases():
-        held = f"lockstep-case-{case.id}-{case.times}" in house.shop.held
-        if case.state == "closed":
-            assert not held
-            assert f"case:{case.id}" not in house.alarms()
-        else:
-            assert case.state in ("waiting", "acted", "acting", "closing")
-            assert f"case:{case.id}" in house.alarms()
-    orders = [case.order_id for case in house.cases()]
-    assert len(orders) == len(set(orders))

@@ -211,7 +211,7 @@ _RULES: Final = (
         severity=Severity.WARNING,
         impact="a customer was promised what is not there",
         line="order {order} of {channel}  {units} of {sku} at {location} · {cause} · {response} · {todo}",
-        next=("lockstep sku show {sku}", "lockstep sku atp {sku}"),
+        next=("lockstep case show {case}", "lockstep sku atp {sku}"),
     ),
     Rule(
         name="program.pace",

@@ -45,6 +45,7 @@ CREATE TABLE oversold_case (
 COMMENT ON TABLE oversold_case IS 'order lines that were accepted and are not there: one row a line, for ever';
 COMMENT ON COLUMN oversold_case.units IS 'units of the line that were not there, at most';
 COMMENT ON COLUMN oversold_case.accepted_at IS 'when the channel took it; of a line that was raised, the last time';
+COMMENT ON COLUMN oversold_case.found_at IS 'when it was opened, the last time';
 COMMENT ON COLUMN oversold_case.found_by IS 'kind of the event that took the place below zero for this line';
 COMMENT ON COLUMN oversold_case.dip IS 'version of the place when it was last taken below zero before that';
 COMMENT ON COLUMN oversold_case.worth IS 'what the line was sold for, in the money of the house; NULL: not known';
