@@ -149,6 +149,40 @@ def test_a_halt_that_nobody_carries_out_is_told_after_a_minute(
     assert severity(desk, "halt.stuck") == severity_
 
 
+def test_a_halt_of_the_rule_that_outlives_its_time_calls_somebody(desk: Desk, house: House) -> None:
+    desk.run(
+        "INSERT INTO halt (channel, sku, state, reason, set_by, set_at, run_at, call_at)"
+        " VALUES ('shop', 'A', 'set', 'drift', 'rule:reconcile', :at, :at,"
+        "         CAST(:at AS timestamptz) + interval '4 hours')",
+        at=desk.now,
+    )
+    desk.look()
+    early = severity(desk, "halt.standing")
+    look_later(desk, 4 * 3600)
+
+    assert (early, severity(desk, "halt.standing")) == ("", "error")
+
+
+def test_what_a_scope_halted_is_one_line_however_many_it_is(desk: Desk, house: House) -> None:
+    desk.run(
+        "INSERT INTO halt_scope (channel, reason, set_by, set_at) VALUES ('shop', 'flood', 'ann', :at)",
+        at=desk.now,
+    )
+    desk.run(
+        "INSERT INTO halt (channel, sku, state, reason, set_by, set_at, run_at, own)"
+        " SELECT 'shop', sku, 'set', 'flood', 'ann', :at, :at, false FROM sku",
+        at=desk.now,
+    )
+    desk.run(
+        "INSERT INTO halt_hold (halt_id, scope_id) SELECT halt.id, s.id FROM halt, halt_scope AS s"
+    )
+    desk.look()
+
+    (line,) = desk.on("halt.standing")
+    assert line.startswith("halt_scope:")
+    assert line.endswith("/shop")
+
+
 # --- windows ----------------------------------------------------------------------------------------------------------
 
 

@@ -25,11 +25,21 @@ _DRIFT_OPEN: Final = """
     WHERE delta <> 0
 """
 
+# The rule's own that outlives its time calls somebody. What only scopes hold is one line a scope and channel.
 _HALT_STANDING: Final = """
-    SELECT 'halt:' || channel || '/' || sku AS object, channel, '' AS severity, true AS fires,
+    SELECT 'halt:' || channel || '/' || sku AS object, channel,
+           CASE WHEN call_at <= :now THEN 'error' ELSE '' END AS severity, true AS fires,
            jsonb_build_object('sku', sku, 'channel', channel, 'reason', reason, 'by', set_by,
                'set_at', to_char(set_at, 'YYYY-MM-DD HH24:MI:SS'), 'rank', date_part('epoch', :now - set_at)) AS detail
-    FROM halt WHERE state = 'set'
+    FROM halt WHERE state = 'set' AND own
+    UNION ALL
+    SELECT 'halt_scope:' || s.id || '/' || halt.channel, halt.channel, '', true,
+           jsonb_build_object('sku', count(*) || ' SKUs', 'channel', halt.channel, 'reason', s.reason, 'by', s.set_by,
+               'set_at', to_char(s.set_at, 'YYYY-MM-DD HH24:MI:SS'), 'rank', date_part('epoch', :now - s.set_at))
+    FROM halt_scope AS s JOIN halt_hold AS h ON h.scope_id = s.id AND h.ended_at IS NULL
+    JOIN halt ON halt.id = h.halt_id
+    WHERE s.lifted_at IS NULL AND halt.state = 'set' AND NOT halt.own
+    GROUP BY s.id, halt.channel
 """
 
 _HALT_STUCK: Final = """
@@ -39,7 +49,7 @@ _HALT_STUCK: Final = """
                'error', left(error, 300), 'set_at', to_char(set_at, 'YYYY-MM-DD HH24:MI:SS'),
                'rank', date_part('epoch', :now - set_at)) AS detail
     FROM halt
-    WHERE state IN ('setting', 'lifting')
+    WHERE state IN ('setting', 'lifting') AND (own OR attempts > 1)
       AND greatest(set_at, lifted_at) < :now - make_interval(secs => :halt_s)
 """
 
