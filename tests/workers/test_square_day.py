@@ -295,3 +295,23 @@ def test_notifications_that_come_twice_late_and_mixed_up_book_once(house: TillHo
 
     assert house.book("SKU-A") == {"available": 4}
     assert house.rows("SELECT count(*) FROM event WHERE source = :c", c=CHANNEL) == [(6,)]
+
+
+def test_a_silent_200_is_found_seconds_later_and_repaired(house: TillHouse) -> None:
+    house.deliver({"kind": "receipt", "id": "r", "sku": "SKU-A", "location": "OSLO", "units": 40})
+    house.drain()
+    house.show()
+    less = {"kind": "write_off", "sku": "SKU-A", "location": "OSLO", "units": 20, "reason": "wet"}
+    house.deliver({"id": "w", **less})
+    house.drain()
+    house.rig.fault("swallow", sku="SKU-A", count=1)
+
+    house.show()
+    assert house.on_shelf("SKU-A") == 50
+    assert house.rows("SELECT cause FROM drift WHERE resolved_at IS NULL") == [
+        ("swallowed_update",)
+    ]
+    house.show()
+
+    assert house.on_shelf("SKU-A") == 30
+    assert not house.rig.online("SKU-A", 45)
