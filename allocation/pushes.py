@@ -334,8 +334,8 @@ def settle_pushes(
             connection.execute(_DOUBT, given | {"now": now})
             continue
         if outcome == "confirmed":
-            shown = look_columns([(p.sku, p.location) for p in pushes], looks or {})
-            shown |= {"units": [push.units for push in pushes]}
+            shown: dict[str, object] = {"units": [push.units for push in pushes]}
+            shown |= look_columns([(p.sku, p.location) for p in pushes], looks or {})
             connection.execute(_SHOWN, given | shown | {"now": now, "verify_at": verify_at})
             connection.execute(_DONE, given)
         else:

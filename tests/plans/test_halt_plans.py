@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -68,9 +69,7 @@ LATER = FIRST_NOW + timedelta(seconds=10)
 
 def test_halts_that_wait_are_found_by_their_time(full: Connection) -> None:
     for own in (True, False):
-        nodes = plan_of(
-            full, lambda own=own: halt_store.take_halts(full, "shop", LATER, 60, 20, own=own)
-        )
+        nodes = plan_of(full, partial(halt_store.take_halts, full, "shop", LATER, 60, 20, own=own))
         assert scanned_whole(nodes) == set()
         assert "halt_work" in indexes(nodes)
     assert scanned_whole(plan_of(full, lambda: halt_store.halts_to_work(full, LATER))) == set()
@@ -99,9 +98,7 @@ def test_read_backs_of_both_kinds_are_found_by_their_time(full: Connection) -> N
     for sample, index in ((False, "shown_verify"), (True, "shown_sample")):
         nodes = plan_of(
             full,
-            lambda sample=sample: verifying.claim_verify(
-                full, "shop", 250, LATER, 60.0, sample=sample
-            ),
+            partial(verifying.claim_verify, full, "shop", 250, LATER, 60.0, sample=sample),
         )
         assert scanned_whole(nodes) == set()
         assert index in indexes(nodes)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 
-from channels.base import Throttled
+from channels.base import Binding, Reading, Throttled
 from reconcile.proving import Proof
 from tests.servers import Clock, Database
 from tests.workers.shelf import House, Shelf, a_house
@@ -113,7 +114,7 @@ def test_pushes_go_before_read_backs_but_what_is_at_risk_waits_seconds_only(hous
 class FullReader(Shelf):
     """Its share of the account's limit is used up."""
 
-    def snapshot(self, *_: object) -> object:  # type: ignore[override]  # it tells nothing
+    def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
         raise Throttled("pushes go first", retry_after_s=5.0)
 
 
