@@ -284,27 +284,40 @@ def _with_crossings(cases: Sequence[Case]) -> list[Case]:
         for push in case.pushes:
             if push.outcome == "confirmed":
                 pushed.setdefault((case.location, push.units), []).append((case.sku, push))
+    writers = {(case.sku, case.location): _writers(case, pushed) for case in cases}
     found = []
     for case in cases:
         pair = _pushed_and_shown(case)
         crossed = shows.get((case.location, pair[1], pair[0])) if pair else None
-        clues = replace(case.clues, crossed=crossed, written_for=_written_for(case, pushed))
+        clues = replace(case.clues, crossed=crossed, written_for=_written_for(case, writers))
         found.append(replace(case, clues=clues))
     return found
 
 
-def _written_for(
+def _writers(
     case: Case, pushed: Mapping[tuple[str, int], Sequence[tuple[str, SentPush]]]
-) -> str | None:
-    """The other SKU whose push wrote what is shown here; None where a push of our own or an order may have."""
-    if case.reading.updated_at is None or hand(case) not in (Hand.BEFORE, Hand.OTHER):
-        return None
+) -> tuple[str, ...]:
+    """Other SKUs that pushed what is shown here in the second in which it came here; none for a number of its own."""
     changed = case.reading.updated_at
-    if any(made(push, changed) for push in case.pushes if push.outcome == "confirmed"):
-        return None
     shown = (case.reading.units or 0) + unseen_units(case)
+    if changed is None or any(push.units == shown for push in case.pushes):
+        return ()
     others = pushed.get((case.location, shown), ())
-    return next((sku for sku, push in others if sku != case.sku and made(push, changed)), None)
+    return tuple(sku for sku, push in others if sku != case.sku and made(push, changed))
+
+
+def _written_for(case: Case, writers: Mapping[Place, Sequence[str]]) -> str | None:
+    """The other SKU whose push wrote what is shown here.
+
+    Where a push of our own came in the same second, as rows of one call do, the other must show what it pushed here.
+    """
+    others, changed = writers[case.sku, case.location], case.reading.updated_at
+    if not others or changed is None:
+        return None
+    if not any(made(push, changed) for push in case.pushes if push.outcome == "confirmed"):
+        return others[0] if hand(case) in (Hand.BEFORE, Hand.OTHER) else None
+    exchanged = (sku for sku in others if case.sku in writers.get((sku, case.location), ()))
+    return next(exchanged, None)
 
 
 def _pushed_and_shown(case: Case) -> tuple[int, int] | None:

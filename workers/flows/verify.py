@@ -147,12 +147,14 @@ def _book_drift(
         for v in verified
         if v.read is not None and v.read > v.target and v.read != v.confirmed
     }
-    readings = _readings(asked, [r for r in read if (r.sku, r.location) in wrong])
+    # Of two listings that were exchanged one shows too much and one too little: it takes both to see it.
+    readings = _readings(asked, [r for r in read if r.units is not None]) if wrong else []
     named = naming.named(connection, name, readings, grace=_GRACE)
     rule = _rule(connection, name, lane) if named else None
     findings = [
         _finding(case, comparison, _named(wrong[place], cause), rule)
         for place, (case, comparison, cause) in named.items()
+        if place in wrong
     ]
     drifts = [finding.drift() for finding in findings]
     ids = open_drifts(connection, channel=name, window_at=None, drifts=drifts, now=now)
