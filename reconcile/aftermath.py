@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from allocation import alarms
+from allocation.sql import READ_SINCE
 from ledger import inbox
 from ledger.inbox import FACT_TOPIC, Delivery
 from reconcile.deliveries import values
@@ -263,6 +264,29 @@ def _keys(channel: str, places: Sequence[Place]) -> dict[str, Any]:
         "skus": [sku for sku, _ in places],
         "locations": [location for _, location in places],
     }
+
+
+# A place whose drift ended with its halt is read as it should be without being compared: nothing differs there.
+_MENDED = text(f"""
+    SELECT a.object
+    FROM alarm a
+    JOIN target t ON t.channel = :channel AND t.sku = a.detail ->> 'sku' AND t.location = a.detail ->> 'location'
+    JOIN shown s ON s.channel = t.channel AND s.sku = t.sku AND s.location = t.location
+    WHERE a.rule = :rule AND a.resolved_at IS NULL AND a.detail ->> 'channel' = :channel
+      AND {READ_SINCE} AND s.read_units = t.units AND s.read_at > a.last_at
+      AND NOT EXISTS (SELECT FROM halt h WHERE h.channel = t.channel AND h.sku = t.sku AND h.state <> 'lifted')
+      AND NOT EXISTS (SELECT FROM drift d WHERE d.channel = t.channel AND d.sku = t.sku
+                      AND d.location = t.location AND d.resolved_at IS NULL)
+    ORDER BY a.object
+""")  # noqa: S608 -- composed of constants
+
+
+def mended(connection: Connection, channel: str, now: datetime) -> int:
+    """End the calls about items of a channel that are on sale again and were read as they should be; how many."""
+    over = connection.execute(_MENDED, {"channel": channel, "rule": WRONG}).scalars().all()
+    for what in over:
+        alarms.resolve(connection, WRONG, what, now)
+    return len(over)
 
 
 _TO_SETTLE = text("""

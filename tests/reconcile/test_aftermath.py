@@ -163,3 +163,28 @@ def test_an_order_that_only_the_poll_told_was_never_told(database: Database, clo
     told(database, clock, road="poll")
 
     assert settled(database, clock) == "unledgered_sale"
+
+
+def test_a_call_about_an_item_ends_when_it_is_on_sale_again_and_was_read_as_it_should_be(
+    database: Database, clock: Clock
+) -> None:
+    furnish(database.engine, {"TEA-1": 30}, clock=clock)
+    follow(database, clock, a_finding(Action.CALL, Cause.MAPPING_ERROR))
+    run = f"UPDATE %s WHERE channel = '{CHANNEL}' RETURNING 1"
+    read = run % "shown SET read_units = {}, read_at = :t, confirmed_at = NULL"
+
+    def ends() -> int:
+        clock.advance(1)
+        with transaction(database.engine) as connection:
+            return aftermath.mended(connection, CHANNEL, clock.now)
+
+    rows(database.engine, run % "drift SET resolved_at = :t", t=clock.now)
+    assert ends() == 0, "nobody has read it since"
+    rows(database.engine, read.format(29), t=clock.now)
+    assert ends() == 0, "it shows another number"
+    rows(database.engine, read.format(30), t=clock.now)
+    rows(database.engine, run % "drift SET resolved_at = NULL")
+    assert ends() == 0, "its drift is open"
+    rows(database.engine, run % "drift SET resolved_at = :t", t=clock.now)
+    assert (ends(), ends()) == (1, 0)
+    assert [is_on for _, _, is_on in alarms(database)] == [False]

@@ -238,6 +238,7 @@ class Attempt:
             at = self.now()
             lifted = () if self.state.paused else self._lift(connection, at)
             if self.run is not None:
+                aftermath.mended(connection, self.channel, at)
                 aftermath.settle_late(connection, self.channel, at)
                 runs.finish_run(connection, self.run, self.counts, at)
         return lifted
