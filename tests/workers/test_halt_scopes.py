@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from threading import Thread
 
 import pytest
 from sqlalchemy import text
@@ -15,7 +16,8 @@ from reconcile.halt_scopes import Scope
 from reconcile.halts import RULE
 from tests.reconcile.house import CHANNEL, OSLO, MemoryChannel, furnish, rows
 from tests.servers import Clock, Database
-from tests.workers.shelf import a_house
+from tests.workers.shelf import House, Shelf, a_house
+from tests.workers.waiting import until_somebody_waits
 from workers.flows.halt_scopes import lift_scope, set_scope, tend, would_halt
 from workers.flows.halts import HaltsReport, halt, lift, work_halts
 
@@ -383,3 +385,33 @@ def test_twelve_thousand_skus_are_halted_and_lifted_in_batches(
         assert halt_store.open_halts(connection, own=True) == []
     _lift(database, SHOP, clock)
     assert rows(database.engine, counted) == [("lifting", 12_001)]
+
+
+def test_a_lift_that_comes_while_a_scope_takes_hold_finds_it_held(
+    two_channels: Database, clock: Clock
+) -> None:
+    halt(two_channels.engine, channel=CHANNEL, sku="TEA-1", reason="r", by="cid", now=clock.now)
+    lifts: list[tuple[int, bool]] = []
+
+    def lifting() -> None:
+        lifts.append(
+            lift(
+                two_channels.engine,
+                channel=CHANNEL,
+                sku="TEA-1",
+                reason="ok",
+                by="cid",
+                now=clock.now,
+            )
+        )
+
+    with two_channels.engine.begin() as connection:
+        number, _ = scopes.begin(connection, SHOP, "recall", "ann", clock.now)
+        scopes.fill(connection, number, {}, clock.now)
+        other = Thread(target=lifting)
+        other.start()
+        until_somebody_waits(House(two_channels.engine, clock, Shelf(clock)))
+    other.join()
+
+    assert [began for _, began in lifts] == [False]
+    assert (CHANNEL, "TEA-1", "setting") in rows(two_channels.engine, STATES)
