@@ -166,13 +166,14 @@ _SET = text(f"""
     ORDER BY b.channel, b.sku
     ON CONFLICT (channel, sku) WHERE state <> 'lifted' DO NOTHING
 """)  # noqa: S608 -- composed of constants
-# Locked in one order before they change: who lifts one of them locks it first too, and sees the hold then.
+# Locked in one order before they change: who lifts one of them locks it first too, and sees the hold then. A scalar
+# subquery is looked up by key; NOT EXISTS is joined against all holds of a scope that is too new for the statistics.
 _STANDING = text(f"""
     SELECT halt.id FROM halt
     WHERE halt.state <> 'lifted'
       AND halt.channel = ANY(CAST(:channels AS text[])) AND halt.sku = ANY(CAST(:skus AS text[]))
       AND EXISTS (SELECT FROM binding AS b WHERE b.channel = halt.channel AND b.sku = halt.sku AND {_FITS})
-      AND NOT EXISTS (SELECT FROM halt_hold AS h WHERE h.halt_id = halt.id AND h.scope_id = :scope_id)
+      AND (SELECT h.halt_id FROM halt_hold AS h WHERE h.halt_id = halt.id AND h.scope_id = :scope_id) IS NULL
     ORDER BY halt.channel, halt.sku FOR UPDATE OF halt
 """)  # noqa: S608 -- composed of constants
 _STAND_AGAIN = text("""
@@ -261,7 +262,7 @@ _LIFT_HALTS = text("""
     FROM halt_scope AS s
     WHERE s.id = :scope_id AND halt.id = ANY(CAST(:ids AS bigint[]))
       AND halt.state IN ('setting', 'set') AND NOT halt.own
-      AND NOT EXISTS (SELECT FROM halt_hold AS h WHERE h.halt_id = halt.id AND h.ended_at IS NULL)
+      AND (SELECT h.halt_id FROM halt_hold AS h WHERE h.halt_id = halt.id AND h.ended_at IS NULL LIMIT 1) IS NULL
 """)
 _ENDED = text("UPDATE halt_scope SET ended_at = :now WHERE id = :scope_id")
 
