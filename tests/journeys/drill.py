@@ -43,6 +43,7 @@ _MOMENTS = {
     "push": ("sent_at", "answered_at"),
     "shown": ("confirmed_at", "read_at"),
     "drift": ("seen_at", "last_at"),
+    "alarm": ("since", "last_at"),
 }
 
 
