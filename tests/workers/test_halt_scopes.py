@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from threading import Thread
 
 import pytest
-from sqlalchemy import text
 
 from channels.base import Confirmed, Level, Outcome, Refused, Throttled
 from reconcile import halt_scopes as scopes
@@ -16,8 +14,7 @@ from reconcile.halt_scopes import Scope
 from reconcile.halts import RULE
 from tests.reconcile.house import CHANNEL, OSLO, MemoryChannel, furnish, rows
 from tests.servers import Clock, Database
-from tests.workers.shelf import House, Shelf, a_house
-from tests.workers.waiting import until_somebody_waits
+from tests.workers.shelf import a_house
 from workers.flows.halt_scopes import lift_scope, set_scope, tend, would_halt
 from workers.flows.halts import HaltsReport, halt, lift, work_halts
 
@@ -55,7 +52,7 @@ def _work(database: Database, client: MemoryChannel, clock: Clock) -> HaltsRepor
     return work_halts(database.engine, client, channel=client.name, now=lambda: clock.now)
 
 
-def _set(database: Database, scope: Scope, clock: Clock, **more: object) -> tuple[int, bool]:
+def set_by_ann(database: Database, scope: Scope, clock: Clock, **more: object) -> tuple[int, bool]:
     return set_scope(
         database.engine,
         scope,
@@ -66,7 +63,7 @@ def _set(database: Database, scope: Scope, clock: Clock, **more: object) -> tupl
     )
 
 
-def _lift(database: Database, scope: Scope, clock: Clock) -> int:
+def lift_by_bob(database: Database, scope: Scope, clock: Clock) -> int:
     return lift_scope(database.engine, scope, reason="mended", by="bob", now=clock.now)
 
 
@@ -84,7 +81,7 @@ def test_a_scope_halts_what_it_names_and_says_so_before(
     two_channels: Database, clock: Clock, scope: Scope, halted: str
 ) -> None:
     would = would_halt(two_channels.engine, scope)
-    _set(two_channels, scope, clock)
+    set_by_ann(two_channels, scope, clock)
 
     found = [f"{channel}/{sku}" for channel, sku, _ in rows(two_channels.engine, STATES)]
     assert found == halted.split()
@@ -112,10 +109,10 @@ vendor_locations = { "gid://1" = "WH" }
         " VALUES ('DRAWS', 'STORE', 'available', 4, 1), ('EMPTY', 'STORE', 'available', 0, 1)"
     )
 
-    _set(database, Scope(location="STORE"), clock)
+    set_by_ann(database, Scope(location="STORE"), clock)
 
     assert rows(database.engine, STATES) == [("shop", "DRAWS", "setting")]
-    _set(database, Scope(location="WH"), clock)
+    set_by_ann(database, Scope(location="WH"), clock)
     assert len(rows(database.engine, STATES)) == 2
 
 
@@ -129,7 +126,7 @@ def test_many_are_shown_as_zero_in_one_call_then_stopped_and_read_back_in_one(
     two_channels: Database, clock: Clock
 ) -> None:
     client = _client(clock)
-    _set(two_channels, SHOP, clock)
+    set_by_ann(two_channels, SHOP, clock)
 
     report = _work(two_channels, client, clock)
 
@@ -149,10 +146,10 @@ def test_lifting_a_scope_undoes_exactly_what_it_halted(
     client.policy["TEA-2", OSLO] = "DENY"
     halt(two_channels.engine, channel=CHANNEL, sku="TEA-1", reason="r", by="cid", now=clock.now)
     _work(two_channels, client, clock)
-    _set(two_channels, EVERYTHING, clock)
+    set_by_ann(two_channels, EVERYTHING, clock)
     _work(two_channels, client, clock)
 
-    _lift(two_channels, EVERYTHING, clock)
+    lift_by_bob(two_channels, EVERYTHING, clock)
     report = _work(two_channels, client, clock)
 
     assert report.lifted == ("TEA-2", "TEA-3")
@@ -172,7 +169,7 @@ def test_a_sku_lifted_by_itself_stays_halted_while_a_scope_holds_it(
     two_channels: Database, clock: Clock
 ) -> None:
     halt(two_channels.engine, channel=CHANNEL, sku="TEA-1", reason="r", by="cid", now=clock.now)
-    _set(two_channels, SHOP, clock)
+    set_by_ann(two_channels, SHOP, clock)
 
     number, began = lift(
         two_channels.engine, channel=CHANNEL, sku="TEA-1", reason="ok", by="cid", now=clock.now
@@ -181,15 +178,15 @@ def test_a_sku_lifted_by_itself_stays_halted_while_a_scope_holds_it(
     with two_channels.engine.connect() as connection:
         assert (began, scopes.holding(connection, number)) == (False, [SHOP])
     assert (CHANNEL, "TEA-1", "setting") in rows(two_channels.engine, STATES)
-    _lift(two_channels, SHOP, clock)
+    lift_by_bob(two_channels, SHOP, clock)
     assert {state for _, _, state in rows(two_channels.engine, STATES)} == {"lifting"}
 
 
 def test_two_scopes_hold_until_both_are_lifted(two_channels: Database, clock: Clock) -> None:
-    _set(two_channels, SHOP, clock)
-    _set(two_channels, Scope(sku="TEA-1"), clock)
+    set_by_ann(two_channels, SHOP, clock)
+    set_by_ann(two_channels, Scope(sku="TEA-1"), clock)
 
-    _lift(two_channels, SHOP, clock)
+    lift_by_bob(two_channels, SHOP, clock)
 
     assert rows(two_channels.engine, STATES) == [
         (OTHER, "TEA-1", "setting"),
@@ -202,7 +199,7 @@ def test_two_scopes_hold_until_both_are_lifted(two_channels: Database, clock: Cl
 def test_the_rule_does_not_lift_what_a_scope_halted(two_channels: Database, clock: Clock) -> None:
     with two_channels.engine.begin() as connection:
         halt_store.set_halt(connection, CHANNEL, "TEA-1", "too much", RULE, clock.now)
-    _set(two_channels, SHOP, clock)
+    set_by_ann(two_channels, SHOP, clock)
     _work(two_channels, _client(clock), clock)
 
     with two_channels.engine.begin() as connection:
@@ -215,17 +212,17 @@ def test_the_rule_does_not_lift_what_a_scope_halted(two_channels: Database, cloc
 
 
 def test_a_scope_set_twice_is_set_once(two_channels: Database, clock: Clock) -> None:
-    first, again = _set(two_channels, SHOP, clock), _set(two_channels, SHOP, clock)
+    first, again = set_by_ann(two_channels, SHOP, clock), set_by_ann(two_channels, SHOP, clock)
 
     assert (first[1], again) == (True, (first[0], False))
     assert rows(two_channels.engine, "SELECT count(*) FROM halt_hold") == [(3,)]
 
 
 def test_what_is_not_halted_cannot_be_lifted(two_channels: Database, clock: Clock) -> None:
-    _set(two_channels, SHOP, clock)
+    set_by_ann(two_channels, SHOP, clock)
 
     with pytest.raises(halt_store.NothingToLift, match="everything is not halted"):
-        _lift(two_channels, EVERYTHING, clock)
+        lift_by_bob(two_channels, EVERYTHING, clock)
 
 
 def test_a_halt_that_is_being_lifted_stands_again_under_a_scope_with_its_undo(
@@ -236,7 +233,7 @@ def test_a_halt_that_is_being_lifted_stands_again_under_a_scope_with_its_undo(
     _work(two_channels, client, clock)
     lift(two_channels.engine, channel=CHANNEL, sku="TEA-1", reason="ok", by="cid", now=clock.now)
 
-    _set(two_channels, Scope(channel=CHANNEL, sku="TEA-1"), clock)
+    set_by_ann(two_channels, Scope(channel=CHANNEL, sku="TEA-1"), clock)
     _work(two_channels, client, clock)
 
     assert rows(two_channels.engine, "SELECT state, own, undo FROM halt") == [
@@ -248,7 +245,7 @@ def test_what_is_wanted_for_itself_goes_before_what_a_scope_wants(
     two_channels: Database, clock: Clock
 ) -> None:
     client = _client(clock)
-    _set(two_channels, SHOP, clock)
+    set_by_ann(two_channels, SHOP, clock)
     clock.advance(1)
     halt(two_channels.engine, channel=CHANNEL, sku="TEA-3", reason="r", by="cid", now=clock.now)
 
@@ -261,7 +258,7 @@ def test_a_channel_that_throttles_puts_the_rest_off_at_no_cost(
     two_channels: Database, clock: Clock
 ) -> None:
     client = _client(clock)
-    _set(two_channels, SHOP, clock)
+    set_by_ann(two_channels, SHOP, clock)
     client.faults = [Throttled("429", retry_after_s=17)]
 
     report = _work(two_channels, client, clock)
@@ -277,7 +274,7 @@ def test_zeros_that_are_refused_leave_each_stop_to_itself(
     two_channels: Database, clock: Clock
 ) -> None:
     client = _client(clock)
-    _set(two_channels, SHOP, clock)
+    set_by_ann(two_channels, SHOP, clock)
     client.faults = [Refused("not so many", code="TOO_MANY")]
 
     assert len(_work(two_channels, client, clock).set) == 3
@@ -287,7 +284,7 @@ def test_one_refused_sku_of_a_batch_does_not_hold_up_the_others(
     two_channels: Database, clock: Clock
 ) -> None:
     client = RefusingChannel(clock, _client(clock).shows)
-    _set(two_channels, SHOP, clock)
+    set_by_ann(two_channels, SHOP, clock)
 
     report = _work(two_channels, client, clock)
 
@@ -305,7 +302,7 @@ class RefusingChannel(PushedChannel):
 
 
 def test_a_scope_for_a_time_is_lifted_by_itself(two_channels: Database, clock: Clock) -> None:
-    _set(two_channels, SHOP, clock, until_at=clock.now + timedelta(hours=4))
+    set_by_ann(two_channels, SHOP, clock, until_at=clock.now + timedelta(hours=4))
     halt(
         two_channels.engine,
         channel=OTHER,
@@ -330,7 +327,7 @@ def test_a_scope_for_a_time_is_lifted_by_itself(two_channels: Database, clock: C
 def test_what_is_listed_later_is_halted_with_its_scope(
     two_channels: Database, clock: Clock
 ) -> None:
-    _set(two_channels, SHOP, clock)
+    set_by_ann(two_channels, SHOP, clock)
     furnish(two_channels.engine, {"TEA-9": 5}, clock=clock)
 
     tend(two_channels.engine, now=clock.advance(60))
@@ -338,80 +335,3 @@ def test_what_is_listed_later_is_halted_with_its_scope(
     tend(two_channels.engine, now=clock.advance(300))
 
     assert (CHANNEL, "TEA-9", "setting") in rows(two_channels.engine, STATES)
-
-
-def test_whoever_sets_a_scope_may_die_between_two_batches(
-    two_channels: Database, clock: Clock
-) -> None:
-    with two_channels.engine.begin() as connection:
-        number, _ = scopes.begin(connection, SHOP, "recall", "ann", clock.now)
-        assert scopes.fill(connection, number, {}, clock.now, at_most=2)
-    assert len(rows(two_channels.engine, STATES)) == 2
-
-    tend(two_channels.engine, now=clock.now)
-
-    assert len(rows(two_channels.engine, STATES)) == 3
-    with two_channels.engine.begin() as connection:
-        scopes.lift(connection, SHOP, "bob", "mended", clock.now)
-        assert scopes.let_go(connection, number, clock.now, at_most=2)
-    tend(two_channels.engine, now=clock.now)
-    assert {state for _, _, state in rows(two_channels.engine, STATES)} == {"lifting"}
-    with two_channels.engine.begin() as connection:
-        assert scopes.to_do(connection, clock.now) == ([], [])
-
-
-def test_twelve_thousand_skus_are_halted_and_lifted_in_batches(
-    database: Database, clock: Clock
-) -> None:
-    furnish(database.engine, {"TEA-1": 30}, clock=clock)
-    with database.engine.begin() as connection:
-        connection.execute(
-            text("INSERT INTO sku (sku) SELECT 'S' || n FROM generate_series(1, 12000) n")
-        )
-        connection.execute(
-            text(
-                "INSERT INTO binding (channel, sku, location, item_id, vendor_location_id)"
-                " SELECT 'shopify', sku, 'OSLO', sku, 'x' FROM sku WHERE sku LIKE 'S%'"
-            )
-        )
-
-    _set(database, SHOP, clock)
-
-    counted = "SELECT state, count(*) FROM halt GROUP BY state"
-    assert rows(database.engine, counted) == [("setting", 12_001)]
-    with database.engine.begin() as connection:
-        (folded,) = scopes.open_scopes(connection)
-        assert (folded.setting, folded.filled) == (12_001, True)
-        assert halt_store.open_halts(connection, own=True) == []
-    _lift(database, SHOP, clock)
-    assert rows(database.engine, counted) == [("lifting", 12_001)]
-
-
-def test_a_lift_that_comes_while_a_scope_takes_hold_finds_it_held(
-    two_channels: Database, clock: Clock
-) -> None:
-    halt(two_channels.engine, channel=CHANNEL, sku="TEA-1", reason="r", by="cid", now=clock.now)
-    lifts: list[tuple[int, bool]] = []
-
-    def lifting() -> None:
-        lifts.append(
-            lift(
-                two_channels.engine,
-                channel=CHANNEL,
-                sku="TEA-1",
-                reason="ok",
-                by="cid",
-                now=clock.now,
-            )
-        )
-
-    with two_channels.engine.begin() as connection:
-        number, _ = scopes.begin(connection, SHOP, "recall", "ann", clock.now)
-        scopes.fill(connection, number, {}, clock.now)
-        other = Thread(target=lifting)
-        other.start()
-        until_somebody_waits(House(two_channels.engine, clock, Shelf(clock)))
-    other.join()
-
-    assert [began for _, began in lifts] == [False]
-    assert (CHANNEL, "TEA-1", "setting") in rows(two_channels.engine, STATES)
