@@ -32,6 +32,7 @@ class Injection:
 
     cause     what it is to be called
     sku       where it shows, in Oslo
+    twin      the other SKU of an exchange: to find it at either of the two is to find it
     sells     whether people go on buying it; what lost its notifications cannot lose those of others too
     """
 
@@ -39,6 +40,7 @@ class Injection:
     sku: str
     steps: tuple[Step, ...]
     sells: bool = True
+    twin: str = ""
 
 
 def all_of(each: int, dice: random.Random) -> list[Injection]:
@@ -216,8 +218,9 @@ def _misplaced(sku: str, dice: random.Random) -> list[Injection]:
 def _crossed(sku: str, dice: random.Random) -> list[Injection]:
     """Two listings were exchanged: each shows the number of the other."""
     other = f"{sku}-TWIN"
-    ours = _faulty(Cause.MAPPING_ERROR, sku, dice, "crossed", other=other)
-    return ours + _faulty(Cause.MAPPING_ERROR, other, dice, "crossed", other=sku)
+    (ours,) = _faulty(Cause.MAPPING_ERROR, sku, dice, "crossed", other=other)
+    (theirs,) = _faulty(Cause.MAPPING_ERROR, other, dice, "crossed", other=sku)
+    return [Injection(ours.cause, sku, (*ours.steps, *theirs.steps), twin=other)]
 
 
 def _confused(sku: str, dice: random.Random) -> list[Injection]:

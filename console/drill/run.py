@@ -56,7 +56,8 @@ def measure(
     dice = random.Random(seed)
     faults, slow = injections.all_of(each, dice), injections.throttled(each, dice)
     shelf = [f"SHELF-{number:02}" for number in range(_SHELF)]
-    skus = {sku: dice.randint(60, 180) for sku in (*(i.sku for i in (*faults, *slow)), *shelf)}
+    listed = [sku for each in (*faults, *slow) for sku in _skus(each)]
+    skus = {sku: dice.randint(60, 180) for sku in (*listed, *shelf)}
     began = time.perf_counter()
     with open_site(house, skus, seed=seed, terms=_terms()) as site:
         site.hear()
@@ -93,7 +94,7 @@ def _round(
     """One window: what leads up to it, its reading, the second looks, and the names that came of it."""
     at = site.next_window() + timedelta(seconds=site.terms.window_s)
     steps: list[Step] = [step for each in injected for step in each.steps]
-    steps += _sales([i.sku for i in injected if i.sells] + list(shelf), dice)
+    steps += _sales([sku for i in injected if i.sells for sku in _skus(i)] + list(shelf), dice)
     if throttle:
         steps.append((STUCK_S + 200, injections.throttle))
     since = at - timedelta(seconds=injections.FIRST_S + 1)
@@ -105,23 +106,28 @@ def _round(
         site.halts()
         _play(
             site,
-            _sales([*shelf, *(i.sku for i in injected if i.sells)], dice),
+            _sales([*shelf, *(sku for i in injected if i.sells for sku in _skus(i))], dice),
             later,
             throttle=True,
         )
         _look(site, later)
-    labels = {
-        row.sku: row for row in site.rows(_LABELS, skus=[i.sku for i in injected], since=since)
-    }
+    wanted = [sku for each in injected for sku in _skus(each)]
+    labels = {row.sku: row for row in site.rows(_LABELS, skus=wanted, since=since)}
     return [
-        Labelled(
-            each.cause,
-            each.sku,
-            labels[each.sku].cause if each.sku in labels else _NONE,
-            labels[each.sku].evidence if each.sku in labels else {},
-        )
-        for each in injected
+        _labelled(each, [labels[sku] for sku in _skus(each) if sku in labels]) for each in injected
     ]
+
+
+def _skus(each: Injection) -> list[str]:
+    return [each.sku, each.twin] if each.twin else [each.sku]
+
+
+def _labelled(each: Injection, rows: Sequence[Any]) -> Labelled:
+    """What an injection was called: rightly, where any of its places is."""
+    best = min(rows, key=lambda row: row.cause != each.cause.value, default=None)
+    if best is None:
+        return Labelled(each.cause, each.sku, _NONE, {})
+    return Labelled(each.cause, best.sku, best.cause, best.evidence)
 
 
 def _look(site: Site, at: datetime) -> None:
