@@ -36,6 +36,7 @@ def name(case: Case, comparison: Comparison, siblings: Siblings) -> Named:
             or causes_pushes.swallowed(case, freed)
             or causes_pushes.overwritten(case, freed)
             or causes_orders.late(case, comparison)
+            or causes_orders.own(case, comparison, freed)
             or causes_orders.twice(case, comparison)
             or causes_orders.cancelled(case, comparison)
             or causes_places.misplaced(siblings)

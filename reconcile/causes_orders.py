@@ -5,7 +5,7 @@ Here what is shown is not freed of the orders: they are what is looked for.
 
 from __future__ import annotations
 
-from reconcile.traces import iso
+from reconcile.traces import at_push, iso, last_confirmed
 from reconcile.types import Case, Cause, Comparison, Evidence, Named
 
 
@@ -31,6 +31,21 @@ def late(case: Case, comparison: Comparison) -> Named | None:
     if case.clues.grace_is_over:
         return Named(Cause.UNLEDGERED_SALE, evidence)
     return Named(Cause.LATE_EVENT, evidence, look_again=True)
+
+
+def own(case: Case, comparison: Comparison, freed: int) -> Named | None:
+    """Late event: the number we pushed, less what the channel has sold of it since, where the target stayed as it was.
+
+    So it is with a cap, a percent or a floor: nothing was due, since nothing has changed, and the number is put back.
+    """
+    last, sold = last_confirmed(case), sum(sale.units for sale in case.clues.sales)
+    if last is None or sold <= 0 or comparison.delta_units >= 0:
+        return None
+    if at_push(case, freed) != last.units:
+        return None
+    return Named(
+        Cause.LATE_EVENT, {"push_id": last.push_id, "pushed": last.units, "own_sales": sold}
+    )
 
 
 def twice(case: Case, comparison: Comparison) -> Named | None:

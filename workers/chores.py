@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, Protocol
 
 import structlog
 
+from ledger.db import transaction
+from reconcile import pages
 from workers import amazon
 from workers.flows import (
     counts,
@@ -34,6 +38,21 @@ from workers.flows.verify import VerifyReport
 from workers.wiring import Wiring, now
 
 log = structlog.get_logger(__name__)
+
+
+class _Raised(Protocol):
+    """An alarm that is new, as every watch tells it."""
+
+    @property
+    def rule(self) -> str: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def detail(self) -> Mapping[str, Any]: ...
+
+
+#: Orders are asked for out of turn at most once in so long.
+_HEAR_S = 60.0
 
 
 def open_jobs(house: Wiring) -> list[tuple[str, str, datetime]]:
@@ -90,7 +109,7 @@ def reconcile_channel(house: Wiring, channel: str, window_at: str) -> RunReport:
         now=now,
         terms=_terms(house, channel),
         bulk=house.bulk(channel),
-        hear=lambda: poll_orders(house, channel, ""),
+        hear=lambda: _hear(house, channel),
     )
 
 
@@ -102,8 +121,18 @@ def read_early(house: Wiring, channel: str) -> EarlyReport:
         channel=channel,
         now=now,
         terms=_terms(house, channel),
-        hear=lambda: poll_orders(house, channel, ""),
+        hear=lambda: _hear(house, channel),
     )
+
+
+def _hear(house: Wiring, channel: str) -> None:
+    """Ask for orders out of turn, where the last time is long ago: Amazon allows one such call in 180 s."""
+    with transaction(house.engine) as connection:
+        state = pages.channel_state(connection, channel)
+    seldom_s = max(_HEAR_S, house.settings.reconcile_s / 5)
+    heard_at = state.orders_mark if state is not None else None
+    if heard_at is None or (now() - heard_at).total_seconds() >= seldom_s:
+        poll_orders(house, channel, "")
 
 
 def _terms(house: Wiring, channel: str) -> Terms:
@@ -136,12 +165,13 @@ def work_programs(house: Wiring) -> bool:
     for program in freed:
         units = sum(program.units.values())
         log.info("program.released", program=program.program, units=units, ended=program.ended)
-    for alarm in (
+    raised: list[_Raised] = [
         *program_watch.watch(house.engine, now=now()),
         *fit.watch(house.engine, now=now()),
         *held_watch.watch(house.engine, now=now()),
         *counts.watch(house.engine, terms_of(house.settings), now=now()),
-    ):
+    ]
+    for alarm in raised:
         log.warning("alarm.raised", rule=alarm.rule, object=alarm.what, **alarm.detail)
     return bool(freed)
 

@@ -14,6 +14,8 @@ from ledger.db import transaction
 from workers.flows import mapping
 
 _POST_ROWS = 1000
+_PLAN_POINTS = 20_000
+_PLAN_POINTS_PER_S = 1_000
 _APPLIED_LIMIT_S = 60.0
 _FIRST_NUMBERS_LIMIT_S = 60.0
 
@@ -28,6 +30,8 @@ _DUE = "SELECT count(*) FROM due"
 def list_goods(house: House) -> str:
     """Locations and products in both shops, SKUs and locations in the book."""
     for name, shop in house.shops.items():
+        # The largest plan: a quarter of an hour between windows is ten seconds here, and each reads and polls.
+        shop.ask("limit", maximum=_PLAN_POINTS, restore_rate=_PLAN_POINTS_PER_S)
         for location in goods.listed_locations(name):
             shop.ask("location", name=location)
         shop.ask("products", products=goods.products(name))

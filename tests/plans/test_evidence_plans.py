@@ -57,7 +57,8 @@ SEED = (
     " recorded_at FROM event",
     "INSERT INTO drift (channel, sku, location, expected, actual, cause, action, seen_at, last_at, resolved_at)"
     " SELECT 'shop', 'S' || n, 'WH', 5, 6, 'unknown', 're-push',"
-    " :now - interval '400 days' + make_interval(mins => n * 20), :now, CASE WHEN n % 1000 = 0 THEN NULL ELSE :now END FROM generate_series(1, :n) n",
+    " :now - interval '400 days' + make_interval(mins => n * 20), :now,"
+    " CASE WHEN n % 1000 = 0 THEN NULL ELSE :now END FROM generate_series(1, :n) n",
 )
 
 
