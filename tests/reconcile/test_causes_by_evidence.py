@@ -49,6 +49,16 @@ def test_an_order_that_only_the_order_api_tells_is_late_until_the_grace_is_over(
     assert named(a_case(27), old).cause is Cause.UNLEDGERED_SALE
 
 
+def test_own_sales_below_a_target_that_stayed_are_no_units_of_another_state() -> None:
+    # A listing that is capped at 30 sold 3: the target stays, and what it sold is committed.
+    clues = Clues(sales=(Sale(3, ago(300)),), committed=3)
+
+    found = named(replace(a_case(27), pushes=FIFTY_THEN_THIRTY), clues)
+
+    assert found.cause is Cause.LATE_EVENT
+    assert (found.evidence["pushed"], found.evidence["own_sales"]) == (30, 3)
+
+
 def test_orders_that_are_not_just_the_difference_explain_nothing() -> None:
     assert named(a_case(27), Clues(unseen=(an_order(2),))).cause is Cause.UNKNOWN
 
