@@ -44,8 +44,8 @@ def finding(
     if case.halt_state is not None:
         reason = f"{case.location} shows {comparison.actual} while halted" if rule else None
         return Finding(case, comparison, named, Action.HALT_AGAIN, reason)
-    if named.cause in _BOOKS:
-        return Finding(case, comparison, named, _BOOKS[named.cause])
+    if (orders := _by_orders(case, comparison, named)) is not None:
+        return Finding(case, comparison, named, orders)
     reason = halts.halt_reason(case, comparison, rule) if rule else None
     if rule is not None and _is_for_a_person(case, named):
         wrong = (
@@ -62,11 +62,22 @@ def finding(
         return Finding(case, comparison, named, Action.HALT, reason)
     if named.cause is Cause.REJECTED and case.waiting is not None and case.waiting.parked:
         return Finding(case, comparison, named, Action.FIX_ITEM)
+    return Finding(case, comparison, named, _again(case, comparison))
+
+
+def _by_orders(case: Case, comparison: Comparison, named: Named) -> Action | None:
+    """What is done where orders are the difference."""
+    if "own_sales" in named.evidence:
+        # They are all in the book, and the target stayed as it was: the number is put back.
+        return _again(case, comparison)
+    return _BOOKS.get(named.cause)
+
+
+def _again(case: Case, comparison: Comparison) -> Action:
     late_order_possible = comparison.delta_units < 0 and (
         case.orders_mark is None or case.orders_mark < case.reading.observed_at
     )
-    action = Action.REPUSH_AFTER_GRACE if late_order_possible else Action.REPUSH
-    return Finding(case, comparison, named, action)
+    return Action.REPUSH_AFTER_GRACE if late_order_possible else Action.REPUSH
 
 
 def is_spent(case: Case, named: Named, limits: Limits) -> bool:

@@ -51,8 +51,8 @@ class _Raised(Protocol):
     def detail(self) -> Mapping[str, Any]: ...
 
 
-#: Orders are asked for out of turn at most once in so long.
-_HEAR_S = 60.0
+#: Orders are asked for out of turn at most once in so long: no vendor of ours allows less.
+_HEAR_S = 180.0
 
 
 def open_jobs(house: Wiring) -> list[tuple[str, str, datetime]]:
@@ -132,9 +132,8 @@ def _hear(house: Wiring, channel: str) -> None:
     """Ask for orders out of turn, where the last time is long ago: Amazon allows one such call in 180 s."""
     with transaction(house.engine) as connection:
         state = pages.channel_state(connection, channel)
-    seldom_s = max(_HEAR_S, house.settings.reconcile_s / 5)
     heard_at = state.orders_mark if state is not None else None
-    if heard_at is None or (now() - heard_at).total_seconds() >= seldom_s:
+    if heard_at is None or (now() - heard_at).total_seconds() >= _HEAR_S:
         poll_orders(house, channel, "")
 
 

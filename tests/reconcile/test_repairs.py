@@ -39,6 +39,15 @@ def test_what_is_shown_is_right_when_the_book_is_behind(cause: Cause, action: Ac
     assert (done.action, done.halt_reason) == (action, None)
 
 
+def test_what_own_sales_took_off_a_target_that_stayed_is_put_back() -> None:
+    case = spent(27)
+    named = Named(Cause.LATE_EVENT, {"own_sales": 3})
+
+    done = finding(case, compare(case, Limits()), named, Limits(), RULE)
+
+    assert (done.action, done.halt_reason) == (Action.REPUSH_AFTER_GRACE, None)
+
+
 @pytest.mark.parametrize(
     "cause", [Cause.MAPPING_ERROR, Cause.UNIT_OF_MEASURE, Cause.STATE_SEMANTICS]
 )
