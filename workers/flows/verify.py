@@ -99,7 +99,8 @@ def verify(lane: Lane) -> VerifyReport:
         wrong += sum(v.read is not None and v.read != v.confirmed for v in verified)
         empty |= {v.sku for v in verified if v.read == v.target == 0}
         if of_sample and isinstance(error, Throttled):
-            # The limit is for pushes: what was not told comes back when its lease ends, or is left to the window.
+            # The limit is for pushes: what was not told is read when there is more of it, or left to the window.
+            _give_back(lane, asked, found)
             break
         if error is not None:
             # What was read is kept. The others come back when the limit is full again, else with the claim's lease.
