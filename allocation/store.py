@@ -366,6 +366,8 @@ def save_targets(
             "rise_run_at": rise_run_at,
         },
     )
+    if not changed:
+        return set()
     keys = {
         "channels": [row.channel for row in changed],
         "skus": [row.sku for row in changed],

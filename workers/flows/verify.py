@@ -98,14 +98,13 @@ def verify(lane: Lane) -> VerifyReport:
         known |= {v.sku for v in verified if v.read is not None}
         wrong += sum(v.read is not None and v.read != v.confirmed for v in verified)
         empty |= {v.sku for v in verified if v.read == v.target == 0}
-        if of_sample and isinstance(error, Throttled):
-            # The limit is for pushes: what was not told is read when there is more of it, or left to the window.
+        # What was read is kept. The others come back when the limit is full again, else with the claim's lease.
+        if isinstance(error, Throttled):
             _give_back(lane, asked, found)
-            break
+            if of_sample:
+                # The limit is for pushes: the sample is read when there is more of it, or left to the window.
+                break
         if error is not None:
-            # What was read is kept. The others come back when the limit is full again, else with the claim's lease.
-            if isinstance(error, Throttled):
-                _give_back(lane, asked, found)
             stopped = str(book_failure(lane, [], error))
             break
     if not stopped:
