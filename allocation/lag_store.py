@@ -9,8 +9,6 @@ import orjson
 from sqlalchemy import Connection, text
 
 from allocation.lags import DAY, Measured, Record, Sample
-from allocation.types import Lag
-from ledger.db import fetch
 
 #: Newest records of a channel that are looked at; a busy one has so many in minutes.
 _NEWEST = 2000
@@ -106,11 +104,6 @@ _KEEP = text("""
         visible_s = excluded.visible_s, stale_s = excluded.stale_s, samples = excluded.samples,
         in_use_hear_s = excluded.in_use_hear_s, in_use_show_s = excluded.in_use_show_s,
         measured_at = excluded.measured_at
-""")
-
-_IN_USE = text("""
-    SELECT channel, in_use_hear_s, in_use_show_s FROM lag
-    WHERE in_use_hear_s IS NOT NULL AND in_use_show_s IS NOT NULL ORDER BY channel
 """)
 
 # A SKU that an allocator computes at this moment with the lag of before is waited for, then marked again.
@@ -219,17 +212,6 @@ def keep(connection: Connection, found: Sequence[Measured], now: datetime) -> No
         for each in found
     ]
     connection.execute(_KEEP, {"rows": orjson.dumps(rows).decode(), "now": now})
-
-
-def lags(connection: Connection) -> dict[str, Lag]:
-    """What buffers are computed with, by channel; one that was never measured is missing.
-
-    A stage of it that was never measured counts with its share of the default: `known` says which (`assumed`).
-    """
-    return {
-        row.channel: Lag(row.in_use_hear_s, row.in_use_show_s)
-        for row in fetch(connection, _IN_USE, {})
-    }
 
 
 def mark_due(connection: Connection, channels: Iterable[str], now: datetime) -> None:

@@ -295,7 +295,9 @@ def current_rules(connection: Connection) -> tuple[int, Rules]:
 def standing(
     connection: Connection, *, computing: bool = False
 ) -> tuple[int, Rules, dict[str, Lag]]:
-    """What stands for all SKUs: the version in force, its rules, and the lags in use by channel (as `lag_store.lags`).
+    """What stands for all SKUs: the version in force, its rules, and the lags of buffers, by channel.
+
+    A channel that was never measured is missing; such a stage counts with its share of the default (`lag_store.known`).
 
     computing    the transaction writes what is computed and nothing else: its end does not wait for the disk
     """

@@ -278,32 +278,11 @@ class Bucket:
             return None
 
 
-class Patient:
-    """A limit that is waited for, at a door where a person waits for thousands of rows; never in a worker.
+class Around:
+    """A limit around another one, which is told all that the vendor says."""
 
-    pause         how to wait
-    patience_s    longest wait for one call, in all
-    """
-
-    def __init__(
-        self, limiter: Limiter, pause: Callable[[float], None], *, patience_s: float = 300.0
-    ) -> None:
+    def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
-        self._pause = pause
-        self._patience_s = patience_s
-
-    def take(self, cost: float) -> str:
-        """As the limit's own, when its time has come; raises Throttled when that is too far away."""
-        left_s = self._patience_s
-        while True:
-            try:
-                return self._limiter.take(cost)
-            except Throttled as refusal:
-                wait_s = max(_SHORTEST_WAIT_S, refusal.retry_after_s)
-                left_s -= wait_s
-                if left_s < 0:
-                    raise
-                self._pause(wait_s)
 
     def correct(
         self, available: float, maximum: float, restore_rate: float, *, ticket: str = ""
@@ -322,6 +301,34 @@ class Patient:
     def state(self) -> BucketState:
         """See `Limiter`."""
         return self._limiter.state()
+
+
+class Patient(Around):
+    """A limit that is waited for, at a door where a person waits for thousands of rows; never in a worker.
+
+    pause         how to wait
+    patience_s    longest wait for one call, in all
+    """
+
+    def __init__(
+        self, limiter: Limiter, pause: Callable[[float], None], *, patience_s: float = 300.0
+    ) -> None:
+        super().__init__(limiter)
+        self._pause = pause
+        self._patience_s = patience_s
+
+    def take(self, cost: float) -> str:
+        """As the limit's own, when its time has come; raises Throttled when that is too far away."""
+        left_s = self._patience_s
+        while True:
+            try:
+                return self._limiter.take(cost)
+            except Throttled as refusal:
+                wait_s = max(_SHORTEST_WAIT_S, refusal.retry_after_s)
+                left_s -= wait_s
+                if left_s < 0:
+                    raise
+                self._pause(wait_s)
 
 
 class _Alone:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from channels.base import Throttled
-from channels.limits import BucketState, Limiter
+from channels.limits import Around, Limiter
 
 _SHORTEST_WAIT_S: Final = 0.05
 
 
-class Sparing:
+class Sparing(Around):
     """A limit that leaves a share of the bucket to others: what reads ahead yields to what must go out.
 
     keep    share of the full bucket that must be there after a call, 0 to 1; a full bucket always lets one in
     """
 
     def __init__(self, limiter: Limiter, *, keep: float = 0.5) -> None:
-        self._limiter = limiter
+        super().__init__(limiter)
         self._keep = keep
 
     def take(self, cost: float) -> str:
@@ -33,21 +33,3 @@ class Sparing:
                 retry_after_s=max(_SHORTEST_WAIT_S, wait_s),
             )
         return self._limiter.take(cost)
-
-    def correct(
-        self, available: float, maximum: float, restore_rate: float, *, ticket: str = ""
-    ) -> None:
-        """See `Limiter`."""
-        self._limiter.correct(available, maximum, restore_rate, ticket=ticket)
-
-    def settle(self, ticket: str, restore_rate: float = 0.0) -> None:
-        """See `Limiter`."""
-        self._limiter.settle(ticket, restore_rate)
-
-    def close(self, retry_after_s: float) -> None:
-        """See `Limiter`."""
-        self._limiter.close(retry_after_s)
-
-    def state(self) -> BucketState:
-        """See `Limiter`."""
-        return self._limiter.state()

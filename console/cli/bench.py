@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from console.cli.common import as_json, house
+from console.cli.common import as_json, durable, house
 from workers.settings import Settings
 
 
@@ -28,12 +28,7 @@ def bench() -> None:
     type=click.IntRange(50, 20_000),
     help="For one task per event.",
 )
-@click.option(
-    "--durable/--fast",
-    default=True,
-    show_default=True,
-    help="fsync on or off on the throw-away server.",
-)
+@durable
 @as_json
 def ingest(events: int, rounds: int, tasks: int, durable: bool, as_json: bool) -> None:
     """Inbox and drain against a set-based loader and against one task per event. Exit code 3: goals missed."""
@@ -71,12 +66,7 @@ def readback(rows: int, as_json: bool) -> None:
     help="Which lanes, separated by commas.",
 )
 @click.option("--seed", default=0, show_default=True, help="Changes follow from it.")
-@click.option(
-    "--durable/--fast",
-    default=True,
-    show_default=True,
-    help="fsync on or off on the throw-away servers.",
-)
+@durable
 @as_json
 def push(changes: int, skus: int, lanes: str, seed: int, durable: bool, as_json: bool) -> None:
     """Numbers to every simulated vendor: fewest calls, rates kept, newest wins. Exit code 3: goals missed."""
@@ -121,12 +111,7 @@ def push(changes: int, skus: int, lanes: str, seed: int, durable: bool, as_json:
     help="Booked a second meanwhile.",
 )
 @click.option("--seed", default=0, show_default=True, help="Questions and changes follow from it.")
-@click.option(
-    "--durable/--fast",
-    default=True,
-    show_default=True,
-    help="fsync on or off on the throw-away servers.",
-)
+@durable
 @as_json
 def availability(
     rate: int, seconds: int, skus: int, changes: int, seed: int, durable: bool, as_json: bool
@@ -149,12 +134,7 @@ def availability(
 
 @bench.command("alloc")
 @click.option("--skus", default=100_000, show_default=True, type=click.IntRange(1000, 1_000_000))
-@click.option(
-    "--durable/--fast",
-    default=True,
-    show_default=True,
-    help="fsync on or off on the throw-away server.",
-)
+@durable
 @click.option("--processes", default=2, show_default=True, type=click.IntRange(1, 16))
 @as_json
 def alloc_(skus: int, durable: bool, processes: int, as_json: bool) -> None:

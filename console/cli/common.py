@@ -27,6 +27,12 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for s
 ephemeral = click.option(
     "--ephemeral", is_flag=True, help="Use a throw-away database, gone afterwards."
 )
+durable = click.option(
+    "--durable/--fast",
+    default=True,
+    show_default=True,
+    help="fsync on or off on the throw-away server.",
+)
 reason = click.option("--reason", required=True, help="Why; it is kept in the trail.")
 reason_if_any = click.option("--reason", default="", help="Why; it is kept in the trail.")
 by = click.option(

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from channels.base import ChannelError
 from console.cli import recon_causes
-from console.cli.common import Failed, as_json, emit, house
+from console.cli.common import Failed, as_json, durable, emit, house
 from ledger.db import transaction
 from reconcile import debt
 from reconcile.runs import window_of
@@ -125,12 +125,7 @@ def drift(all_: bool, limit: int, as_json: bool) -> None:
     type=click.IntRange(0, 1_000_000),
     help="Variations of the simulated account that is read back; 0 leaves it out.",
 )
-@click.option(
-    "--durable/--fast",
-    default=True,
-    show_default=True,
-    help="fsync on or off on the throw-away server.",
-)
+@durable
 @as_json
 def bench(
     rows: int, one_in: int, rounds: int, vendor_rows: int, durable: bool, as_json: bool

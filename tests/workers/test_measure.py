@@ -8,6 +8,7 @@ import pytest
 
 from allocation import lag_store
 from allocation.lags import Measured, on_grid
+from allocation.store import standing
 from allocation.types import Lag
 from channels.base import Unavailable
 from tests.builders import a_fact, deliver
@@ -280,9 +281,9 @@ def test_a_second_measuring_at_once_ends_without_waiting(house: House) -> None:
 def test_the_engine_is_told_of_channels_that_were_measured(house: House) -> None:
     measure(house.engine, now=house.clock.now)
     with house.engine.connect() as connection:
-        assert lag_store.lags(connection) == {}
+        assert standing(connection)[2] == {}
     for number in range(6):
         lowers(house, 90 - number, wait_s=1, call_s=1, seen_s=4)
     measure(house.engine, now=house.clock.now)
     with house.engine.connect() as connection:
-        assert lag_store.lags(connection).keys() == {"shop"}
+        assert standing(connection)[2].keys() == {"shop"}
