@@ -85,13 +85,6 @@ def stocked(shelf: Shelf) -> Iterator[Engine]:
         yield engine
 
 
-@pytest.fixture
-def full(stocked: Engine) -> Iterator[Connection]:
-    with stocked.connect() as connection:
-        yield connection
-        connection.rollback()
-
-
 def read_whole(nodes: list[dict[str, object]]) -> set[object]:
     return {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"} - SMALL
 

@@ -58,13 +58,6 @@ def stocked(shelf: Shelf) -> Iterator[Engine]:
         yield engine
 
 
-@pytest.fixture
-def full(stocked: Engine) -> Iterator[Connection]:
-    with stocked.connect() as connection:
-        yield connection
-        connection.rollback()
-
-
 def test_news_are_found_among_all_events(full: Connection) -> None:
     nodes = plan_of(full, lambda: count_store.news(full, LAST, 2000))
 

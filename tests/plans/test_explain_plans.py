@@ -75,14 +75,6 @@ def stocked(shelf: Shelf) -> Iterator[Engine]:
     shelf.take_back(database)
 
 
-@pytest.fixture
-def full(stocked: Engine) -> Iterator[Connection]:
-    """A connection to that house."""
-    with stocked.connect() as connection:
-        yield connection
-        connection.rollback()
-
-
 def scanned_whole(nodes: list[dict[str, object]]) -> set[object]:
     """Large tables that are read from end to end."""
     return {n["Relation Name"] for n in nodes if n["Node Type"] == "Seq Scan"} - SMALL

@@ -58,14 +58,6 @@ def stocked(shelf: Shelf) -> Iterator[Engine]:
         yield engine
 
 
-@pytest.fixture
-def full(stocked: Engine) -> Iterator[Connection]:
-    """A connection to that house; what a test does is rolled back."""
-    with stocked.connect() as connection:
-        yield connection
-        connection.rollback()
-
-
 def scanned_whole(nodes: list[dict[str, object]]) -> set[object]:
     """Tables but the small ones (channels, lags, halts) that are read from end to end."""
     scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}

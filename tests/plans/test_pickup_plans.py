@@ -43,13 +43,6 @@ def stocked(shelf: Shelf) -> Iterator[Engine]:
     shelf.take_back(database)
 
 
-@pytest.fixture
-def full(stocked: Engine) -> Iterator[Connection]:
-    with stocked.connect() as connection:
-        yield connection
-        connection.rollback()
-
-
 @pytest.mark.parametrize("places", [1, 200])
 def test_places_are_looked_up_by_their_keys(full: Connection, places: int) -> None:
     keys = [(f"S{number:06}", "STORE-2") for number in range(1, places + 1)]

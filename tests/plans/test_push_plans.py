@@ -40,14 +40,6 @@ def stocked(shelf: Shelf) -> Iterator[Engine]:
         yield engine
 
 
-@pytest.fixture
-def full(stocked: Engine) -> Iterator[Connection]:
-    """A connection to that house; what a test does is rolled back."""
-    with stocked.connect() as connection:
-        yield connection
-        connection.rollback()
-
-
 SEED = (
     "INSERT INTO binding (channel, sku, location, item_id, vendor_location_id)"
     " SELECT 'shop', sku, 'WH', 'item-' || sku, 'gid://1' FROM sku",
