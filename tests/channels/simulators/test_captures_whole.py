@@ -34,9 +34,9 @@ NOT_SIMULATED = {
     ),
     "a merchant plans a fulfillment by hand: the control plane's `fulfil`": (
         "fulfillmentCancel", "fulfillmentEventCreate", "fulfillmentOrders", "fulfillmentOrderCancel",
-        "fulfillmentOrderClose", "fulfillmentOrderHold", "fulfillmentOrderLineItemsPreparedForPickup",
+        "fulfillmentOrderClose", "fulfillmentOrderLineItemsPreparedForPickup",
         "fulfillmentOrderMerge", "fulfillmentOrderMove", "fulfillmentOrderOpen",
-        "fulfillmentOrderRejectFulfillmentRequest", "fulfillmentOrderReleaseHold", "fulfillmentOrderReportProgress",
+        "fulfillmentOrderRejectFulfillmentRequest", "fulfillmentOrderReportProgress",
         "fulfillmentOrderReschedule", "fulfillmentOrderSplit", "fulfillmentOrderSubmitFulfillmentRequest",
         "fulfillmentOrdersReroute", "fulfillmentOrdersSetFulfillmentDeadline", "fulfillmentTrackingInfoUpdate",
     ),
