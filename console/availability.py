@@ -3,14 +3,13 @@
 An answer says as of which moment it is true (`as_of`, the database's clock), how long ago that was at most
 (`age_s`), and from which versions of the rules and of the ledger it was computed. It is never older than
 `max_age_s`. Redis saves the database most of the work and is never needed: without it, or after it lost everything,
-the database is asked; what this process itself computed a moment ago is said where the database takes long then.
-Without the database, answers end when the last entry is too old.
+what this process itself computed a moment ago is said, and put back; where there is nothing young, the database is
+asked. Without the database, answers end when the last entry is too old.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
@@ -47,8 +46,6 @@ MOST_NAME: Final = 128
 
 #: An answer that takes the database longer is none.
 _ANSWER_S: Final = 2.0
-#: A number that is remembered is said when a new one takes longer.
-_PATIENCE_S: Final = 0.003
 #: Numbers of one look into the database, and how long those that age are gathered for one.
 _MOST_LOOKED: Final = 200
 _GATHER_S: Final = 0.02
@@ -151,22 +148,25 @@ class Availability:
             )
 
     async def _answer(self, key: Key) -> bytes:
-        looked = None
         if self._cache is not None:
-            told = self._while_young(key, await self._kept.get(key))
-            if told is None and self._cache.remembered(key) is not None:
-                looked = await self._soon(key)
-                if looked is None:
-                    told = self._while_young(key, self._cache.remembered(key))
+            entry = await self._kept.get(key) or self._put_back(self._cache, key)
+            told = self._while_young(key, entry)
             if told is not None:
                 return told
-        looked = looked or await self._looked(key)
+        looked = await self._looked(key)
         if isinstance(looked, Missing):
             raise Refusal(404, looked.words)
         age_us = self._clock.age_us(looked.at_us)
         if age_us is None:
             raise Refusal(503, "the database's clock was set; ask again", (b"retry-after", b"1"))
         return self._told(looked, age_us)
+
+    def _put_back(self, cache: Cache, key: Key) -> Entry | None:
+        """What this process remembers of a number that Redis does not have, and may have lost."""
+        entry = cache.remembered(key)
+        if entry is not None:
+            self._keep_task(cache.keep({key: entry}))
+        return entry
 
     def _while_young(self, key: Key, entry: Entry | None) -> bytes | None:
         age_us = None if entry is None else self._clock.age_us(entry.at_us)
@@ -206,13 +206,6 @@ class Availability:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _soon(self, key: Key) -> Looked | None:
-        """A new number, if it comes at once; it is on its way and will be remembered if not."""
-        with contextlib.suppress(SQLAlchemyError, TimeoutError):
-            async with asyncio.timeout(_PATIENCE_S):
-                return await self._looks.get(key)
-        return None
 
     async def _looked(self, key: Key) -> Looked:
         try:

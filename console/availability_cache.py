@@ -11,7 +11,8 @@ in both, then in its moment. A database that was restored to an earlier day is r
 lives, and read meanwhile.
 
 What this process computed it also remembers itself, for while Redis is away or has lost everything: when the database
-is asked for all of it at once, answers are slow. What is remembered is used like an entry, up to the same age.
+is asked for all of it at once, answers are slow. What is remembered is used like an entry, up to the same age, and is
+put back.
 """
 
 from __future__ import annotations
