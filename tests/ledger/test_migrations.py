@@ -62,6 +62,7 @@ WHOLE_TABLES = {
     "edi_superseded": "DELETE INSERT SELECT",
     "event": "SELECT",
     "exposure": "DELETE INSERT SELECT UPDATE",
+    "failure": "INSERT SELECT UPDATE",
     "fba_change": "INSERT SELECT UPDATE",
     "fba_health": "INSERT SELECT UPDATE",
     "fba_mirror": "INSERT SELECT UPDATE",
@@ -83,6 +84,7 @@ WHOLE_TABLES = {
     "mcf_order": "INSERT SELECT UPDATE",
     "mcf_shipped": "INSERT SELECT",
     "offer_share": "INSERT SELECT",
+    "operation": "INSERT SELECT UPDATE",
     "order_line": "INSERT SELECT UPDATE",
     "oversold_case": "INSERT SELECT UPDATE",
     "pace": "DELETE INSERT SELECT UPDATE",
@@ -96,6 +98,7 @@ WHOLE_TABLES = {
     "push": "INSERT SELECT",
     "push_due": "DELETE INSERT SELECT UPDATE",
     "quarantine": "INSERT SELECT UPDATE",
+    "queue_pause": "DELETE INSERT SELECT UPDATE",
     "receipt": "INSERT SELECT UPDATE",
     "rule_set": "INSERT SELECT",
     "rule_turn": "DELETE INSERT SELECT UPDATE",
@@ -111,6 +114,7 @@ WHOLE_TABLES = {
     "supply_line": "INSERT SELECT UPDATE",
     "target": "DELETE INSERT SELECT UPDATE",
     "target_history": "INSERT SELECT",
+    "trial": "DELETE INSERT SELECT",
 }
 SINGLE_COLUMNS = {
     ("count_order", "UPDATE"): "sound_at missing withdrawn_at",
