@@ -54,6 +54,10 @@ _PAUSE = text("""
     UPDATE channel SET paused = true, paused_by = :by, paused_why = :why WHERE channel = :channel AND NOT paused
 """)
 
+_NOT_BEFORE = text("""
+    UPDATE channel SET next_call_at = greatest(next_call_at, CAST(:at AS timestamptz)) WHERE channel = :channel
+""")
+
 _WRITES = text("UPDATE channel SET writes = :allowed WHERE channel = :channel")
 
 _RESUME = text("""
@@ -130,3 +134,8 @@ def allow_writes(connection: Connection, channel: str, *, allowed: bool = True) 
 def resume(connection: Connection, channel: str) -> bool:
     """Let a stopped channel work again; False when it was not stopped."""
     return connection.execute(_RESUME, {"channel": channel}).rowcount > 0
+
+
+def not_before(connection: Connection, channel: str, at: datetime) -> None:
+    """Send nothing to a channel before `at`; a later moment that was set before stays."""
+    connection.execute(_NOT_BEFORE, {"channel": channel, "at": at})

@@ -18,8 +18,10 @@ from typing import Literal, TypeAlias
 
 from sqlalchemy import Connection, text
 
+from allocation import parking
 from allocation.looks import Look, look_columns
 from allocation.sql import PRIORITY, SEEN
+from ledger.types import FailureClass
 
 #: A row that failed this often while others of its channel went through is set aside for a person.
 ATTEMPTS = 12
@@ -33,11 +35,12 @@ _KEYS = """unnest(CAST(:skus AS text[]), CAST(:locations AS text[]))"""
 
 # Increases wait for every delivery that came in before they may go out, and for a SKU whose target is about to change.
 # A scalar subquery is looked up by key, row by row, as far as the limit; NOT EXISTS may be hashed from the whole table.
+# What a worker died of comes first, in ever smaller company (`allocation.parking`).
 _CLAIM = text("""
     WITH waiting AS MATERIALIZED (
         SELECT min(received_at) AS oldest FROM inbox WHERE state = 'pending'
     ), picked AS MATERIALIZED (
-        SELECT d.channel, d.sku, d.location, d.push_key IS NOT NULL AS in_doubt
+        SELECT d.channel, d.sku, d.location, d.priority, d.run_at, d.begun, d.push_key IS NOT NULL AS in_doubt
         FROM push_due d
         WHERE d.channel = :channel AND NOT d.parked AND d.run_at <= :now
           AND (d.leased_until IS NULL OR d.leased_until <= :now)
@@ -53,12 +56,16 @@ _CLAIM = text("""
         ORDER BY d.priority, d.run_at
         LIMIT :limit
         FOR UPDATE OF d SKIP LOCKED
+    ), taken AS (
+        SELECT *, max(begun) OVER () AS worst, row_number() OVER (PARTITION BY begun ORDER BY priority, run_at) AS n
+        FROM picked
     )
-    UPDATE push_due d SET leased_until = :until,
-        push_key = CASE WHEN picked.in_doubt THEN d.push_key ELSE :key END
-    FROM picked
-    WHERE d.channel = picked.channel AND d.sku = picked.sku AND d.location = picked.location
-    RETURNING d.sku, d.location, d.attempts, d.priority, d.push_key, picked.in_doubt
+    UPDATE push_due d SET leased_until = :until, begun = d.begun + 1,
+        push_key = CASE WHEN taken.in_doubt THEN d.push_key ELSE :key END
+    FROM taken
+    WHERE d.channel = taken.channel AND d.sku = taken.sku AND d.location = taken.location
+      AND taken.begun = taken.worst AND taken.n <= greatest(1, CAST(:limit AS bigint) >> least(3 * taken.worst, 30))
+    RETURNING d.sku, d.location, d.attempts, d.priority, d.push_key, taken.in_doubt, taken.begun
 """)
 
 _FACTS = text(f"""
@@ -74,7 +81,7 @@ _FACTS = text(f"""
 
 # What was a decrease when it was queued is an increase by now: the channel has sold more, and we have just heard of it.
 _COMPUTE_FIRST = text(f"""
-    UPDATE push_due d SET leased_until = NULL, push_key = NULL, priority = 3
+    UPDATE push_due d SET leased_until = NULL, push_key = NULL, priority = 3, begun = greatest(d.begun - 1, 0)
     FROM {_KEYS} AS early (sku, location)
     WHERE d.channel = :channel AND d.sku = early.sku AND d.location = early.location
 """)  # noqa: S608 -- composed of constants
@@ -135,6 +142,7 @@ _DONE = text("""
 # came after the call is not shown yet, what came before is: a SKU that never rests is not late since it began to sell.
 _FREE = text(f"""
     UPDATE push_due d SET leased_until = NULL, push_key = NULL, priority = {PRIORITY},
+        begun = CASE WHEN CAST(:sent AS boolean) THEN 0 ELSE greatest(d.begun - 1, 0) END,
         since = greatest(d.since, CASE WHEN CAST(:taken AS boolean) THEN (
             SELECT p.sent_at FROM push p
             WHERE p.channel = d.channel AND p.sku = d.sku AND p.location = d.location AND p.push_key = d.push_key
@@ -148,7 +156,7 @@ _FREE = text(f"""
 """)  # noqa: S608 -- composed of constants
 
 _DOUBT = text("""
-    UPDATE push_due d SET leased_until = NULL, attempts = d.attempts + 1, run_at = :now
+    UPDATE push_due d SET leased_until = NULL, attempts = d.attempts + 1, run_at = :now, begun = 0
     FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
          AS answered (push_key, sku, location)
     WHERE d.channel = :channel AND d.sku = answered.sku AND d.location = answered.location
@@ -157,17 +165,18 @@ _DOUBT = text("""
 
 # Only the number that was refused is set aside; a newer one is worth a try (`_FREE` follows).
 _PARK = text("""
-    UPDATE push_due d SET leased_until = NULL, push_key = NULL, parked = true, error = answered.error
+    UPDATE push_due d SET leased_until = NULL, push_key = NULL, parked = true, error = answered.error, begun = 0
     FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:numbers AS bigint[]),
                 CAST(:errors AS text[])) AS answered (push_key, sku, location, number, error), target t
     WHERE d.channel = :channel AND d.sku = answered.sku AND d.location = answered.location
       AND d.push_key = answered.push_key
       AND t.channel = d.channel AND t.sku = d.sku AND t.location = d.location AND t.number = answered.number
+    RETURNING d.sku, d.location, d.attempts, d.error
 """)
 
 # While the channel as a whole is away nothing is set aside: the row is not what is wrong.
 _LATER = text("""
-    UPDATE push_due d SET leased_until = NULL, attempts = d.attempts + 1,
+    UPDATE push_due d SET leased_until = NULL, attempts = d.attempts + 1, begun = 0,
         run_at = CAST(:now AS timestamptz) + make_interval(secs => failed.delay_s), error = failed.error,
         parked = d.attempts + 1 >= :attempts
                  AND EXISTS (SELECT FROM shown s WHERE s.channel = d.channel AND s.confirmed_at > d.since)
@@ -176,10 +185,7 @@ _LATER = text("""
          AS failed (push_key, sku, location, delay_s, error)
     WHERE d.channel = :channel AND d.sku = failed.sku AND d.location = failed.location
       AND d.push_key = failed.push_key
-""")
-
-_NOT_BEFORE = text("""
-    UPDATE channel SET next_call_at = greatest(next_call_at, CAST(:at AS timestamptz)) WHERE channel = :channel
+    RETURNING d.sku, d.location, d.attempts, d.error, d.parked
 """)
 
 
@@ -244,11 +250,15 @@ def claim_pushes(
     ).all()
     if not claimed:
         return []
-    rows = {(row.sku, row.location): row for row in claimed}
+    lost = [row for row in claimed if row.begun >= parking.LOST]
+    if lost:
+        parking.poisoned(connection, channel, lost, now)
+    rows = {(row.sku, row.location): row for row in claimed if row.begun < parking.LOST}
     keys = {"channel": channel, "skus": [s for s, _ in rows], "locations": [at for _, at in rows]}
     pushes, early = [], []
     for fact in connection.execute(_FACTS, keys):
         known = rows[fact.sku, fact.location]._asdict() | fact._asdict()
+        del known["begun"]
         if known.pop("is_early") and not known["in_doubt"]:
             early.append((fact.sku, fact.location))
         else:
@@ -339,8 +349,10 @@ def settle_pushes(
             connection.execute(_SHOWN, given | shown | {"now": now, "verify_at": verify_at})
             connection.execute(_DONE, given)
         else:
-            connection.execute(_PARK, given | {"errors": [answer.detail for answer in group]})
-        connection.execute(_FREE, given | {"taken": outcome == "confirmed"})
+            errors = {"errors": [answer.detail for answer in group]}
+            parked = connection.execute(_PARK, given | errors).all()
+            parking.note(connection, pushes[0].channel, parked, now, FailureClass.REJECTED)
+        connection.execute(_FREE, given | {"taken": outcome == "confirmed", "sent": True})
 
 
 def give_back(
@@ -349,7 +361,7 @@ def give_back(
     """Free rows whose call was not carried out (throttled, not accepted, not sent); no attempt is counted."""
     connection.execute(LOCK, columns(pushes))
     answered(connection, pushes, now, "throttled", [detail] * len(pushes))
-    connection.execute(_FREE, columns(pushes) | {"taken": False})
+    connection.execute(_FREE, columns(pushes) | {"taken": False, "sent": False})
 
 
 def unavailable(
@@ -361,16 +373,10 @@ def unavailable(
     """
     connection.execute(LOCK, columns(pushes))
     answered(connection, pushes, now, "unknown", [reason] * len(pushes))
-    connection.execute(
-        _LATER,
-        columns(pushes)
-        | {
-            "now": now,
-            "attempts": ATTEMPTS,
-            "delays": [backoff_s(push.attempts + 1, chance) for push in pushes],
-            "errors": [reason] * len(pushes),
-        },
-    )
+    values = {"now": now, "attempts": ATTEMPTS, "errors": [reason] * len(pushes)}
+    delays = {"delays": [backoff_s(push.attempts + 1, chance) for push in pushes]}
+    rows = connection.execute(_LATER, columns(pushes) | values | delays).all()
+    parking.note(connection, pushes[0].channel, [row for row in rows if row.parked], now)
 
 
 def refused(
@@ -380,7 +386,7 @@ def refused(
     connection.execute(LOCK, columns(pushes))
     answered(connection, pushes, now, "refused", [reason] * len(pushes))
     unavailable(connection, pushes, reason, now, chance)
-    connection.execute(_FREE, columns(pushes) | {"taken": False})
+    connection.execute(_FREE, columns(pushes) | {"taken": False, "sent": True})
 
 
 def backoff_s(attempts: int, chance: Chance) -> float:
@@ -389,8 +395,3 @@ def backoff_s(attempts: int, chance: Chance) -> float:
     source    AWS Architecture Blog, "Exponential Backoff And Jitter" (2015)
     """
     return chance() * min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** min(attempts - 1, 30))
-
-
-def not_before(connection: Connection, channel: str, at: datetime) -> None:
-    """Send nothing to a channel before `at`; a later moment that was set before stays."""
-    connection.execute(_NOT_BEFORE, {"channel": channel, "at": at})

@@ -52,6 +52,7 @@ _ARRIVED = text("""
 # Less shown than there should be may be a sale we have not heard of yet: as an increase it waits for the inbox.
 _KNOWN = text(f"""
     UPDATE push_due d SET leased_until = NULL, push_key = NULL, error = NULL, parked = false, priority = {PRIORITY},
+        begun = greatest(d.begun - 1, 0),
         run_at = CASE WHEN {PRIORITY} = 3 THEN CAST(:rise_run_at AS timestamptz) ELSE :now END
                  + make_interval(secs => CASE WHEN CAST(:stale AS boolean) AND d.attempts > 2
                                               THEN least(:cap_s, 2.0 ^ least(d.attempts - 3, 30)) ELSE 0 END)
@@ -63,7 +64,7 @@ _KNOWN = text(f"""
 """)  # noqa: S608 -- composed of constants
 
 _STILL_IN_DOUBT = text("""
-    UPDATE push_due d SET leased_until = NULL
+    UPDATE push_due d SET leased_until = NULL, begun = greatest(d.begun - 1, 0)
     FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
          AS given (push_key, sku, location)
     WHERE d.channel = :channel AND d.sku = given.sku AND d.location = given.location AND d.push_key = given.push_key

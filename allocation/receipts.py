@@ -28,7 +28,7 @@ _KEEP = text("""
 """)
 
 _LEASE = text("""
-    UPDATE push_due SET leased_until = :until
+    UPDATE push_due SET leased_until = :until, begun = 0
     FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[])) AS given (sku, location)
     WHERE push_due.channel = :channel AND push_due.sku = given.sku AND push_due.location = given.location
       AND push_due.push_key = :key

@@ -149,7 +149,8 @@ def digest(deliveries: Iterable[tuple[int, Sequence[AnyFact]]], known: Known) ->
         except NotNow as later:
             result.settlements.append(Settlement(row_id, "waiting", wait_for=later.wait_for))
         except NotEver as why:
-            result.settlements.append(Settlement(row_id, "parked", error=str(why)))
+            kind = "mapping" if str(why).startswith("unknown ") else "validation"
+            result.settlements.append(Settlement(row_id, "parked", error=str(why), failure=kind))
     return result
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 import orjson
 from sqlalchemy import Connection, text
 
+from ledger import failures
 from ledger.types import Settlement
 
 #: Topic of a body that is one canonical fact (`ledger.events`).
@@ -246,6 +247,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement], *, now: da
         for s in settlements
     ]
     connection.execute(_SETTLE, {"rows": orjson.dumps(rows).decode(), "now": now})
+    failures.note_deliveries(connection, settlements, now)
 
 
 def wake(connection: Connection, arrived: Callable[[], Set[str]]) -> int:
@@ -267,7 +269,9 @@ def wake_missed(connection: Connection) -> int:
 
 def park_forgotten(connection: Connection, *, now: datetime, before: datetime) -> list[int]:
     """Park deliveries that have waited since before `before`; returns their ids."""
-    return list(connection.execute(_PARK_FORGOTTEN, {"now": now, "before": before}).scalars())
+    ids = list(connection.execute(_PARK_FORGOTTEN, {"now": now, "before": before}).scalars())
+    failures.note_deliveries(connection, [Settlement(row_id, "parked") for row_id in ids], now)
+    return ids
 
 
 def replay(connection: Connection, ids: Sequence[int]) -> list[int]:

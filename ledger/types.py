@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, NewType, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NewType, TypeAlias
 
 Sku = NewType("Sku", str)
 LocationId = NewType("LocationId", str)
@@ -84,9 +85,76 @@ class Settlement:
     state      applied | waiting | parked
     wait_for   what must arrive first, when waiting
     error      why, and what to do, when parked; a note, when applied without effect
+    failure    class of failure, when parked or rejected
     """
 
     row_id: int
     state: str
     wait_for: str | None = None
     error: str | None = None
+    failure: str = "validation"
+
+
+class FailureClass:
+    """Why work failed for good: the closed list, in the order in which a person asks."""
+
+    #: What came or is to be sent makes no sense as it is.
+    VALIDATION: Final = "validation"
+    #: Something has no name of ours, or the wrong one.
+    MAPPING: Final = "mapping"
+    #: The other side understood, and says no.
+    REJECTED: Final = "rejected"
+    #: The other side's limit left no room for it in time.
+    THROTTLED_OUT: Final = "throttled_out"
+    #: The other side did not answer, or not so that anybody could read it.
+    UNAVAILABLE: Final = "unavailable"
+    #: It is our own mistake.
+    BUG: Final = "bug"
+
+
+class Origin:
+    """What can fail for good, and what names it: the closed list.
+
+    inbox    a delivery; its id
+    push     a number to be shown; channel/sku/location
+    job      what the clock asks of a channel; job/channel
+    task     a task that raised; its name, its arguments and what was raised
+    edi      a document of or for a partner; document:id, or file:id for what could not be taken at all
+    case     a step about an oversold order line; case/position
+    alert    something to be told; incident/door/part
+    """
+
+    INBOX: Final = "inbox"
+    PUSH: Final = "push"
+    JOB: Final = "job"
+    TASK: Final = "task"
+    EDI: Final = "edi"
+    CASE: Final = "case"
+    ALERT: Final = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Work that failed for good, to be written down with the state that says so.
+
+    object     its key among those of its origin
+    kind       a `FailureClass`
+    payload    what was at work, as JSON has it; never a secret
+    attempts   how often it was tried before that
+    times      how often it failed since it was written down last
+    """
+
+    origin: str
+    object: str
+    kind: str
+    error: str
+    channel: str = ""
+    sku: str = ""
+    location: str = ""
+    order: str = ""
+    task: str = ""
+    task_id: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    traceback: str = ""
+    attempts: int = 0
+    times: int = 1

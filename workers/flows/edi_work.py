@@ -26,7 +26,7 @@ from channels.edi.writing import acks
 from ledger import inbox, store
 from ledger.db import transaction
 from ledger.inbox import Row
-from ledger.types import Settlement
+from ledger.types import FailureClass, Settlement
 from workers.flows import edi_acks, edi_orders
 from workers.flows.booking import NotBooked
 from workers.flows.edi_desk import Desk, incoming, partner
@@ -130,7 +130,8 @@ def _next(house: House, *, now: datetime) -> Worked | None:
         except Unwritable as error:
             return _park(house, row, f"it cannot be answered: {error}", now=now)
         except _STRANGE as error:
-            return _park(house, row, f"{type(error).__name__}: {error}", now=now)
+            why = f"{type(error).__name__}: {error}"
+            return _park(house, row, why, now=now, failure=FailureClass.BUG)
 
 
 def _parsed(row: Row) -> tuple[Parsed, tuple[Finding, ...]] | NotX12:
@@ -141,11 +142,19 @@ def _parsed(row: Row) -> tuple[Parsed, tuple[Finding, ...]] | NotX12:
     return parsed, validate.validate(parsed)
 
 
-def _park(house: House, row: Row, why: str, *, now: datetime) -> Worked:
+def _park(
+    house: House,
+    row: Row,
+    why: str,
+    *,
+    now: datetime,
+    failure: str = FailureClass.VALIDATION,
+) -> Worked:
     """The interchange as a whole cannot be worked; those behind it go on."""
     error = f"{why}; correct the cause, then replay this delivery"
     with transaction(house.engine) as connection:
-        inbox.settle(connection, [Settlement(row.id, "parked", error=error)], now=now)
+        settlement = Settlement(row.id, "parked", error=error, failure=failure)
+        inbox.settle(connection, [settlement], now=now)
     return Worked(row.source, "", trouble=1)
 
 

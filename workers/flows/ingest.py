@@ -29,7 +29,7 @@ from ledger.digest import Digest, digest
 from ledger.events import FACT, AnyFact
 from ledger.inbox import FACT_TOPIC, Row
 from ledger.store import Entropy
-from ledger.types import Settlement
+from ledger.types import FailureClass, Settlement
 
 log = structlog.get_logger(__name__)
 
@@ -135,8 +135,10 @@ def _drain_halves(
     """These deliveries could not be taken together: find the one that cannot, apply the others."""
     if len(ids) == 1:
         error = f"{_why(refused)}; correct the cause, then replay this delivery"
-        settlement = Settlement(ids[0], "parked", error=error)
-        if not isinstance(refused, IntegrityError | DataError):
+        is_strange = not isinstance(refused, IntegrityError | DataError)
+        kind = FailureClass.BUG if is_strange else FailureClass.VALIDATION
+        settlement = Settlement(ids[0], "parked", error=error, failure=kind)
+        if is_strange:
             # Nobody thought of it: whoever mends that wants to know where.
             log.error("ingest.delivery.strange", inbox_id=ids[0], exc_info=refused)
         with transaction(house.engine) as connection:
@@ -271,6 +273,7 @@ def _said(house: House, row: Row, kinds: Mapping[str, str]) -> _Said:
                 "parked",
                 error=f"no channel {row.source!r} is set up: add it to the rules (lockstep alloc apply),"
                 " then replay this delivery",
+                failure=FailureClass.MAPPING,
             )
         return lane.read(row.topic, row.body)
     except (ValidationError, Unreadable) as error:
@@ -295,7 +298,8 @@ def _facts(row: Row, said: _Said, names: Mapping[str, Names]) -> list[AnyFact] |
     except (ValidationError, Unreadable) as error:
         return Settlement(row.id, "rejected", error=_in_a_line(error))
     except Unmapped as error:
-        return Settlement(row.id, "parked", error=f"{error}; then replay this delivery")
+        why = f"{error}; then replay this delivery"
+        return Settlement(row.id, "parked", error=why, failure=FailureClass.MAPPING)
     return _in_time(facts, row)
 
 

@@ -152,7 +152,7 @@ def book_failure(lane: Lane, rows: Sequence[DuePush], error: ChannelError) -> St
                 if rows:
                     pushes.give_back(connection, rows, now, said(error))
                 until = now + timedelta(seconds=stopped.retry_after_s)
-                pushes.not_before(connection, name, until)
+                backlog.not_before(connection, name, until)
             case Unauthorised():
                 stopped.person_needed = True
                 if rows:
@@ -162,7 +162,7 @@ def book_failure(lane: Lane, rows: Sequence[DuePush], error: ChannelError) -> St
                 if rows:
                     pushes.unavailable(connection, rows, said(error), now, lane.chance)
                 wait_s = min(_PROBE_S, pushes.backoff_s(3, lane.chance))
-                pushes.not_before(connection, name, now + timedelta(seconds=wait_s))
+                backlog.not_before(connection, name, now + timedelta(seconds=wait_s))
     return stopped
 
 
