@@ -17,10 +17,14 @@ MISSED: Final = "missed_window"
 OVERRUN: Final = "overrun_window"
 
 _BEFORE = text("""
-    SELECT DISTINCT ON (channel) channel, window_at, state, error, read, expected, started_at
-    FROM run
-    WHERE job = :job AND channel = ANY(CAST(:channels AS text[])) AND window_at < :window_at
-    ORDER BY channel, window_at DESC
+    SELECT known.channel, r.window_at, r.state, r.error, r.read, r.expected, r.started_at
+    FROM unnest(CAST(:channels AS text[])) AS known (channel)
+    CROSS JOIN LATERAL (
+        SELECT window_at, state, error, read, expected, started_at FROM run
+        WHERE job = :job AND run.channel = known.channel AND window_at < :window_at
+        ORDER BY window_at DESC LIMIT 1
+    ) AS r
+    ORDER BY known.channel
 """)
 _IN_A_ROW = text("""
     SELECT count(*) FROM run AS r

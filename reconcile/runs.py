@@ -63,9 +63,12 @@ _MISSED = text("""
 INSERT INTO run (job, channel, window_at, state, finished_at, error)
 SELECT :job, known.channel, missed.window_at, 'missed', :now, 'no scheduler opened this window'
 FROM (
-    SELECT channel, max(window_at) AS last_at FROM run
-    WHERE job = :job AND channel = ANY(CAST(:channels AS text[])) AND window_at < :window_at
-    GROUP BY channel
+    SELECT given.channel, last.window_at AS last_at
+    FROM unnest(CAST(:channels AS text[])) AS given (channel)
+    CROSS JOIN LATERAL (
+        SELECT window_at FROM run WHERE job = :job AND run.channel = given.channel AND window_at < :window_at
+        ORDER BY window_at DESC LIMIT 1
+    ) AS last
 ) AS known
 CROSS JOIN LATERAL generate_series(
     CAST(:window_at AS timestamptz) - make_interval(secs => :window_s),

@@ -13,7 +13,6 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from channels.base import Binding, Reading
-from reconcile.types import Case
 
 _KEEP = text("""
     INSERT INTO second_look (channel, sku, location, window_at, units, updated_at, observed_at, due_at, until_at)
@@ -46,8 +45,10 @@ _DROP = text("""
     WHERE l.channel = :channel AND l.sku = done.sku AND l.location = done.location
 """)
 
-# Also of places that are no longer listed, so that none stays for ever.
-_FORGET = text("DELETE FROM second_look WHERE channel = :channel AND until_at < :before")
+# Of places that are no longer listed: whoever takes a reading puts it off, so these alone stay due for long.
+_FORGET = text(
+    "DELETE FROM second_look WHERE channel = :channel AND due_at < :before AND until_at < :before"
+)
 
 _CHANNELS = text("""
     SELECT channel FROM channel AS c
@@ -72,14 +73,14 @@ class Look:
 def keep(
     connection: Connection,
     channel: str,
-    cases: Sequence[Case],
+    readings: Sequence[Reading],
     *,
     window_at: datetime | None,
     due_at: datetime,
     until_at: datetime,
 ) -> None:
     """Judge these later. A place that waits already keeps its older reading: a newer one would put it off for ever."""
-    if not cases:
+    if not readings:
         return
     connection.execute(
         _KEEP,
@@ -88,11 +89,11 @@ def keep(
             "window_at": window_at,
             "due_at": due_at,
             "until_at": until_at,
-            "skus": [case.sku for case in cases],
-            "locations": [case.location for case in cases],
-            "units": [case.reading.units for case in cases],
-            "updated": [case.reading.updated_at for case in cases],
-            "observed": [case.reading.observed_at for case in cases],
+            "skus": [reading.binding.sku for reading in readings],
+            "locations": [reading.binding.location for reading in readings],
+            "units": [reading.units for reading in readings],
+            "updated": [reading.updated_at for reading in readings],
+            "observed": [reading.observed_at for reading in readings],
         },
     )
 
