@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from ledger import failures
-from ledger.types import Failed, FailureClass, Origin
+from ledger.types import Failure, FailureClass, Origin
 
 #: Claims without an answer after which a row is set aside: three in company that shrinks to a row, two alone.
 LOST = 5
@@ -65,7 +65,7 @@ def note(
     }
     targets = {(t.sku, t.location): t._asdict() for t in connection.execute(_TARGETS, values)}
     failed = [
-        Failed(
+        Failure(
             Origin.PUSH,
             f"{channel}/{row.sku}/{row.location}",
             kind or class_of(row.error),

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, text
 
-from ledger.types import Failed, Origin, Settlement
+from ledger.types import Failure, Origin, Settlement
 
 #: Longer errors and tracebacks are cut: the end of a traceback says most.
 _ERROR, _TRACEBACK = 2_000, 20_000
@@ -46,12 +46,12 @@ _DELIVERIES = text("""
 """)
 
 
-def note(connection: Connection, failed: Iterable[Failed], now: datetime) -> None:
+def note(connection: Connection, failed: Iterable[Failure], now: datetime) -> None:
     """Write failures down; what failed before is opened again, its count going on.
 
     Called in the transaction that parks, rejects or gives up the objects.
     """
-    rows: dict[tuple[str, str], Failed] = {}
+    rows: dict[tuple[str, str], Failure] = {}
     for each in failed:
         before = rows.get((each.origin, each.object))
         times = each.times + (before.times if before else 0)
@@ -82,9 +82,9 @@ def note_deliveries(
     note(connection, [_delivery(row, kinds[row.id]) for row in rows], now)
 
 
-def _delivery(row: Any, kind: str) -> Failed:
+def _delivery(row: Any, kind: str) -> Failure:
     facts = _about(row.topic, bytes(row.body))
-    return Failed(
+    return Failure(
         Origin.INBOX,
         str(row.id),
         kind,

@@ -134,7 +134,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Failure:
     """Work that failed for good, to be written down with the state that says so.
 
     object     its key among those of its origin

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from channels.edi import trouble
+
 _ACKNOWLEDGE = text("""
     UPDATE edi_document SET ack_state = :ack_state, acked_at = :now, error = :error
     WHERE partner = :partner AND direction = 'out' AND group_control = :group_control AND group_kind = :group_kind
@@ -59,7 +61,10 @@ def acknowledge(
         "error": why,
         "now": now,
     }
-    return list(connection.execute(_ACKNOWLEDGE, values).scalars())
+    concerned = list(connection.execute(_ACKNOWLEDGE, values).scalars())
+    if ack_state == "rejected":
+        trouble.note(connection, concerned, now)
+    return concerned
 
 
 def ever_sent(connection: Connection, partner: str, group: tuple[str, str]) -> bool:
@@ -86,4 +91,6 @@ def reject_interchange(
 
 def find_overdue(connection: Connection, *, now: datetime) -> list[tuple[int, str]]:
     """Mark what should have been acknowledged by now; (document, partner) of each that is marked anew."""
-    return [(row.id, row.partner) for row in connection.execute(_OVERDUE, {"now": now})]
+    found = [(row.id, row.partner) for row in connection.execute(_OVERDUE, {"now": now})]
+    trouble.note(connection, [document for document, _ in found], now)
+    return found

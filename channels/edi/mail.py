@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from channels.edi import compose, envelope, writing
+from channels.edi import compose, envelope, trouble, writing
 from channels.edi.compose import Numbers
 from channels.edi.envelope import Group, Transaction
 from channels.edi.partner import Partner
@@ -21,6 +21,7 @@ from channels.edi.sets import GROUP_OF
 from channels.edi.writing import Writable
 
 LARGEST_CONTROL = 999_999_999
+_FAILED = ("parked", "rejected")
 
 _NEXT = text("""
     INSERT INTO edi_counter (scope, last) VALUES (:scope, 1)
@@ -196,7 +197,7 @@ def refused(
     before = connection.execute(_REFUSED_BEFORE, key).scalar_one_or_none()
     if before is not None:
         return int(before)
-    return _insert(
+    kept = _insert(
         connection,
         partner=partner,
         direction="in",
@@ -208,6 +209,8 @@ def refused(
         error=why,
         now=now,
     )
+    trouble.note_file(connection, kept, partner, file, why, now)
+    return kept
 
 
 def keep_set(
@@ -242,10 +245,13 @@ def keep_set(
         "now": now,
         "error": said.error,
     }
-    return int(connection.execute(_DOCUMENT, row).scalar_one())
+    document = int(connection.execute(_DOCUMENT, row).scalar_one())
+    if said.state in _FAILED:
+        trouble.note(connection, [document], now)
+    return document
 
 
-def became(connection: Connection, document: int, said: Incoming) -> None:
+def became(connection: Connection, document: int, said: Incoming, *, now: datetime) -> None:
     """Write down what became of a set that came in."""
     values = {
         "id": document,
@@ -257,6 +263,8 @@ def became(connection: Connection, document: int, said: Incoming) -> None:
         "due_at": said.due_at,
     }
     connection.execute(_BECAME, values)
+    if said.state in _FAILED:
+        trouble.note(connection, [document], now)
 
 
 def next_number(connection: Connection, scope: str) -> int:

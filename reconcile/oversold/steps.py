@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from ledger import failures
+from ledger.types import Failure, FailureClass, Origin
 from reconcile.oversold.types import (
     ByHand,
     Case,
@@ -189,8 +191,29 @@ def claim(
 def settle(connection: Connection, claim_: Claim, outcome: Outcome, now: datetime) -> bool:
     """Write down what became of a step; False when somebody else has it by now, and nothing was written."""
     values = _settled(claim_, outcome, now)
-    row = connection.execute(_SETTLE, values).one_or_none()
-    return row is not None
+    if connection.execute(_SETTLE, values).one_or_none() is None:
+        return False
+    if values["state"] == "failed" and isinstance(outcome, Failed):
+        failures.note(connection, [_failed(claim_, outcome)], now)
+    return True
+
+
+def _failed(claim_: Claim, outcome: Failed) -> Failure:
+    case = claim_.case
+    kind = FailureClass.REJECTED if outcome.for_good else FailureClass.UNAVAILABLE
+    return Failure(
+        Origin.CASE,
+        f"{case.id}/{claim_.position}",
+        kind,
+        f"{outcome.why}; {outcome.todo}",
+        channel=case.channel,
+        sku=case.sku,
+        location=case.location,
+        order=case.order_id,
+        task="workers.case_tasks.act_on_cases",
+        payload={"case": case.id, "step": claim_.kind, "key": claim_.key, "line": case.line_id},
+        attempts=claim_.tries + 1,
+    )
 
 
 def _settled(claim_: Claim, outcome: Outcome, now: datetime) -> dict[str, Any]:

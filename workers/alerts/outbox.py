@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from ledger import failures
+from ledger.types import Failure, FailureClass, Origin
 from workers.alerts.types import (
     Answer,
     Declined,
@@ -204,6 +206,7 @@ def settle(connection: Connection, post: Post, answer: Answer, now: datetime) ->
             connection.execute(_DOOR_TOLD, {"door": post.door, "now": now})
         case Declined(why=why):
             connection.execute(_DECLINED, key | {"wanted": post.wanted, "error": why[:1000]})
+            failures.note(connection, [_declined(post, why)], now)
         case Later(after_s=after_s):
             at = now + timedelta(seconds=after_s)
             connection.execute(_PACE, {"door": post.door, "next_at": at})
@@ -223,6 +226,24 @@ def settle(connection: Connection, post: Post, answer: Answer, now: datetime) ->
             values = {"door": post.door, "now": now, "why": why[:1000], "next_at": at}
             return bool(connection.execute(_SHUT, values).scalar_one())
     return False
+
+
+def _declined(post: Post, why: str) -> Failure:
+    return Failure(
+        Origin.ALERT,
+        f"{post.incident}/{post.door}/{post.part}",
+        FailureClass.REJECTED,
+        why,
+        channel=str(post.alert.get("channel") or ""),
+        task="workers.alert_tasks.send_alerts",
+        payload={
+            "incident": post.incident,
+            "door": post.door,
+            "part": post.part,
+            "alert": post.alert,
+        },
+        attempts=post.attempts,
+    )
 
 
 def _not_told(

@@ -297,7 +297,7 @@ def _done(desk: Desk, kept: int, said: Incoming, document: Document) -> Incoming
         case _:
             outcome = Outcome("duplicate", note="it says nothing to us")
     became = replace(said, state=outcome.state, sequence=outcome.sequence, error=outcome.note)
-    mail.became(desk.connection, kept, became)
+    mail.became(desk.connection, kept, became, now=desk.now)
     return became
 
 
@@ -332,7 +332,7 @@ def _again(desk: Desk, kept: int, place: int, content_hash: str, body: bytes) ->
             return _done(desk, kept, said, document)
     except _OWN_FAULT as error:
         parked = _parked(said, error)
-        mail.became(desk.connection, kept, parked)
+        mail.became(desk.connection, kept, parked, now=desk.now)
         return parked
 
 
