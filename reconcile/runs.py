@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from reconcile import gone_wrong
 from reconcile.types import Counts
 
 #: A house that was down for a month does not write a month of missed windows.
@@ -105,6 +106,8 @@ def open_windows(
         },
     )
     missed = sorted(((row.channel, row.window_at) for row in rows), reverse=True)
+    nobody = "no scheduler opened this window"
+    gone_wrong.note(connection, job, [(*each, nobody) for each in reversed(missed)], now)
     _close_older(connection, job, opened, window_at, now)
     return Windows([(channel, window_at) for channel in opened], missed)
 
@@ -119,16 +122,19 @@ UPDATE run SET
     finished_at = :now, leased_until = NULL
 WHERE job = :job AND channel = ANY(CAST(:channels AS text[])) AND window_at < :window_at
   AND state IN ('due', 'running') AND NOT (state = 'running' AND leased_until > :now)
+RETURNING channel, window_at, error
 """)
 
 
 def _close_older(
     connection: Connection, job: str, channels: Sequence[str], window_at: datetime, now: datetime
 ) -> None:
-    connection.execute(
+    rows = connection.execute(
         _CLOSE_OLDER,
         {"job": job, "channels": list(channels), "window_at": window_at, "now": now},
     )
+    closed = sorted((row.channel, row.window_at, row.error) for row in rows)
+    gone_wrong.note(connection, job, closed, now)
 
 
 _CHANNEL_RUNS = text("""
@@ -262,6 +268,9 @@ def fail_run(
         "error": error[:1000],
     }
     _fenced(connection.execute(_FAIL, _key(run) | values).rowcount, run)
+    if again_at is None:
+        window = (run.channel, run.window_at, error)
+        gone_wrong.note(connection, run.job, [window], now, attempts=run.attempt)
 
 
 def _key(run: Run) -> dict[str, object]:
@@ -293,3 +302,19 @@ def open_runs(connection: Connection, now: datetime) -> list[tuple[str, str, dat
     return [
         (row.job, row.channel, row.window_at) for row in connection.execute(_TO_RING, {"now": now})
     ]
+
+
+# An attempt that ended is fenced off by its number; the newest window may be tried anew, an older one says nothing now.
+_REOPEN = text("""
+UPDATE run SET state = 'due', leased_until = NULL, finished_at = NULL, error = ''
+FROM unnest(CAST(:jobs AS text[]), CAST(:channels AS text[])) AS given (job, channel)
+WHERE run.job = given.job AND run.channel = given.channel AND run.state IN ('failed', 'missed')
+  AND run.window_at = (SELECT r.window_at FROM run AS r WHERE r.job = given.job AND r.channel = given.channel
+                       ORDER BY r.window_at DESC LIMIT 1)
+""")
+
+
+def reopen(connection: Connection, jobs: Sequence[tuple[str, str]]) -> int:
+    """Let the newest window of each (job, channel) be tried anew where it failed; returns how many were."""
+    values = {"jobs": [job for job, _ in jobs], "channels": [channel for _, channel in jobs]}
+    return connection.execute(_REOPEN, values).rowcount
