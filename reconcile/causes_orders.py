@@ -34,12 +34,13 @@ def late(case: Case, comparison: Comparison) -> Named | None:
 
 
 def own(case: Case, comparison: Comparison, freed: int) -> Named | None:
-    """Late event: the number we pushed, less what the channel has sold of it since, where the target stayed as it was.
+    """Late event: the number we pushed, less what the channel's own orders took since, where the target stayed.
 
     So it is with a cap, a percent or a floor: nothing was due, since nothing has changed, and the number is put back.
+    What a cancel gives back stands above such a target as a sale stands below it.
     """
     last, sold = last_confirmed(case), sum(sale.units for sale in case.clues.sales)
-    if last is None or sold <= 0 or comparison.delta_units >= 0:
+    if last is None or sold * comparison.delta_units >= 0:
         return None
     if at_push(case, freed) != last.units:
         return None

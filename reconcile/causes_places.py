@@ -80,8 +80,9 @@ def pack_of(pushed: int, shows: int, *, cut: bool) -> int | None:
     small, large = sorted((pushed, shows))
     if small <= 0 or small == large:
         return None
-    if large % small == 0:
-        return large // small if large // small in PACKS else None
+    if large % small == 0 and large // small in PACKS:
+        return large // small
+    # 117 pieces are 9 packs of 12; that they are also 13 times 9 says nothing, since nothing is packed so.
     if not cut or shows > pushed:
         return None
     fits = [size for size in PACKS if large // size == small]
@@ -127,6 +128,11 @@ def edited(case: Case) -> Named:
         waiting: Evidence = {"delivery_ids": list(case.clues.parked)}
         return _unknown("deliveries that name it cannot be applied", evidence | waiting)
     return Named(Cause.EXTERNAL_EDIT, evidence)
+
+
+def unstopped() -> Named:
+    """What should be shown were it not halted: only the stop is still to come."""
+    return _unknown("nothing differs but that the stop is not carried out yet")
 
 
 def _unknown(missing: str, evidence: Evidence | None = None) -> Named:

@@ -10,6 +10,7 @@ from reconcile.types import Case, Cause, Evidence, Named, SentPush
 
 #: An answer that settles a push: it will not be tried again as it is.
 _ANSWERED = ("confirmed", "rejected", "refused", "stale")
+_REFUSED = ("rejected", "refused")
 #: Pushes that reached the channel or may have.
 _LANDED = ("confirmed", "sent", "unknown")
 #: Pushes again that were taken and did not show before the item itself is doubted.
@@ -29,6 +30,9 @@ def pending(case: Case, freed: int) -> Named | None:
         return None
     if case.shown is not None and case.shown.number >= case.target.number:
         return None
+    if _was_refused(case):
+        # The number before the one that waits was never shown: what differs is older than the waiting.
+        return None
     before = case.shown.units if case.shown else None
     if before is not None and before != freed:
         return None
@@ -44,14 +48,20 @@ def pending(case: Case, freed: int) -> Named | None:
 
 def refused(case: Case) -> Named | None:
     """Rejected in batch: the channel took the call and refused this row."""
-    newest = case.pushes[0] if case.pushes else None
-    if newest is not None and newest.outcome in ("rejected", "refused"):
+    newest = next((push for push in case.pushes if push.outcome != "throttled"), None)
+    if newest is not None and newest.outcome in _REFUSED:
         return Named(Cause.REJECTED, {"push_id": newest.push_id, "error": newest.detail})
     # A row is also parked when its number was taken again and again and never shown: that is another cause.
     taken = newest is not None and newest.outcome == "confirmed"
     if case.waiting is not None and case.waiting.parked and not taken:
         return Named(Cause.REJECTED, {"error": case.waiting.error})
     return None
+
+
+def _was_refused(case: Case) -> bool:
+    """Whether the last number that the channel answered was not taken."""
+    answers = (push.outcome for push in case.pushes if push.outcome in _ANSWERED)
+    return next(answers, "") in _REFUSED
 
 
 def swallowed(case: Case, freed: int) -> Named | None:

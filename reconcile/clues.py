@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reconcile.types import SentPush
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Clues:
     committed       units on open orders: of the vendor where it says, else of the book;  reserved  of the book
     written_for     another SKU that differs, for which this number was pushed in the second in which it came here
     crossed         another SKU of ours that shows what this one should, and the other way round
+    stop            of a halt that was read back: its zero, as the push that it is
     rule_version    of the rules that the target was computed by
     grace_is_over   the drift was open for longer than a late order is waited for
     quarantine      why nothing is repaired here until a person has looked; None when it is
@@ -85,6 +90,7 @@ class Clues:
     reserved: int = 0
     written_for: str | None = None
     crossed: str | None = None
+    stop: SentPush | None = None
     rule_version: int | None = None
     grace_is_over: bool = False
     quarantine: str | None = None

@@ -68,36 +68,43 @@ def compare(case: Case, limits: Limits) -> Comparison:
         return Comparison(Verdict.UNKNOWN, expected, None, "the channel does not say; not zero")
     if max(actual, 0) == expected:
         return Comparison(Verdict.EQUAL, expected, actual, "")
-    too_old = _changed_since(case)
-    if too_old:
-        return Comparison(Verdict.NOT_COMPARABLE, expected, actual, too_old)
+    pushed_since = _pushed_since(case)
+    if pushed_since:
+        return Comparison(Verdict.NOT_COMPARABLE, expected, actual, pushed_since)
     on_its_way = _on_its_way(case, limits)
     if on_its_way:
         return Comparison(Verdict.IN_FLIGHT, expected, actual, on_its_way)
-    if limits.hears_first and _is_unheard(case):
-        return Comparison(
-            Verdict.UNHEARD, expected, actual, "orders up to the reading are not heard"
-        )
+    if limits.hears_first and (unheard := _unheard(case, limits)):
+        return Comparison(Verdict.UNHEARD, expected, actual, unheard)
+    if case.halt_state is None and case.target.set_at > case.reading.observed_at:
+        why = f"read before the target was set at {case.target.set_at.isoformat()}"
+        return Comparison(Verdict.NOT_COMPARABLE, expected, actual, why)
+    unbooked = _unbooked(case, limits)
+    if unbooked:
+        return Comparison(Verdict.IN_FLIGHT, expected, actual, unbooked)
     return Comparison(Verdict.DRIFT, expected, actual, "")
 
 
-def _is_unheard(case: Case) -> bool:
-    """Whether an order or cancel that nobody told us of yet may be the difference. A halted SKU has none."""
+def _unheard(case: Case, limits: Limits) -> str:
+    """Why an order or cancel may be the difference that the book does not tell yet. A halted SKU has none."""
     mark = case.orders_mark
-    return case.halt_state is None and mark is not None and mark < case.reading.observed_at
-
-
-def _changed_since(case: Case) -> str:
-    """Why the reading is older than what it would be compared with; empty when it is not."""
-    read_at = case.reading.observed_at
-    if case.pushes and case.pushes[0].sent_at > read_at:
-        return f"read before push {case.pushes[0].push_id} was sent"
-    if case.halt_state is not None:
+    if case.halt_state is not None or mark is None:
         return ""
-    if case.shown and case.shown.confirmed_at and case.shown.confirmed_at > read_at:
-        return f"read before the push confirmed at {case.shown.confirmed_at.isoformat()}"
-    if case.target.set_at > read_at:
-        return f"read before the target was set at {case.target.set_at.isoformat()}"
+    if mark < case.reading.observed_at:
+        return "orders up to the reading are not heard"
+    return _unbooked(case, limits)
+
+
+def _pushed_since(case: Case) -> str:
+    """Why the reading is older than the number it would be compared with; empty when it is not."""
+    read_at = case.reading.observed_at
+    # What was throttled changed nothing.
+    newest = next((push for push in case.pushes if push.outcome != "throttled"), None)
+    if newest is not None and newest.sent_at > read_at:
+        return f"read before push {newest.push_id} was sent"
+    confirmed_at = case.shown.confirmed_at if case.shown and case.halt_state is None else None
+    if confirmed_at is not None and confirmed_at > read_at:
+        return f"read before the push confirmed at {confirmed_at.isoformat()}"
     return ""
 
 
@@ -117,6 +124,14 @@ def _queued(case: Case, limits: Limits) -> str:
     waiting = case.waiting
     if waiting and not waiting.parked and _younger(_due_since(case), read_at, limits.push_limit):
         return f"due for a push since {waiting.since.isoformat()}"
+    return ""
+
+
+def _unbooked(case: Case, limits: Limits) -> str:
+    """What came in and is not in the target yet; empty when all is, or the SKU is halted."""
+    read_at = case.reading.observed_at
+    if case.halt_state is not None:
+        return ""
     if case.recompute_since and _younger(case.recompute_since, read_at, limits.push_limit):
         return f"the target is computed again since {case.recompute_since.isoformat()}"
     if case.delivery_waiting:

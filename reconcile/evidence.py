@@ -12,10 +12,10 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, text
 
-from reconcile import evidence_orders
+from reconcile import crossings, evidence_orders
 from reconcile.clues import Clues, Sale, TwiceBooked, UnseenOrder
 from reconcile.evidence_orders import Outside
-from reconcile.traces import Hand, at_push, hand, last_confirmed, made, repeated, unseen_units
+from reconcile.traces import repeated
 from reconcile.types import Case, SentPush
 
 Place: TypeAlias = tuple[str, str]
@@ -86,6 +86,12 @@ _STOCK = text(f"""
     ORDER BY place.sku, place.location
 """)  # noqa: S608 - composed of constants
 
+_STOPS = text("""
+    SELECT id, set_at, confirmed_at FROM halt
+    WHERE id = ANY(CAST(:ids AS bigint[])) AND confirmed_at IS NOT NULL ORDER BY id
+""")
+_AFTER_ALL: Final = 2**62
+
 _SEEN_AT = text("""
     SELECT id, seen_at FROM drift WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id
 """)
@@ -119,9 +125,10 @@ def collect(
         _stock(connection, channel, places),
         _seen_at(connection, cases),
         evidence_orders.parked(connection, channel, {case.sku for case in cases}),
+        _stops(connection, cases),
         committed or {},
     )
-    return _with_crossings([asked.of(case) for case in cases])
+    return crossings.collect(connection, channel, [asked.of(case) for case in cases])
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +153,15 @@ class _Asked:
     stock: Mapping[Place, _Stock]
     seen_at: Mapping[int, datetime]
     parked: Mapping[str, tuple[int, ...]]
+    stops: Mapping[int, SentPush]
     committed: Mapping[Place, int | None]
 
     def of(self, case: Case) -> Case:
         """The case with what concerns it."""
         place, read_at = (case.sku, case.location), case.reading.observed_at
         young, old = _by_age(self.outside.orders.get(place, ()), read_at, self.grace)
-        own, before = _since_pushed(case, self.sales.get(place, ()))
+        stop = None if case.halt_id is None else self.stops.get(case.halt_id)
+        own, before = _since_pushed(case, stop, self.sales.get(place, ()))
         held, said = self.stock.get(place), self.committed.get(place)
         first = self.seen_at.get(case.open_drift.drift_id) if case.open_drift else None
         moved_at = [sale.at for sale in own] + [order.at for order in (*young, *old)]
@@ -168,6 +177,7 @@ class _Asked:
             cured_not=_cured_not(case, first),
             committed=said if said is not None else (held.committed if held else 0),
             reserved=held.reserved if held else 0,
+            stop=stop,
             rule_version=held.rule_version if held else None,
             grace_is_over=first is not None and read_at - first >= self.grace,
             quarantine=held.quarantine if held else None,
@@ -221,9 +231,11 @@ def _sales(
     return {place: tuple(sold) for place, sold in found.items()}
 
 
-def _since_pushed(case: Case, sales: Sequence[Sale]) -> tuple[tuple[Sale, ...], tuple[Sale, ...]]:
-    """Sales since the number confirmed last was first pushed, and those before."""
-    run = repeated(case)
+def _since_pushed(
+    case: Case, stop: SentPush | None, sales: Sequence[Sale]
+) -> tuple[tuple[Sale, ...], tuple[Sale, ...]]:
+    """Sales since the number confirmed last was first pushed, which a stop's zero may be, and those before."""
+    run = repeated(case) if stop is None else [stop]
     # A vendor's clock counts whole seconds: a sale in the second of the push came after it, or it would show.
     since = run[-1].sent_at.replace(microsecond=0) if run else case.reading.observed_at
     after = tuple(sale for sale in sales if sale.at >= since)
@@ -259,6 +271,21 @@ def _stock(connection: Connection, channel: str, places: Sequence[Place]) -> dic
     }
 
 
+def _stops(connection: Connection, cases: Sequence[Case]) -> dict[int, SentPush]:
+    """The zeros of halts that were read back, by halt: numbers of ours that no push tells of."""
+    ids = [case.halt_id for case in cases if case.halt_id is not None]
+    if not ids:
+        return {}
+    rows = connection.execute(_STOPS, {"ids": ids})
+    # It came after every number that was pushed before, whatever these are called.
+    return {
+        row.id: SentPush(
+            0, 0, _AFTER_ALL, None, row.set_at, row.confirmed_at, "confirmed", "", row.confirmed_at
+        )
+        for row in rows
+    }
+
+
 def _seen_at(connection: Connection, cases: Sequence[Case]) -> dict[int, datetime]:
     ids = [case.open_drift.drift_id for case in cases if case.open_drift is not None]
     if not ids:
@@ -272,59 +299,3 @@ def _cured_not(case: Case, seen_at: datetime | None) -> int:
         return 0
     taken = [push for push in case.pushes if push.outcome == "confirmed" and push.sent_at > seen_at]
     return sum(push.seen_at is None for push in taken)
-
-
-def _with_crossings(cases: Sequence[Case]) -> list[Case]:
-    """What only two SKUs together tell: numbers exchanged, or written to a place of another SKU."""
-    shows: dict[tuple[str, int, int], str] = {}
-    pushed: dict[tuple[str, int], list[tuple[str, SentPush]]] = {}
-    for case in cases:
-        if (pair := _pushed_and_shown(case)) is not None:
-            shows[case.location, *pair] = case.sku
-        for push in case.pushes:
-            if push.outcome == "confirmed":
-                pushed.setdefault((case.location, push.units), []).append((case.sku, push))
-    writers = {(case.sku, case.location): _writers(case, pushed) for case in cases}
-    found = []
-    for case in cases:
-        pair = _pushed_and_shown(case)
-        crossed = shows.get((case.location, pair[1], pair[0])) if pair else None
-        clues = replace(case.clues, crossed=crossed, written_for=_written_for(case, writers))
-        found.append(replace(case, clues=clues))
-    return found
-
-
-def _writers(
-    case: Case, pushed: Mapping[tuple[str, int], Sequence[tuple[str, SentPush]]]
-) -> tuple[str, ...]:
-    """Other SKUs that pushed what is shown here in the second in which it came here; none for a number of its own."""
-    changed = case.reading.updated_at
-    shown = (case.reading.units or 0) + unseen_units(case)
-    if changed is None or any(push.units == shown for push in case.pushes):
-        return ()
-    others = pushed.get((case.location, shown), ())
-    return tuple(sku for sku, push in others if sku != case.sku and made(push, changed))
-
-
-def _written_for(case: Case, writers: Mapping[Place, Sequence[str]]) -> str | None:
-    """The other SKU whose push wrote what is shown here.
-
-    Where a push of our own came in the same second, as rows of one call do, the other must show what it pushed here.
-    """
-    others, changed = writers[case.sku, case.location], case.reading.updated_at
-    if not others or changed is None:
-        return None
-    if not any(made(push, changed) for push in case.pushes if push.outcome == "confirmed"):
-        return others[0] if hand(case) in (Hand.BEFORE, Hand.OTHER) else None
-    exchanged = (sku for sku in others if case.sku in writers.get((sku, case.location), ()))
-    return next(exchanged, None)
-
-
-def _pushed_and_shown(case: Case) -> tuple[int, int] | None:
-    """What was pushed last, and what would be shown had nobody ordered since; None when that is a number of its own."""
-    last = last_confirmed(case)
-    if last is None or case.reading.units is None:
-        return None
-    shown = at_push(case, case.reading.units + unseen_units(case))
-    own = {push.units for push in case.pushes}
-    return None if shown in own else (last.units, shown)

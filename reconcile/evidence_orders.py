@@ -77,12 +77,9 @@ def unseen(connection: Connection, channel: str, places: Set[Place], until: date
     """
     row = connection.execute(_KIND_AND_MARK, {"channel": channel}).one_or_none()
     lane = None if row is None else LANES.get(row.kind)
+    kinds = _kinds(lane)
     if lane is None:
-        return Outside(kinds=own_sales.KINDS["ordered"])
-    kinds = own_sales.KINDS[lane.sells_when]
-    if lane.sells_when == "ordered":
-        # What comes back goes on the shelf of the channel by itself, too.
-        kinds = (*kinds, "return")
+        return Outside(kinds=kinds)
     rows = connection.execute(_WAITING, {"channel": channel, "at_most": _AT_MOST}).fetchall()
     read = _facts(connection, channel, lane, rows)
     if not read:
@@ -103,6 +100,19 @@ def unseen(connection: Connection, channel: str, places: Set[Place], until: date
                 if place in places:
                     found.setdefault(place, []).append(order)
     return Outside({place: tuple(orders) for place, orders in found.items()}, kinds)
+
+
+def own_kinds(connection: Connection, channel: str) -> tuple[str, ...]:
+    """Kinds of events by which this channel changes its own number; none where it never does."""
+    row = connection.execute(_KIND_AND_MARK, {"channel": channel}).one_or_none()
+    return _kinds(None if row is None else LANES.get(row.kind))
+
+
+def _kinds(lane: Lane | None) -> tuple[str, ...]:
+    sells_when = "ordered" if lane is None else lane.sells_when
+    kinds = own_sales.KINDS[sells_when]
+    # What comes back goes on the shelf of the channel by itself, too.
+    return (*kinds, "return") if sells_when == "ordered" else kinds
 
 
 def _facts(

@@ -14,19 +14,15 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Row, text
 
-from allocation import own_sales
 from channels.base import Reading
-from channels.registry import LANES
 from reconcile import aftermath, store
-from reconcile.evidence_orders import POLLED
+from reconcile.evidence_orders import POLLED, own_kinds
 from reconcile.types import Action, Cause, Drift, Evidence
 
 Place: TypeAlias = tuple[str, str]
 
 #: How long before a reading an order may have been taken that explains it: a vendor retries for two days at most.
 _LOOK_BACK: Final = timedelta(days=2)
-
-_KIND = text("SELECT kind FROM channel WHERE channel = :channel")
 
 # The target as it stood at the reading, and the channel's own orders up to it that were booked since.
 _TOLD = text("""
@@ -113,13 +109,9 @@ def label(
 
 def _told(connection: Connection, channel: str, readings: Sequence[Reading]) -> Sequence[Row[Any]]:
     known = [reading for reading in readings if reading.units is not None]
-    kind = connection.execute(_KIND, {"channel": channel}).scalar_one_or_none()
-    lane = LANES.get(kind or "")
-    kinds = own_sales.KINDS[lane.sells_when if lane else "ordered"]
-    if not known or not kinds:
+    kinds = own_kinds(connection, channel) if known else ()
+    if not kinds:
         return []
-    if lane is None or lane.sells_when == "ordered":
-        kinds = (*kinds, "return")
     return connection.execute(
         _TOLD,
         {

@@ -8,11 +8,31 @@ from datetime import datetime
 import orjson
 from sqlalchemy import Connection, text
 
-from reconcile.types import Drift
+from reconcile.causes import refines
+from reconcile.types import Cause, Drift
 
-# A cause that was named once is not forgotten because the next look cannot tell.
+#: By the cause found now, those that it may not take the place of.
+_STAY = orjson.dumps(
+    {
+        found.value: [before.value for before in Cause if not refines(before, found)]
+        for found in Cause
+    }
+).decode()
+#: Causes that a late order may have been taken for: what is found by exclusion, or by the numbers alone.
+_MAY_BE_LATE = (
+    Cause.UNKNOWN,
+    Cause.EXTERNAL_EDIT,
+    Cause.SWALLOWED,
+    Cause.STALE_OVERWRITE,
+    Cause.LOCATION_MISMATCH,
+)
+_KEPT = "jsonb_exists(CAST(:stay AS jsonb) -> excluded.cause, drift.cause)"
+_NOTHING = "CAST('{}' AS jsonb)"
+
+# A cause that was named is kept when a later look cannot tell, or knows less (`causes.refines`); a better one takes its
+# place, and the evidence says what it was called first.
 # A run that is done again after its worker died sees the same drift in the same window: that is not a second time.
-_OPEN = text("""
+_OPEN = text(f"""
 INSERT INTO drift (channel, sku, location, window_at, expected, actual, cause, evidence, action, seen_at, last_at)
 SELECT :channel, sku, location, :window_at, expected, actual, cause, evidence::jsonb, action, :now, :now
 FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:expected AS bigint[]),
@@ -23,19 +43,31 @@ ON CONFLICT (channel, sku, location) WHERE resolved_at IS NULL DO UPDATE SET
     times = drift.times + CASE WHEN drift.window_at = excluded.window_at THEN 0 ELSE 1 END,
     window_at = coalesce(excluded.window_at, drift.window_at),
     expected = excluded.expected, actual = excluded.actual,
-    cause = CASE WHEN excluded.cause = 'unknown' THEN drift.cause ELSE excluded.cause END,
-    evidence = CASE WHEN excluded.cause = 'unknown' AND drift.cause <> 'unknown' THEN drift.evidence
-                    ELSE excluded.evidence END, action = excluded.action, last_at = excluded.last_at
+    cause = CASE WHEN {_KEPT} THEN drift.cause ELSE excluded.cause END,
+    evidence = CASE WHEN {_KEPT} THEN drift.evidence || CASE WHEN excluded.cause = 'unknown' THEN {_NOTHING}
+                                         ELSE jsonb_build_object('later_named', excluded.cause) END
+                    ELSE excluded.evidence
+                         || CASE WHEN jsonb_exists(drift.evidence, 'first_named')
+                                 THEN jsonb_build_object('first_named', drift.evidence ->> 'first_named')
+                                 WHEN drift.cause NOT IN ('unknown', excluded.cause)
+                                 THEN jsonb_build_object('first_named', drift.cause)
+                                 ELSE {_NOTHING} END END,
+    action = excluded.action, last_at = excluded.last_at
 RETURNING id, sku, location
-""")
+""")  # noqa: S608 - composed of constants
 
-# Equal at a later reading. When it was the target that came to the number shown, an order or cancel had been late.
-_RESOLVE = text("""
+_CAME_LATE = f"""(:result = '' AND drift.actual = seen.units AND drift.expected <> seen.units
+    AND drift.cause IN ({", ".join(f"'{cause}'" for cause in _MAY_BE_LATE)}))"""
+
+# Equal at a later reading. When it was the target that came to the number shown, an order or cancel had been late,
+# unless the evidence had said what else it was; what ends with a halt shows nothing and tells nothing.
+_RESOLVE = text(f"""
 UPDATE drift SET
     resolved_at = :now,
-    cause = CASE WHEN drift.actual = seen.units AND drift.expected <> seen.units
-                      AND drift.cause NOT IN ('unledgered_sale', 'duplicate_event', 'missed_cancel')
-                 THEN 'late_event' ELSE drift.cause END,
+    cause = CASE WHEN {_CAME_LATE} THEN 'late_event' ELSE drift.cause END,
+    evidence = CASE WHEN {_CAME_LATE} AND drift.cause NOT IN ('unknown', 'late_event')
+                    THEN CAST(jsonb_build_object('first_named', drift.cause) AS jsonb) || drift.evidence
+                    ELSE drift.evidence END,
     result = CASE WHEN :result <> '' THEN :result
                   WHEN drift.actual = seen.units AND drift.expected <> seen.units
                   THEN 'the target came to the ' || seen.units || ' units shown'
@@ -44,7 +76,7 @@ FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bi
 WHERE drift.channel = :channel AND drift.sku = seen.sku AND drift.location = seen.location
   AND drift.resolved_at IS NULL
 RETURNING drift.id
-""")
+""")  # noqa: S608 - composed of constants
 
 
 def open_drifts(
@@ -75,6 +107,7 @@ def open_drifts(
             "causes": [drift.cause for drift in drifts],
             "evidence": [orjson.dumps(drift.evidence).decode() for drift in drifts],
             "actions": [drift.action for drift in drifts],
+            "stay": _STAY,
         },
     )
     return {(row.sku, row.location): row.id for row in rows}

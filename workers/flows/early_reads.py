@@ -6,11 +6,11 @@ shortest time first. A go reads a few SKUs a call and ends when the account's li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, takewhile
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, Engine
 
@@ -20,11 +20,14 @@ from reconcile import early, hindsight, pages, runs, second_looks
 from reconcile.cadence import after_read, planned
 from reconcile.compare import newest
 from reconcile.early import Taken
+from reconcile.judge import Judged
 from reconcile.second_looks import Look
 from reconcile.types import Counts
 from workers.flows.judging import Judging, judge_readings, write_judged
 from workers.flows.lane import said
 from workers.flows.reconcile_terms import JOB, Clock, Terms
+
+Place: TypeAlias = tuple[str, str]
 
 #: SKUs that are read and judged together, and goes at most before the next bell.
 SKUS_A_GO: Final = 250
@@ -162,14 +165,13 @@ class _Go:
                 return
             judged = judge_readings(connection, at, state, known, self.now())
             written = write_judged(connection, at, judged, known, self.now())
-            waiting = {(case.sku, case.location) for case in judged.unheard} | judged.flying
-            done = known.keys() if not excused else known.keys() - waiting
-            second_looks.drop(connection, self.channel, set(done))
             drifted = {(finding.case.sku, finding.case.location) for finding in judged.findings}
+            done = set(known) - _waiting(judged, known.keys(), drifted) if excused else set(known)
+            second_looks.drop(connection, self.channel, done)
             hindsight.label(
                 connection,
                 self.channel,
-                [known[place] for place in sorted(set(done) - drifted)],
+                [known[place] for place in sorted(done - drifted)],
                 window_at=window_at,
                 now=self.now(),
                 grace=limits.grace,
@@ -269,3 +271,10 @@ class _Go:
             repushed=before.repushed + counts.repushed,
             halted=before.halted + counts.halted,
         )
+
+
+def _waiting(judged: Judged, known: Collection[Place], drifted: Collection[Place]) -> set[Place]:
+    """What is looked at once more: what still waits for orders or pushes, and the other places of the same SKUs."""
+    still = {(case.sku, case.location) for case in judged.unheard} | judged.flying
+    skus = {sku for sku, _ in still}
+    return {place for place in known if place[0] in skus and place not in drifted}

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from allocation import outlook_store
 from channels.base import Reading
-from reconcile import aftermath, evidence, halt_store, pages, second_looks, store
+from reconcile import aftermath, evidence, halt_store, pages, second_looks, stood, store
 from reconcile.judge import Judged, judge
 from reconcile.types import Action, Finding, Limits
 from workers.flows import halt_rules
@@ -65,6 +65,7 @@ def judge_readings(
     if not found:
         return judge([], {}, limits, rule)
     like = known[found[0].sku, found[0].location].binding
+    found = stood.as_read(connection, at.channel, found)
     named, any_sku = pages.explained_by_deliveries(connection, at.channel, like, now, limits.grace)
     found = [replace(case, delivery_waiting=any_sku or case.sku in named) for case in found]
     found = evidence.collect(
@@ -113,17 +114,23 @@ def write_judged(
     )
     aftermath.cured(connection, at.channel, judged.equal, now)
     aftermath.follow(connection, at.channel, judged.findings, ids, now, at.terms.limits.grace)
-    _look_later(connection, at, judged, now)
+    _look_later(connection, at, judged, known, now)
     return Written(len(wanted), frozenset(_halt(connection, at, judged, ids, now)), fixed)
 
 
-def _look_later(connection: Connection, at: Judging, judged: Judged, now: datetime) -> None:
-    """The orders up to a reading are heard by a poll that begins so much later than the reading."""
+def _look_later(
+    connection: Connection, at: Judging, judged: Judged, known: Readings, now: datetime
+) -> None:
+    """The orders up to a reading are heard by a poll that begins so much later than the reading.
+
+    All places of a SKU are kept: what differs at one may have gone to another.
+    """
+    skus = {case.sku for case in judged.unheard}
     heard_after = timedelta(seconds=at.terms.orders_lag_s + 1)
     second_looks.keep(
         connection,
         at.channel,
-        judged.unheard,
+        [reading for (sku, _), reading in sorted(known.items()) if sku in skus],
         window_at=at.window_at,
         due_at=now + heard_after,
         until_at=now + heard_after + at.terms.limits.grace,
