@@ -16,6 +16,8 @@ from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, Dialect, Engine, TextClause, create_engine, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 
+from ledger.lists import Lists
+
 _open_transactions: ContextVar[int] = ContextVar("open_transactions", default=0)
 
 
@@ -47,6 +49,7 @@ def connect(
             "connect_timeout": 5,
             # PostgreSQL prices a random page for a disk with a moving head (4.0) and then reads a whole table where
             # an index would do; a ledger lives on flash and mostly in memory.
+            "client_encoding": "utf8",
             "options": "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=30s"
             " -c idle_in_transaction_session_timeout=30s -c random_page_cost=1.1",
         },
@@ -68,6 +71,7 @@ def connect(
 
     @event.listens_for(engine, "connect")
     def _take_the_lesser_role(connection: Any, _record: Any) -> None:
+        connection.adapters.register_dumper(list, Lists)
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_user")
             login = cursor.fetchone()[0]
