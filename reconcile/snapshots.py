@@ -17,9 +17,10 @@ from sqlalchemy import Connection, text
 from allocation.sql import SEEN
 from channels.base import Binding, Reading, Sighting
 
-#: SKUs that are compared in one pass, and places at most that are then read item by item.
-RANGE_SKUS: Final = 50_000
+#: Places that are compared in one pass, and places at most that are then read item by item.
+RANGE_PLACES: Final = 250_000
 DIFFERING_AT_MOST: Final = 2_000
+_ALL: Final = 2**31 - 1
 
 _EMPTY = text("DELETE FROM snapshot WHERE channel = :channel AND job = :job")
 
@@ -53,9 +54,11 @@ _UNBOUND = text("""
 # The range is said of each table, and planned for each range: a plan made for any range would read a table row by row.
 PLANNED = text("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
 
+# Counted by the index alone; the last range ends with the last SKU.
 _LAST = text("""
-    SELECT max(sku) FROM (
-        SELECT DISTINCT sku FROM target WHERE channel = :channel AND sku > :after ORDER BY sku LIMIT :skus) AS range
+    SELECT coalesce(
+        (SELECT sku FROM target WHERE channel = :channel AND sku > :after ORDER BY sku OFFSET :places - 1 LIMIT 1),
+        (SELECT max(sku) FROM target WHERE channel = :channel AND sku > :after))
 """)
 
 # What was read since `known_since` and is not told otherwise is as it was; without it only what is told counts.
@@ -72,33 +75,44 @@ _TOLD = f"""
               AND s.sku > :after AND s.sku <= :through
         WHERE t.channel = :channel AND t.sku > :after AND t.sku <= :through
     ) AS place
-    LEFT JOIN halt ON halt.channel = :channel AND halt.sku = place.sku AND halt.state <> 'lifted'
-    LEFT JOIN drift ON drift.channel = :channel AND drift.sku = place.sku AND drift.location = place.location
-          AND drift.resolved_at IS NULL
 """  # noqa: S608 -- composed of constants
 
-# A place that is halted or has an open drift is read anew, so that it ends or goes on; one that shows less than was
-# believed, so that what went is noted as missing (`allocation.missing`).
-_DIFFERS = """(place.units IS NULL OR greatest(place.units, 0) <> place.target OR place.believed > place.units
-               OR halt.id IS NOT NULL OR drift.id IS NOT NULL)"""
+# One that shows less than was believed is read anew, so that what went is noted as missing (`allocation.missing`).
+_DIFFERS = "(place.units IS NULL OR greatest(place.units, 0) <> place.target OR place.believed > place.units)"
 _NEWS = """(place.confirmed_at IS NULL OR place.confirmed_at <= :at)
     AND (place.read_at IS NULL
          OR place.read_at < :at AND (place.read_units IS DISTINCT FROM place.units
                                      OR place.read_at < place.confirmed_at
                                      OR place.read_at < CAST(:at AS timestamptz) - interval '1 hour'))"""
 
+# Of what differs only so many come back as are read: a vendor that shows nothing right does not fill our memory.
 COMPARE = text(f"""
-    SELECT count(*) FILTER (WHERE NOT differs) AS cleared,
-           count(*) FILTER (WHERE NOT differs AND news) AS news,
-           coalesce(array_agg(sku ORDER BY sku, location) FILTER (WHERE differs), '{{}}') AS skus,
-           coalesce(array_agg(location ORDER BY sku, location) FILTER (WHERE differs), '{{}}') AS locations
-    FROM (SELECT place.sku, place.location, {_DIFFERS} AS differs, {_NEWS} AS news {_TOLD}) AS compared
+    SELECT places, news, coalesce(differing[1:CAST(:at_most AS integer)], '{{}}') AS differing
+    FROM (SELECT count(*) AS places, count(*) FILTER (WHERE news AND NOT differs) AS news,
+                 array_agg(ARRAY[sku, location] ORDER BY sku, location) FILTER (WHERE differs) AS differing
+          FROM (SELECT place.sku, place.location, {_DIFFERS} AS differs, {_NEWS} AS news {_TOLD}) AS compared) AS range
 """)  # noqa: S608 -- composed of constants
+
+# A place that is halted or has an open drift is read anew, so that it ends or goes on. They are few, and a join of all
+# places with them would take a fifth of the comparison.
+_OPEN = text("""
+    SELECT t.sku, t.location FROM halt
+    JOIN target AS t ON t.channel = halt.channel AND t.sku = halt.sku
+    WHERE halt.channel = :channel AND halt.state <> 'lifted' AND halt.sku > :after AND halt.sku <= :through
+    UNION
+    SELECT t.sku, t.location FROM drift
+    JOIN target AS t ON t.channel = drift.channel AND t.sku = drift.sku AND t.location = drift.location
+    WHERE drift.channel = :channel AND drift.resolved_at IS NULL AND drift.sku > :after AND drift.sku <= :through
+    ORDER BY sku, location LIMIT :at_most
+""")
 
 NOTE = text(f"""
     INSERT INTO shown (channel, sku, location, read_units, read_at)
     SELECT :channel, place.sku, place.location, place.units, :at {_TOLD}
-    WHERE NOT {_DIFFERS} AND {_NEWS}
+    LEFT JOIN halt ON halt.channel = :channel AND halt.sku = place.sku AND halt.state <> 'lifted'
+    LEFT JOIN drift ON drift.channel = :channel AND drift.sku = place.sku AND drift.location = place.location
+          AND drift.resolved_at IS NULL
+    WHERE NOT {_DIFFERS} AND {_NEWS} AND halt.id IS NULL AND drift.id IS NULL
     ORDER BY place.sku, place.location
     ON CONFLICT (channel, sku, location) DO UPDATE
     SET read_units = excluded.read_units, read_at = excluded.read_at
@@ -134,8 +148,9 @@ class Range:
 
     after, through    SKUs above the one and up to the other
     cleared           places told as they should be
-    news              of these, places whose note of what they show must be written
+    news              places whose note of what they show may have to be written
     differing         bindings of all other places, to be read one by one, by SKU and location
+    next_places       how many places to compare next
     """
 
     after: str
@@ -143,6 +158,17 @@ class Range:
     cleared: int
     news: int
     differing: tuple[Binding, ...]
+    next_places: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """As `Range`, with (SKU, location) of what differs, in order."""
+
+    through: str
+    cleared: int
+    news: int
+    differing: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,29 +184,51 @@ class Told:
     at: datetime
     known_since: datetime | None = None
 
-    def compare(self, connection: Connection, after: str, skus: int = RANGE_SKUS) -> Range | None:
-        """The next range, of at most so many SKUs; cut short where too many places differ. None after the last."""
+    def compare(
+        self, connection: Connection, after: str, places: int = RANGE_PLACES
+    ) -> Range | None:
+        """The next range, of about so many places; cut short where too many differ. None after the last."""
         connection.execute(PLANNED)
-        values = {"channel": self.channel, "after": after, "skus": skus}
+        values = {"channel": self.channel, "after": after, "places": places}
         through: str | None = connection.execute(_LAST, values).scalar_one()
         if through is None:
             return None
-        found = connection.execute(COMPARE, self._range(after, through)).one()
-        if len(found.skus) > DIFFERING_AT_MOST:
-            # Up to the last SKU that is whole among the first of them; one SKU alone is read whole, however large.
-            at_most = found.skus[DIFFERING_AT_MOST]
-            whole = [sku for sku in found.skus if sku < at_most]
-            through = whole[-1] if whole else at_most
-            found = connection.execute(COMPARE, self._range(after, through)).one()
-        asked = {"channel": self.channel, "skus": found.skus, "locations": found.locations}
+        found = self._compared(connection, after, through)
+        next_places = min(2 * places, RANGE_PLACES)
+        if len(found.differing) > DIFFERING_AT_MOST:
+            first = found.differing[DIFFERING_AT_MOST][0]
+            found = self._cut(connection, after, first, [sku for sku, _ in found.differing])
+            # What follows is likely to differ as much; comparing all of it each time would take for ever.
+            next_places = max(DIFFERING_AT_MOST, 2 * (found.cleared + len(found.differing)))
+        asked = {
+            "channel": self.channel,
+            "skus": [sku for sku, _ in found.differing],
+            "locations": [location for _, location in found.differing],
+        }
         rows = connection.execute(_BINDINGS, asked)
         differing = tuple(Binding(self.channel, *row) for row in rows)
-        return Range(after, through, found.cleared, found.news, differing)
+        return Range(after, found.through, found.cleared, found.news, differing, next_places)
 
     def cleared(self, connection: Connection, after: str, through: str) -> int:
         """Places told as they should be in a part of a range."""
         connection.execute(PLANNED)
-        return int(connection.execute(COMPARE, self._range(after, through)).one().cleared)
+        return self._compared(connection, after, through).cleared
+
+    def _cut(self, connection: Connection, after: str, last: str, skus: Sequence[str]) -> _Compared:
+        """Up to the SKU before `last` in order; one SKU alone is read whole, however many places it has."""
+        before = max((sku for sku in skus if sku < last), default=None)
+        if before is None:
+            return self._compared(connection, after, last, _ALL)
+        return self._compared(connection, after, before)
+
+    def _compared(
+        self, connection: Connection, after: str, through: str, at_most: int = DIFFERING_AT_MOST + 1
+    ) -> _Compared:
+        row = connection.execute(COMPARE, self._range(after, through) | {"at_most": at_most}).one()
+        bounds = {"channel": self.channel, "after": after, "through": through, "at_most": at_most}
+        standing = {(sku, location) for sku, location in connection.execute(_OPEN, bounds)}
+        differing = standing.union((sku, location) for sku, location in row.differing)
+        return _Compared(through, row.places - len(differing), row.news, sorted(differing))
 
     def note(self, connection: Connection, after: str, through: str) -> int:
         """Keep what was told of the places that are as they should be; returns the rows written."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
@@ -41,3 +42,29 @@ def record(
             "detail": orjson.dumps(dict(detail or {})).decode(),
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was done to one object; see `record`."""
+
+    action: str
+    what: str
+    reason: str = ""
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+_RECORD_ALL = text("""
+INSERT INTO audit (at, actor, action, object, reason, detail)
+SELECT :at, :actor, action, what, reason, detail
+FROM jsonb_to_recordset(CAST(:entries AS jsonb)) AS entry (action text, what text, reason text, detail jsonb)
+""")
+
+
+def record_all(
+    connection: Connection, entries: Sequence[Entry], *, actor: str, at: datetime
+) -> None:
+    """Write what one actor did at one moment."""
+    if entries:
+        given = orjson.dumps(entries).decode()
+        connection.execute(_RECORD_ALL, {"at": at, "actor": actor, "entries": given})

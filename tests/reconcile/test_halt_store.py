@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconcile import halt_store
+from reconcile import halt_store, halting
 from reconcile.halts import RULE
 from tests.reconcile.house import furnish, rows
 from tests.servers import Clock, Database
@@ -172,3 +172,20 @@ def test_the_rule_sees_how_often_it_has_lifted_a_sku_today(
         (tomorrow,) = halt_store.standing_halts(connection, "shopify", clock.advance(86400))
 
     assert (today.lifted_before, tomorrow.lifted_before) == (1, 0)
+
+
+def test_many_are_halted_at_once_and_what_stands_or_is_not_bound_is_left(
+    database: Database, clock: Clock
+) -> None:
+    furnish(database.engine, {"TEA-1": 5, "TEA-2": 5, "TEA-3": 5}, clock=clock)
+    with database.engine.begin() as connection:
+        halt_store.set_halt(connection, "shopify", "TEA-2", "recall", "ann", clock.now)
+        wishes = [halting.Wish(sku, f"{sku} shows 9", None) for sku in ("TEA-1", "TEA-2", "GONE")]
+        standing = halting.set_by_rule(connection, "shopify", wishes, clock.now, call_at=clock.now)
+
+    assert standing == {"TEA-1", "TEA-2"}
+    assert rows(database.engine, "SELECT sku, reason, set_by FROM halt ORDER BY sku") == [
+        ("TEA-1", "TEA-1 shows 9", RULE),
+        ("TEA-2", "recall", "ann"),
+    ]
+    assert _trail(database)[1:] == [(RULE, "halt.set", "halt:shopify/TEA-1", "TEA-1 shows 9")]

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from allocation import halt_terms_store
-from reconcile import halt_store, halts, velocity
+from reconcile import halting, halts, velocity
 from reconcile.types import Case, HaltRule
 
 
@@ -37,17 +37,16 @@ def with_tiers(
 def halt_by_rule(
     connection: Connection,
     channel: str,
-    sku: str,
-    reason: str,
-    drift_id: int | None,
+    wishes: Sequence[halting.Wish],
     now: datetime,
     default: HaltRule,
-) -> None:
-    """Want a SKU off sale because the rule says so; somebody is called when it still stands after its time.
+) -> set[str]:
+    """Want SKUs off sale because the rule says so; somebody is called when they still stand after its time.
 
-    raises    NothingToHalt when the SKU is not bound on the channel
+    wishes     one a SKU; what is not bound on the channel is passed over
+    returns    the SKUs that are halted
     """
+    if not wishes:
+        return set()
     call_at = now + of_channel(connection, channel, default).ttl
-    halt_store.set_halt(
-        connection, channel, sku, reason, halts.RULE, now, drift_id, call_at=call_at
-    )
+    return halting.set_by_rule(connection, channel, wishes, now, call_at=call_at)

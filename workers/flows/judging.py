@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,7 +10,7 @@ from sqlalchemy import Connection
 
 from allocation import outlook_store
 from channels.base import Reading
-from reconcile import aftermath, evidence, halt_store, pages, second_looks, stood, store
+from reconcile import aftermath, evidence, halt_store, halting, pages, second_looks, stood, store
 from reconcile.judge import Judged, judge
 from reconcile.types import Action, Finding, Limits
 from workers.flows import halt_rules
@@ -144,22 +143,19 @@ def _halt(
     ids: Mapping[tuple[str, str], int],
     now: datetime,
 ) -> set[str]:
-    halted: set[str] = set()
+    again: set[str] = set()
+    wishes: dict[str, halting.Wish] = {}
     for finding in judged.findings:
         case, reason = finding.case, finding.halt_reason
-        if reason is None or case.sku in halted:
+        if reason is None or case.sku in again or case.sku in wishes:
             continue
         if case.halt_id is not None:
             halt_store.halt_again(connection, case.halt_id, reason, now)
+            again.add(case.sku)
         else:
-            drift_id = ids[case.sku, case.location]
-            # Unbound since it was read: there is nothing left to halt.
-            with suppress(halt_store.NothingToHalt):
-                halt_rules.halt_by_rule(
-                    connection, at.channel, case.sku, reason, drift_id, now, at.terms.rule
-                )
-        halted.add(case.sku)
-    return halted
+            wishes[case.sku] = halting.Wish(case.sku, reason, ids[case.sku, case.location])
+    new = list(wishes.values())
+    return again | halt_rules.halt_by_rule(connection, at.channel, new, now, at.terms.rule)
 
 
 def _repush(finding: Finding, now: datetime, limits: Limits) -> pages.Repush | None:

@@ -15,7 +15,7 @@ from ledger.db import refuse_inside_transaction, transaction
 from reconcile import aftermath, halt_store, halts, pages, runs
 from reconcile.compare import newest
 from reconcile.judge import Judged
-from reconcile.snapshots import Range, Told
+from reconcile.snapshots import RANGE_PLACES, Range, Told
 from reconcile.types import Counts, Finding
 from workers.flows import halt_rules
 from workers.flows.catalogue_reads import Snapshots
@@ -91,16 +91,17 @@ class Attempt:
 
     def _ranges(self, told: Told, after: str) -> None:
         """What is told as it should be is taken; the rest is read item by item."""
+        places = RANGE_PLACES
         while True:
             with self._holding() as connection:
-                found = told.compare(connection, after)
+                found = told.compare(connection, after, places)
             if found is None:
                 break
             if found.news and self.run is not None:
                 with self._holding() as connection:
                     told.note(connection, found.after, found.through)
             self._page(found.differing, found.through, found)
-            after = found.through
+            after, places = found.through, found.next_places
 
     @contextmanager
     def _holding(self) -> Iterator[Connection]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -14,6 +13,7 @@ from allocation.verifying import Verified, Verify
 from channels.base import Reading, Throttled
 from ledger.db import transaction
 from reconcile import aftermath, halt_store, halts, naming, pages
+from reconcile.halting import Wish
 from reconcile.store import open_drifts, resolve_drifts
 from reconcile.types import (
     Action,
@@ -186,24 +186,17 @@ def _halt(
     findings: Sequence[Finding],
     ids: Mapping[tuple[str, str], int],
 ) -> set[str]:
-    halted: set[str] = set()
-    for finding in findings:
-        case = finding.case
-        if finding.halt_reason is None or case.sku in halted:
-            continue
-        # Unbound since it was read: there is nothing left to halt.
-        with suppress(halt_store.NothingToHalt):
-            halt_rules.halt_by_rule(
-                connection,
-                lane.client.name,
-                case.sku,
-                f"{finding.halt_reason}, and a repair did not come through",
-                ids[case.sku, case.location],
-                lane.now(),
-                lane.proof.rule,
-            )
-            halted.add(case.sku)
-    return halted
+    wishes = {
+        finding.case.sku: Wish(
+            finding.case.sku,
+            f"{finding.halt_reason}, and a repair did not come through",
+            ids[finding.case.sku, finding.case.location],
+        )
+        for finding in reversed(findings)
+        if finding.halt_reason is not None
+    }
+    new = [wishes[sku] for sku in sorted(wishes)]
+    return halt_rules.halt_by_rule(connection, lane.client.name, new, lane.now(), lane.proof.rule)
 
 
 def _readings(asked: Sequence[Verify], read: Sequence[Read]) -> list[Reading]:
