@@ -27,7 +27,9 @@ class Lists(ListDumper):
         elif kinds == {int}:
             said = ",".join([_NONE if item is None else str(item) for item in obj])
         elif kinds == {datetime}:
-            said = ",".join([_NONE if item is None else f'"{item}"' for item in obj])
+            # Rows of one statement mostly have one moment, and writing a moment takes long.
+            written = {at: _NONE if at is None else f'"{at}"' for at in set(obj)}
+            said = ",".join([written[at] for at in obj])
         else:
             said = None
         return super().dump(obj) if said is None else f"{{{said}}}".encode()
