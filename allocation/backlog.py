@@ -50,6 +50,18 @@ _UNPARK = text("""
       AND (CAST(:skus AS text[]) IS NULL OR sku = ANY(CAST(:skus AS text[])))
 """)
 
+# Locked in the order of everybody else, then let go.
+_UNPARK_THESE = text("""
+    WITH mine AS MATERIALIZED (
+        SELECT d.channel, d.sku, d.location
+        FROM push_due d JOIN unnest(CAST(:channels AS text[]), CAST(:skus AS text[]), CAST(:locations AS text[]))
+             AS given (channel, sku, location) USING (channel, sku, location)
+        WHERE d.parked ORDER BY d.channel, d.sku, d.location FOR UPDATE OF d
+    )
+    UPDATE push_due AS d SET parked = false, error = NULL, attempts = 0, run_at = :now
+    FROM mine WHERE d.channel = mine.channel AND d.sku = mine.sku AND d.location = mine.location
+""")
+
 _PAUSE = text("""
     UPDATE channel SET paused = true, paused_by = :by, paused_why = :why WHERE channel = :channel AND NOT paused
 """)
@@ -118,6 +130,16 @@ def unpark(
     wanted = None if skus is None else sorted(skus)
     found = connection.execute(_UNPARK, {"channel": channel, "now": now, "skus": wanted})
     return found.rowcount
+
+
+def unpark_these(
+    connection: Connection, places: Collection[tuple[str, str, str]], now: datetime
+) -> int:
+    """Let parked rows of these (channel, SKU, location) go out again; returns how many there were."""
+    columns = zip(*sorted(places), strict=True) if places else ((), (), ())
+    channels, skus, locations = (list(column) for column in columns)
+    values = {"channels": channels, "skus": skus, "locations": locations, "now": now}
+    return connection.execute(_UNPARK_THESE, values).rowcount
 
 
 def pause(connection: Connection, channel: str, by: str, why: str) -> bool:

@@ -56,6 +56,7 @@ def _failed(row: Any) -> Failure:
     payload = {
         "document": row.id,
         "direction": row.direction,
+        "state": row.state if row.direction == "in" else row.ack_state,
         "set": row.set_id,
         "set_control": row.set_control,
         "group_control": row.group_control,

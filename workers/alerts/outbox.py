@@ -123,6 +123,13 @@ _DECLINED = text("""
     WHERE incident = :incident AND door = :door AND part = :part
 """)
 
+_AGAIN = text("""
+    UPDATE alert_post AS p SET told = greatest(p.wanted - 1, 0), run_at = :now, attempts = 0, leased_until = NULL
+    FROM unnest(CAST(:incidents AS bigint[]), CAST(:doors AS text[]), CAST(:parts AS text[]))
+         AS given (incident, door, part)
+    WHERE p.incident = given.incident AND p.door = given.door AND p.part = given.part AND p.told >= p.wanted
+""")
+
 _SHUT = text("""
     UPDATE alert_door SET shut_since = coalesce(shut_since, :now), shut_why = :why, next_at = :next_at
     WHERE door = :door RETURNING shut_since = :now AS fresh
@@ -182,6 +189,17 @@ def roots_told(connection: Connection, incidents: Iterable[int]) -> set[tuple[in
 def know(connection: Connection, door: str, lock: str, now: datetime) -> None:
     """A door exists; one whose settings have changed is tried again at once."""
     connection.execute(_KNOWN, {"door": door, "lock": lock, "now": now})
+
+
+def tell_again(connection: Connection, parts: Sequence[tuple[int, str, str]], now: datetime) -> int:
+    """Tell these (incident, door, part) as they are now though they were declined; returns how many there were."""
+    values = {
+        "incidents": [incident for incident, _, _ in parts],
+        "doors": [door for _, door, _ in parts],
+        "parts": [part for _, _, part in parts],
+        "now": now,
+    }
+    return connection.execute(_AGAIN, values).rowcount
 
 
 def claim(connection: Connection, door: str, pace_s: float, now: datetime) -> Post | None:

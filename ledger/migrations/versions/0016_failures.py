@@ -110,6 +110,21 @@ ALTER TABLE push_due ADD COLUMN begun integer NOT NULL DEFAULT 0;
 COMMENT ON COLUMN push_due.begun IS 'claims since an answer was booked last: more than one means that workers died';
 """
 
+# What was given up before there were failures.
+GIVEN_UP = """
+INSERT INTO failure (origin, object, class, channel, task, error, attempts, first_seen, last_seen)
+SELECT 'inbox', i.id::text, 'validation', coalesce(c.channel, ''), 'workers.tasks.drain', i.error, i.attempts,
+       i.received_at, coalesce(i.settled_at, i.received_at)
+FROM inbox AS i LEFT JOIN channel AS c ON c.channel = i.source
+WHERE i.state IN ('parked', 'rejected')
+ORDER BY i.id;
+
+INSERT INTO failure (origin, object, class, channel, sku, location, task, error, attempts, first_seen, last_seen)
+SELECT 'push', channel || '/' || sku || '/' || location, 'rejected', channel, sku, location, 'workers.tasks.push',
+       error, attempts, since, since
+FROM push_due WHERE parked ORDER BY channel, sku, location;
+"""
+
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE ON failure, operation TO lockstep_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON queue_pause TO lockstep_app;
@@ -119,5 +134,5 @@ GRANT SELECT, INSERT, DELETE ON trial TO lockstep_app;
 
 def upgrade() -> None:
     """Let failed work be seen, retried, and paused."""
-    for statements in (OPERATIONS, FAILURES, PAUSES, TRIALS, GRANTS):
+    for statements in (OPERATIONS, FAILURES, PAUSES, TRIALS, GIVEN_UP, GRANTS):
         op.execute(statements)
