@@ -29,7 +29,7 @@ _WRITERS = text("""
     JOIN shown s ON s.channel = p.channel AND s.sku = p.sku AND s.location = p.location
     WHERE p.location = place.location AND p.units = place.units AND p.sku <> place.sku
       AND p.outcome = 'confirmed' AND p.seen_at IS NULL
-      AND NOT (s.read_at >= p.sent_at AND s.read_units = s.units)
+      AND NOT coalesce(s.read_at >= p.sent_at AND s.read_units = s.units, false)
     ORDER BY place.sku, place.location, p.id
 """)
 

@@ -57,7 +57,7 @@ show = "per_location"
 "{oslo}" = "OSLO"
 "{bergen}" = "BERGEN"
 """
-_TIMEOUT_S = 10
+_TIMEOUT_S = 120
 
 
 @dataclass

@@ -60,6 +60,25 @@ def still_fifty(*pushes: SentPush, **more: Any) -> Case:
             id="the row was refused and is parked",
         ),
         pytest.param(
+            still_fifty(
+                a_push(32, 2, sent_s_ago=400, outcome="rejected"),
+                number=3,
+                waiting=a_wait(since_s_ago=100),
+            ),
+            Cause.REJECTED,
+            id="the row was refused, and a newer number is not sent yet",
+        ),
+        pytest.param(
+            still_fifty(
+                a_push(30, 3, sent_s_ago=200),
+                a_push(32, 2, sent_s_ago=400, outcome="rejected"),
+                number=4,
+                waiting=a_wait(since_s_ago=100),
+            ),
+            Cause.PENDING_PUSH,
+            id="an item that was put right, and a newer number is not sent yet",
+        ),
+        pytest.param(
             a_case(50, pushes=FIFTY_THEN_THIRTY), Cause.SWALLOWED, id="acknowledged, shows the old"
         ),
         pytest.param(

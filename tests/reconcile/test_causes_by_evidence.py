@@ -59,6 +59,16 @@ def test_own_sales_below_a_target_that_stayed_are_no_units_of_another_state() ->
     assert (found.evidence["pushed"], found.evidence["own_sales"]) == (30, 3)
 
 
+def test_what_own_cancels_give_back_above_a_target_that_stayed_is_nobody_elses_hand() -> None:
+    # A listing that is capped at 30: a cancel of 4 puts them back on its shelf, and the target stays.
+    case = a_case(34, updated_s_ago=300, orders_mark=READ_AT)
+
+    found = named(case, Clues(sales=(Sale(-4, ago(300)),), last_order_at=ago(300)))
+
+    assert found.cause is Cause.LATE_EVENT
+    assert (found.evidence["pushed"], found.evidence["own_sales"]) == (30, -4)
+
+
 def test_orders_that_are_not_just_the_difference_explain_nothing() -> None:
     assert named(a_case(27), Clues(unseen=(an_order(2),))).cause is Cause.UNKNOWN
 
@@ -110,6 +120,7 @@ def test_a_repair_that_repeats_the_number_does_not_hide_what_was_shown_before_it
         pytest.param(10, 60, False, 6, id="pieces shown for packs"),
         pytest.param(62, 10, True, 6, id="a remainder was cut off by our own write"),
         pytest.param(62, 10, False, None, id="a remainder, and nobody knows whose hand it was"),
+        pytest.param(117, 9, True, 12, id="nine packs of twelve are also thirteen times nine"),
         pytest.param(60, 60, True, None, id="equal"),
         pytest.param(60, 0, True, None, id="nothing is no pack"),
         pytest.param(60, -5, True, None, id="below nothing neither"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from channels.base import Binding, Reading
 from reconcile.compare import compare, newest, percent
 from reconcile.types import Case, Limits, Verdict
-from tests.reconcile.cases import READ_AT, a_case, a_push, a_wait
+from tests.reconcile.cases import READ_AT, a_case, a_push, a_wait, ago
 
 LIMITS = Limits(push_limit=timedelta(seconds=60), settle=timedelta(seconds=2))
 
@@ -47,6 +48,11 @@ LIMITS = Limits(push_limit=timedelta(seconds=60), settle=timedelta(seconds=2))
             a_case(50, pushes=(a_push(30, 2, sent_s_ago=60, outcome="unknown"),)),
             Verdict.DRIFT,
             id="outcome unknown for 60 s",
+        ),
+        pytest.param(
+            a_case(50, pushes=(a_push(30, 3, sent_s_ago=-5, outcome="throttled"), a_push(30, 2))),
+            Verdict.DRIFT,
+            id="what was throttled after the reading changed nothing",
         ),
         pytest.param(
             a_case(50, confirmed_s_ago=1), Verdict.IN_FLIGHT, id="confirmed 1 s before: settling"
@@ -147,3 +153,46 @@ def test_percent_is_of_what_was_expected_and_of_one_unit_when_nothing_was(
     expected: int, actual: int, drift: float
 ) -> None:
     assert round(percent(expected, actual), 3) == drift
+
+
+@pytest.mark.parametrize(
+    ("case", "verdict"),
+    [
+        pytest.param(a_case(50, orders_mark=ago(1)), Verdict.UNHEARD, id="orders are not heard"),
+        pytest.param(a_case(50, orders_mark=READ_AT), Verdict.DRIFT, id="orders are heard"),
+        pytest.param(
+            a_case(50, orders_mark=READ_AT, delivery_waiting=True),
+            Verdict.UNHEARD,
+            id="a delivery is not booked",
+        ),
+        pytest.param(
+            a_case(50, orders_mark=READ_AT, recompute_s_ago=5),
+            Verdict.UNHEARD,
+            id="a target is computed",
+        ),
+        pytest.param(
+            a_case(50, orders_mark=ago(1), set_s_ago=-1),
+            Verdict.UNHEARD,
+            id="the target moved since, and orders are not heard",
+        ),
+        pytest.param(
+            a_case(50, orders_mark=READ_AT, set_s_ago=-1),
+            Verdict.NOT_COMPARABLE,
+            id="the target moved since, and what moved it is not known",
+        ),
+        pytest.param(
+            a_case(50, orders_mark=ago(1), waiting=a_wait(since_s_ago=5)),
+            Verdict.IN_FLIGHT,
+            id="a push that is due makes the reading useless",
+        ),
+        pytest.param(
+            a_case(50, delivery_waiting=True),
+            Verdict.IN_FLIGHT,
+            id="a channel that tells no orders is not asked",
+        ),
+    ],
+)
+def test_what_waits_for_orders_is_kept_where_they_can_be_asked_for(
+    case: Case, verdict: Verdict
+) -> None:
+    assert compare(case, replace(LIMITS, hears_first=True)).verdict is verdict

@@ -135,3 +135,56 @@ def test_many_drifts_are_kept_in_one_statement(database: Database, clock: Clock)
 
     assert len(set(ids.values())) == 500
     assert {sku for sku, _ in ids} == {drift.sku for drift in drifts}
+
+
+def _called(database: Database, now: datetime, cause: str) -> tuple[object, ...]:
+    """Found once more under this name; what the row says then: its cause, the first, and a later one."""
+    drift = Drift("TEA-1", "OSLO", 30, 50, cause, {"of": cause}, "re-push")
+    with database.engine.begin() as connection:
+        open_drifts(connection, channel="shopify", window_at=None, drifts=[drift], now=now)
+        row = connection.execute(
+            text(
+                "SELECT cause, evidence ->> 'of', evidence ->> 'first_named', evidence ->> 'later_named' FROM drift"
+            )
+        ).one()
+    return tuple(row)
+
+
+def test_a_better_name_takes_the_place_of_the_first_which_stays_visible(
+    database: Database, clock: Clock
+) -> None:
+    _called(database, clock.now, "unknown")
+    _called(database, clock.now, "swallowed_update")
+
+    refined = _called(database, clock.now, "mapping_error")
+    again = _called(database, clock.now, "mapping_error")
+
+    assert refined == again == ("mapping_error", "mapping_error", "swallowed_update", None)
+
+
+def test_what_is_found_by_exclusion_stands_beside_a_name_that_evidence_gave(
+    database: Database, clock: Clock
+) -> None:
+    _called(database, clock.now, "mapping_error")
+
+    later = _called(database, clock.now, "external_edit")
+    at_last = _called(database, clock.now, "unknown")
+
+    assert later == at_last == ("mapping_error", "mapping_error", None, "external_edit")
+
+
+def test_a_drift_that_ends_with_a_halt_keeps_its_name(database: Database, clock: Clock) -> None:
+    _keep(database, clock.now, None, actual=0)
+
+    with database.engine.begin() as connection:
+        resolve_drift(
+            connection,
+            channel="shopify",
+            sku="TEA-1",
+            location="OSLO",
+            units=0,
+            now=clock.now,
+            result="halted: it shows nothing",
+        )
+
+    assert _rows(database)[0][4] == "swallowed_update"
