@@ -29,6 +29,10 @@ class NetworkInTransaction(RuntimeError):
     """
 
 
+class UnfitDatabase(Exception):
+    """The database cannot hold a ledger as it was made; the message says how to make one that can."""
+
+
 def connect(
     url: str, *, pool: int = 8, application: str = "lockstep", idle_s: float = 1.0
 ) -> Engine:

@@ -12,9 +12,21 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
+from ledger.db import UnfitDatabase
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 #: One number for all of Lockstep's migrations; any other program may use any other.
 _LOCK = 7_305_200_115
+
+#: In the order of their code points.
+_SORTED = ["B", "a", "a-c", "ab", "\u00e9", "\u4e00"]
+_MADE = text("""
+    SELECT current_database() AS name, pg_encoding_to_char(encoding) AS encoding, datcollate AS sorting
+    FROM pg_database WHERE datname = current_database()
+""")
+_ORDER = text(
+    "SELECT array_agg(word ORDER BY word) FROM unnest(CAST(:words AS text[])) AS given (word)"
+)
 
 
 @contextmanager
@@ -44,9 +56,13 @@ def upgrade(url: str) -> None:
     """Apply every migration that `url` does not have yet.
 
     url       SQLAlchemy URL of the schema's owner (not of the application role)
+    raises    UnfitDatabase for one that is not in UTF-8 or sorts otherwise than by code points: rows are locked and
+              catalogues are read in one order, here and there
     """
     engine = create_engine(url)
     try:
+        with engine.connect() as connection:
+            _refuse_unfit(connection)
         with engine.connect() as connection, locked(connection):
             config = _config()
             config.attributes["connection"] = connection
@@ -54,6 +70,20 @@ def upgrade(url: str) -> None:
             connection.commit()
     finally:
         engine.dispose()
+
+
+def _refuse_unfit(connection: Connection) -> None:
+    name, encoding, sorting = connection.execute(_MADE).one()
+    if encoding != "UTF8":
+        wrong = f"is in {encoding}"
+    elif connection.execute(_ORDER, {"words": _SORTED[::-1]}).scalar_one() != _SORTED:
+        wrong = f"sorts as {sorting} does"
+    else:
+        return
+    raise UnfitDatabase(
+        f"database {name} {wrong}, and a ledger needs UTF-8 and the order of code points. Make another one:"
+        f" CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+    )
 
 
 def versions(url: str) -> tuple[str | None, str | None]:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from console import logs
 from console.local.errors import LocalError
 from console.local.stack import Stack, attached, forget
+from ledger.db import UnfitDatabase
 from workers.settings import Settings, settings
 from workers.wiring import NotSetUp, Wiring
 
@@ -53,7 +54,7 @@ def sentences() -> Iterator[None]:
     """Turn what can go wrong outside of us into sentences; our own mistakes keep their traceback."""
     try:
         yield
-    except (LocalError, NotSetUp) as error:
+    except (LocalError, NotSetUp, UnfitDatabase) as error:
         raise Failed(str(error)) from None
     except ValidationError as error:
         if error.title != Settings.__name__:

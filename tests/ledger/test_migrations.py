@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
+from ledger.db import UnfitDatabase
 from ledger.migrate import locked, upgrade, versions
 from tests.servers import Database
 
@@ -186,6 +187,24 @@ def test_an_empty_database_is_brought_to_the_newest_schema(bare_database: Databa
 
     assert before == (None, newest())
     assert versions(bare_database.admin_url) == (newest(), newest())
+
+
+def test_a_database_that_is_not_in_utf_8_is_refused_and_left_empty(
+    bare_database: Database,
+) -> None:
+    url = make_url(bare_database.admin_url)
+    with bare_database.owner.connect().execution_options(
+        isolation_level="AUTOCOMMIT"
+    ) as connection:
+        name = f"{url.database}_latin"
+        connection.execute(
+            text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+        )
+        try:
+            with pytest.raises(UnfitDatabase, match=f"{name} is in LATIN1.*ENCODING 'UTF8'"):
+                upgrade(url.set(database=name).render_as_string(hide_password=False))
+        finally:
+            connection.execute(text(f"DROP DATABASE {name}"))
 
 
 def test_migrating_again_changes_nothing(bare_database: Database) -> None:
