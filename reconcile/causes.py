@@ -47,7 +47,8 @@ def refines(before: str, found: Cause) -> bool:
         return before in (Cause.UNKNOWN, Cause.EXTERNAL_EDIT)
     if found is Cause.MAPPING_ERROR:
         return before not in (Cause.UNIT_OF_MEASURE, Cause.STATE_SEMANTICS)
-    return True
+    # That no push reached it was known before, and that it is not this item that is pushed to.
+    return not (found is Cause.SWALLOWED and before == Cause.MAPPING_ERROR)
 
 
 def _on_sale(case: Case, comparison: Comparison, siblings: Siblings) -> Named:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from reconcile.causes_pushes import UNCURED
-from reconcile.traces import Hand, at_push, hand, iso, last_confirmed, pushed_again
+from reconcile.traces import Hand, at_push, hand, iso, last_confirmed, pushed_again, repeated
 from reconcile.types import Case, Cause, Comparison, Evidence, Named
 
 #: (expected, actual) units of each location of one SKU on one channel; actual None is unknown.
@@ -57,12 +57,16 @@ def packed(case: Case, freed: int) -> Named | None:
     """
     last = last_confirmed(case)
     whose = hand(case)
-    if last is None or whose in (Hand.BEFORE, Hand.OTHER):
+    if last is None or whose is Hand.OTHER:
         return None
     showed = at_push(case, freed)
+    again = pushed_again(case) >= UNCURED
     # An order that came after it hides when the number was made; that it comes back with every push shows it too.
-    ours = whose is Hand.OURS or (whose is Hand.ORDER and pushed_again(case) >= UNCURED)
+    ours = whose is Hand.OURS or (again and whose in (Hand.ORDER, Hand.BEFORE))
     ratio = pack_of(last.units, showed, cut=ours)
+    if whose is Hand.BEFORE and not (again and ratio and _is_packed_before(case, showed, ratio)):
+        # A push that changed nothing was swallowed, unless the number before was packed in the same way.
+        return None
     if ratio is None:
         return None
     hint = f"pack of {ratio}" if showed < last.units else f"{ratio} units for each of ours"
@@ -70,6 +74,20 @@ def packed(case: Case, freed: int) -> Named | None:
         Cause.UNIT_OF_MEASURE,
         {"push_id": last.push_id, "pushed": last.units, "shows": showed, "hint": hint},
     )
+
+
+def _is_packed_before(case: Case, showed: int, ratio: int) -> bool:
+    """Whether the number that was pushed before this one was shown through the same pack.
+
+    showed    what the number pushed last was shown as
+    """
+    number = repeated(case)[-1].number
+    before = [p for p in case.pushes if p.outcome == "confirmed" and p.number < number]
+    if not before:
+        return False
+    since = before[0].sent_at.replace(microsecond=0)
+    sold = sum(sale.units for sale in case.clues.sales_before if sale.at >= since)
+    return before[0].units // ratio == showed + sold
 
 
 def pack_of(pushed: int, shows: int, *, cut: bool) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Final
 
+from allocation.pushes import ATTEMPTS
 from reconcile.traces import Hand, at_push, hand, iso, last_confirmed, pushed_again, repeated
 from reconcile.types import Case, Cause, Evidence, Named, SentPush
 
@@ -13,6 +14,8 @@ _ANSWERED = ("confirmed", "rejected", "refused", "stale")
 _REFUSED = ("rejected", "refused")
 #: Pushes that reached the channel or may have.
 _LANDED = ("confirmed", "sent", "unknown")
+#: Numbers sent before that are looked at to name a cause: as many as repairs of three numbers send.
+PUSHES_SEEN: Final = 3 * ATTEMPTS
 #: Pushes again that were taken and did not show before the item itself is doubted.
 UNCURED: Final = 2
 #: Sales that may have come after an old number was written: each one more is one more chance to be right by accident.
@@ -100,7 +103,12 @@ def overwritten(case: Case, freed: int) -> Named | None:
 
 
 def _is_ours(case: Case, showed: int) -> bool:
-    """Whether what was shown before is a number of ours, but for what was sold from it until the next one came."""
+    """Whether what was shown before is a number of ours, but for what was sold from it until the next one came.
+
+    As far as one can see: where more was pushed than is looked at, nobody can say that it was not.
+    """
+    if len(case.pushes) >= PUSHES_SEEN:
+        return True
     first = repeated(case)[-1]
     older = [p for p in case.pushes if p.outcome in _LANDED and p.push_id < first.push_id]
     if not older:

@@ -34,6 +34,21 @@ _WRITERS = text("""
 """)
 
 
+# Halts of other SKUs whose zeros do not come through: their own place goes on showing units, and this one came to zero
+# meanwhile. With more than one of them, nobody can say which it was.
+_STOPS = text("""
+    SELECT place.sku, place.location, min(h.sku) AS writer
+    FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:changed AS timestamptz[]))
+         AS place (sku, location, changed)
+    JOIN halt h ON h.channel = :channel AND h.state = 'setting' AND h.sku <> place.sku AND h.set_at <= place.changed
+               AND jsonb_exists(h.undo, place.location)
+    JOIN shown s ON s.channel = h.channel AND s.sku = h.sku AND s.location = place.location
+    WHERE s.read_units > 0 AND s.read_at >= place.changed
+    GROUP BY place.sku, place.location
+    HAVING count(*) = 1
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """Another SKU that pushed what is shown here, when it came here.
@@ -48,6 +63,7 @@ class Writer:
 def collect(connection: Connection, channel: str, cases: Sequence[Case]) -> list[Case]:
     """The cases with what other SKUs tell of them, in the same order."""
     writers = _writers(connection, channel, cases)
+    stops = _stops(connection, channel, cases)
     exchanged = _exchanged(cases)
     return [
         replace(
@@ -55,7 +71,8 @@ def collect(connection: Connection, channel: str, cases: Sequence[Case]) -> list
             clues=replace(
                 case.clues,
                 crossed=exchanged.get((case.sku, case.location)),
-                written_for=_written_for(case, writers.get((case.sku, case.location), ())),
+                written_for=_written_for(case, writers.get((case.sku, case.location), ()))
+                or stops.get((case.sku, case.location)),
             ),
         )
         for case in cases
@@ -96,6 +113,27 @@ def _writers(
             Writer(row.writer, read_now.get((row.writer, row.location), kept))
         )
     return found
+
+
+def _stops(connection: Connection, channel: str, cases: Sequence[Case]) -> dict[Place, str]:
+    """By place that shows nothing, the other SKU whose stop took it off sale in place of its own."""
+    asked = [
+        case
+        for case in cases
+        if _shown(case) == 0 and _is_strange(case) and hand(case) in (Hand.BEFORE, Hand.OTHER)
+    ]
+    if not asked:
+        return {}
+    rows = connection.execute(
+        _STOPS,
+        {
+            "channel": channel,
+            "skus": [case.sku for case in asked],
+            "locations": [case.location for case in asked],
+            "changed": [case.reading.updated_at for case in asked],
+        },
+    )
+    return {(row.sku, row.location): row.writer for row in rows}
 
 
 def _is_since(read_at: datetime | None, sent_at: datetime) -> bool:

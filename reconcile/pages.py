@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from allocation import missing
-from allocation.pushes import ATTEMPTS
 from channels.base import Binding, Reading
+from reconcile.causes_pushes import PUSHES_SEEN
 from reconcile.deliveries import may_explain, tail, values
 from reconcile.types import (
     Case,
@@ -23,9 +23,6 @@ from reconcile.types import (
     Waiting,
 )
 
-#: Numbers sent before that are looked at to name a cause: as many as repairs of three numbers send.
-PUSHES_SEEN = 3 * ATTEMPTS
-
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
@@ -35,10 +32,11 @@ class ChannelState:
     writes: bool
     throttled_until: datetime | None
     orders_mark: datetime | None
+    back_at: datetime | None = None
 
 
 _CHANNEL = text(
-    "SELECT paused, writes, next_call_at, orders_mark FROM channel WHERE channel = :channel"
+    "SELECT paused, writes, next_call_at, orders_mark, back_at FROM channel WHERE channel = :channel"
 )
 
 
@@ -211,6 +209,7 @@ def _case(row: Row[Any], state: ChannelState, pushes: Sequence[SentPush]) -> Cas
         unseen_units=row.unseen,
         recompute_since=row.recompute_since,
         throttled_until=state.throttled_until,
+        back_at=state.back_at,
         orders_mark=state.orders_mark,
         shown=None
         if row.shown_number is None

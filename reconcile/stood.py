@@ -119,4 +119,8 @@ def _as_read(case: Case, stood: _Stood | None) -> Case:
     if shown is not None and shown.units is not None:
         # What is believed to be shown follows the orders too.
         shown = replace(shown, units=shown.units + stood.after)
-    return replace(case, target=replace(stood.target, units=units), shown=shown)
+    # What became due after the reading because it is wrong makes it no better.
+    waiting = case.waiting
+    if waiting is not None and waiting.since > case.reading.observed_at:
+        waiting = None
+    return replace(case, target=replace(stood.target, units=units), shown=shown, waiting=waiting)

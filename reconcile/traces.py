@@ -31,9 +31,12 @@ def last_confirmed(case: Case) -> SentPush | None:
 
 
 def repeated(case: Case) -> list[SentPush]:
-    """The pushes of the number that was confirmed last, newest first: a repair repeats it, and may change nothing."""
+    """The pushes of the number that was confirmed last, newest first: a repair repeats it, and may change nothing.
+
+    The same units under another number are no repair: the target went away and came back.
+    """
     confirmed = [push for push in case.pushes if push.outcome == "confirmed"]
-    return list(takewhile(lambda push: push.units == confirmed[0].units, confirmed))
+    return list(takewhile(lambda push: push.number == confirmed[0].number, confirmed))
 
 
 def hand(case: Case) -> Hand | None:

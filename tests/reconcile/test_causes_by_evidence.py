@@ -9,6 +9,7 @@ import pytest
 
 from reconcile.causes import name
 from reconcile.causes_places import pack_of
+from reconcile.causes_pushes import PUSHES_SEEN
 from reconcile.clues import Clues, Sale, TwiceBooked, UnseenOrder
 from reconcile.compare import compare
 from reconcile.types import Case, Cause, Limits, Named
@@ -140,6 +141,37 @@ def test_a_number_shown_through_a_pack_size_is_a_unit_of_measure_error() -> None
 
     assert found.cause is Cause.UNIT_OF_MEASURE
     assert found.evidence["hint"] == "pack of 6"
+
+
+def test_a_push_that_changed_nothing_is_packed_where_the_number_before_was_packed_so() -> None:
+    # 104 in packs of 4 are 26; one was sold, and 103 in packs of 4 are the 25 that were shown by then.
+    before = a_push(104, 2, sent_s_ago=7200)
+    pushes = tuple(a_push(103, 3, sent_s_ago=3600 - 60 * n) for n in (2, 1, 0))
+    case = a_case(25, target=103, number=3, pushes=(*pushes, before), updated_s_ago=3700)
+
+    packed = named(case, Clues(sales_before=(Sale(1, ago(3700)),)))
+    swallowed = named(replace(case, pushes=(*pushes, a_push(90, 2, sent_s_ago=7200))))
+
+    assert packed.cause is Cause.UNIT_OF_MEASURE
+    assert packed.evidence["hint"] == "pack of 4"
+    assert swallowed.cause is not Cause.UNIT_OF_MEASURE
+
+
+def test_a_number_that_was_pushed_before_under_another_target_is_no_repair_of_it() -> None:
+    # 30 was read back two hours ago; it became 26 by a sale, and 30 again by a receipt that was swallowed.
+    seen = replace(a_push(30, 1, sent_s_ago=7200), seen_at=ago(7190))
+    case = a_case(26, number=3, pushes=(a_push(30, 3), seen), updated_s_ago=5000)
+
+    assert named(case, Clues(sales_before=(Sale(4, ago(5000)),))).cause is Cause.SWALLOWED
+
+
+def test_what_was_pushed_too_often_to_look_back_is_not_said_to_be_anothers() -> None:
+    repairs = tuple(a_push(30, 3, sent_s_ago=60 * n) for n in range(1, PUSHES_SEEN))
+    older = a_push(44, 2, sent_s_ago=7200)
+    case = a_case(50, number=3, pushes=(*repairs, older), updated_s_ago=7300)
+
+    assert named(case).cause is Cause.SWALLOWED
+    assert named(replace(case, pushes=(*repairs[-3:], older))).cause is Cause.MAPPING_ERROR
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ def test_what_is_shown_after_a_stop_was_read_back_is_named_by_what_came_after_it
         (Cause.EXTERNAL_EDIT, Cause.LOCATION_MISMATCH, True),
         (Cause.MAPPING_ERROR, Cause.EXTERNAL_EDIT, False),
         (Cause.MAPPING_ERROR, Cause.UNKNOWN, False),
+        (Cause.MAPPING_ERROR, Cause.SWALLOWED, False),
         (Cause.UNIT_OF_MEASURE, Cause.MAPPING_ERROR, False),
         (Cause.MAPPING_ERROR, Cause.UNIT_OF_MEASURE, True),
     ],

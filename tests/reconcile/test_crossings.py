@@ -108,3 +108,38 @@ def test_numbers_are_exchanged_only_where_nobody_else_wrote_them(
     for changed_s_ago in (4000, 600):
         edited = a_place(clock, 12, changed_s_ago=changed_s_ago)
         assert [case.clues.crossed for case in found(shop, edited, other)] == [None, None]
+
+
+def stops(shop: Database, clock: Clock, sku: str, *, state: str = "setting") -> None:
+    """A halt of 400 s ago whose zeros were sent."""
+    rows(
+        shop.engine,
+        "INSERT INTO halt (channel, sku, reason, set_by, set_at, run_at, state, undo)"
+        """ VALUES (:c, :s, 'x', 'ann', :at, :at, :state, '{"OSLO": {}}') RETURNING 1""",
+        c=CHANNEL,
+        s=sku,
+        at=clock.now - timedelta(seconds=400),
+        state=state,
+    )
+
+
+def test_a_zero_of_a_stop_that_another_sku_took_in_its_place_was_written_here(
+    shop: Database, clock: Clock
+) -> None:
+    place = a_place(clock, 0, changed_s_ago=300)
+    stops(shop, clock, OTHER)
+
+    shows(shop, OTHER, 12, clock.now - timedelta(seconds=350))
+    assert written_for(shop, place) == [None]
+
+    shows(shop, OTHER, 12, clock.now)
+    assert written_for(shop, place) == [OTHER]
+    assert written_for(shop, a_place(clock, 7, changed_s_ago=300)) == [None]
+    assert written_for(shop, a_place(clock, 0, changed_s_ago=500)) == [None]
+
+
+def test_a_stop_that_came_through_wrote_nothing_elsewhere(shop: Database, clock: Clock) -> None:
+    stops(shop, clock, OTHER, state="set")
+    shows(shop, OTHER, 0, clock.now)
+
+    assert written_for(shop, a_place(clock, 0, changed_s_ago=300)) == [None]

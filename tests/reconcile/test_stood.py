@@ -12,7 +12,7 @@ from ledger.db import transaction
 from reconcile import stood
 from reconcile.types import Case, LastShown, Observation, Target
 from tests.builders import a_fact, book
-from tests.reconcile.cases import a_case
+from tests.reconcile.cases import a_case, a_wait
 from tests.reconcile.house import CHANNEL, furnish, rows
 from tests.servers import Clock, Database
 
@@ -92,6 +92,17 @@ def test_an_order_after_the_reading_does_not(shop: Database, clock: Clock) -> No
     assert found.target.units == 30
     assert found.shown is not None
     assert found.shown.units == 30
+
+
+def test_what_became_due_since_the_reading_makes_it_no_better(shop: Database, clock: Clock) -> None:
+    ordered(shop, clock, 4, s_ago=60)
+    since, before = a_wait(since_s_ago=0), a_wait(since_s_ago=0)
+    since = replace(since, since=clock.now - timedelta(seconds=5))
+    before = replace(before, since=clock.now - timedelta(seconds=25))
+    case = read(clock, 40, 26)
+
+    assert as_read(shop, replace(case, waiting=since)).waiting is None
+    assert as_read(shop, replace(case, waiting=before)).waiting == before
 
 
 def test_a_target_that_anything_else_moved_cannot_be_told(shop: Database, clock: Clock) -> None:
