@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -86,6 +86,20 @@ class Settings(BaseSettings):
     channel_secrets_file: Path | None = Field(
         default=None,
         description="The same JSON in a file; it is read when `LOCKSTEP_CHANNEL_SECRETS` is empty",
+    )
+
+    api_port: int = Field(
+        default=8082, ge=0, le=65535, description="Port the API listens on; 0 takes a free one"
+    )
+    session_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Signs sessions of browsers; empty keeps a key in LOCKSTEP_HOME",
+    )
+    session_s: int = Field(
+        default=43_200, ge=60, le=2_592_000, description="Seconds until a browser logs in again"
+    )
+    role: Literal["viewer", "operator", "lead", "admin"] = Field(
+        default="admin", description="What the command line may do: viewer, operator, lead or admin"
     )
 
     flower_host: str = Field(default="127.0.0.1", description="Address Flower listens on")

@@ -9,7 +9,10 @@ import click
 from sqlalchemy import text
 
 from allocation import alarms
+from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, by, emit, house, reason
+from console.views.alerts import INCIDENTS
+from console.views.listing import page
 from ledger.db import transaction
 from workers.alerts import keeping, outbox
 from workers.alerts.rules import RULES
@@ -41,8 +44,8 @@ def list_(all_: bool, each: bool, rule: str | None, limit: int, as_json: bool) -
         list_alarms(rule, as_json=as_json)
         return
     with house() as wiring, transaction(wiring.engine) as connection:
-        found = keeping.incidents(connection, all_=all_, limit=limit)
-    found = [row for row in found if rule in (None, row["rule"])]
+        said = {"all": all_, "rule": rule, "channel": None}
+        found = page(connection, INCIDENTS, said, limit=limit).rows
     if as_json:
         emit([row["content"] for row in found], as_json=True)
     else:
@@ -117,9 +120,10 @@ def doors(as_json: bool) -> None:
 
 @alert.command()
 @as_json
+@said_by
 def test(as_json: bool) -> None:
     """Tell every door something harmless, and that it is over; say what came back. 4: a door did not take it."""
-    with house() as wiring:
+    with acting("alert.test") as wiring:
         if not wiring.doors:
             raise Failed(
                 "no door is set up: set LOCKSTEP_ALERT_SLACK_TOKEN and LOCKSTEP_ALERT_SLACK_CHANNEL,"
@@ -157,7 +161,7 @@ def silence(rule: str, channel: str, span: str | None, end: bool, by: str, reaso
     if end == (span is not None):
         raise click.UsageError("say how long (--for 2h), or --end")
     seconds = _seconds(span) if span is not None else 0.0
-    with house() as wiring:
+    with acting("alert.silence") as wiring:
         if rule not in RULES:
             raise Failed(f"no rule {rule!r}: {', '.join(sorted(RULES))}")
         if end:
@@ -190,12 +194,11 @@ def ack(incident: str, by: str) -> None:
         raise click.BadParameter(
             f"{incident!r} is no incident; write inc-12", param_hint="INCIDENT"
         )
-    with house() as wiring:
-        taken = alerts.acknowledge(wiring.engine, int(number), by=by, now=now())
-    if not taken:
-        raise Failed(
-            f"inc-{number} is not open, or somebody works on it: see `lockstep alert list`"
-        )
+    with acting("alert.ack") as wiring:
+        if not alerts.acknowledge(wiring.engine, int(number), by=by, now=now()):
+            raise Failed(
+                f"inc-{number} is not open, or somebody works on it: see `lockstep alert list`"
+            )
     click.echo(f"inc-{number} is {by}'s")
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
 from pathlib import Path
 
 import click
 
 from allocation import document, store
 from console.cli import rule_files
+from console.cli.acting import acting
 from console.cli.alloc_fit import fit
 from console.cli.alloc_plan import plan
 from console.cli.alloc_simulate import simulate
 from console.cli.common import Failed, as_json, by, emit, house, reason
+from console.verbs import rules as verbs
 from ledger.db import transaction
 from workers.flows import drafts
-from workers.wiring import now
+from workers.wiring import Wiring, now
 
 
 @click.group()
@@ -77,7 +78,8 @@ def apply(file: Path, author: str, reason: str, expect_version: int | None, as_j
     """
     read = rule_files.read(file)
     rule_files.tell(read.remarks)
-    applied = _put_in_force(read.source, read.document, author, reason, expect_version)
+    with acting("alloc.apply") as wiring:
+        applied = _put_in_force(wiring, read.source, read.document, author, reason, expect_version)
     if as_json:
         emit(applied, as_json=True)
     else:
@@ -131,17 +133,11 @@ def rollback(version: int, by: str, reason: str, as_json: bool) -> None:
     It was in force once, so it is not refused for what newer releases would ask of a new file; that is said, though.
     """
     name = f"version {version}"
-    with house() as wiring, transaction(wiring.engine) as connection:
-        try:
-            source = store.source_of(connection, version)
-        except store.NoSuchVersion as error:
-            raise Failed(str(error)) from None
-    try:
-        read = document.read_stored(source, name)
-    except document.RuleFileError as error:
-        raise Failed(str(error)) from None
-    rule_files.tell(_would_refuse(source, name))
-    applied = _put_in_force(source, read, by, f"rollback to {version}: {reason}", None)
+    with acting("alloc.rollback") as wiring:
+        source, read = verbs.stored(wiring.engine, version)
+        rule_files.tell(_would_refuse(source, name))
+        why = f"rollback to {version}: {reason}"
+        applied = _put_in_force(wiring, source, read, by, why, None)
     if as_json:
         emit(applied, as_json=True)
     else:
@@ -157,16 +153,16 @@ def _would_refuse(source: str, name: str) -> tuple[document.Problem, ...]:
 
 
 def _put_in_force(
-    source: str, read: document.Document, author: str, reason: str, expected: int | None
+    wiring: Wiring,
+    source: str,
+    read: document.Document,
+    author: str,
+    reason: str,
+    expected: int | None,
 ) -> drafts.Applied:
     for name, said in (("who", author), ("why", reason)):
         if not said.strip():
             raise click.UsageError(f"say {name}: it is kept with the version")
-    at: datetime = now()
-    with house() as wiring:
-        try:
-            return drafts.put_in_force(
-                wiring.engine, source, read, author, reason, at, expected=expected
-            )
-        except drafts.Overtaken as error:
-            raise Failed(str(error), code=5) from None
+    return verbs.apply(
+        wiring.engine, source, read, by=author, reason=reason, now=now(), expected=expected
+    )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from channels.amazon import health_store
 from channels.base import ChannelError
+from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, by, emit, house
 from ledger.db import transaction
 from reconcile.runs import window_of
@@ -117,9 +118,10 @@ def changes(name: str | None, sku: str | None, only_rest: bool, limit: int, as_j
 @amazon.command("mirror")
 @on
 @as_json
+@said_by
 def mirror_(name: str | None, as_json: bool) -> None:
     """Read what Amazon says now and tell the book, as every window does. Exit code 4 when a step failed."""
-    with house() as wiring:
+    with acting("amazon.mirror") as wiring:
         channel, at = _one(wiring, name), now()
         terms = mirror.Terms.of(wiring.settings)
         chores.open_mirror(wiring)
@@ -203,7 +205,7 @@ def create_mcf(
 ) -> None:
     """Let Amazon ship what ORDER of OF_CHANNEL has open at Amazon's location. Asking twice asks once."""
     said = sys.stdin.read() if str(address_file) == "-" else address_file.read_text()
-    with house() as wiring:
+    with acting("amazon.mcf.create") as wiring:
         channel = _one(wiring, name)
         try:
             detail = mcf.create(
@@ -253,7 +255,7 @@ def set_ipi(
     score: int, threshold: int | None, scored_on: datetime | None, name: str | None, by: str
 ) -> None:
     """Write down the score as Seller Central shows it. A second one of the same day replaces the first in lists."""
-    with house() as wiring, transaction(wiring.engine) as connection:
+    with acting("amazon.ipi.set") as wiring, transaction(wiring.engine) as connection:
         channel, at = _only(connection, name), now()
         day = scored_on.replace(tzinfo=UTC).date() if scored_on else at.date()
         if day > at.date():

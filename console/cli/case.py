@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from allocation.plays import Response
+from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit, house, reason
+from console.views import cases as views
 from ledger.db import transaction
-from reconcile.oversold import rates, steps, store, timeline
-from reconcile.oversold.types import Case
+from reconcile.oversold import rates, steps, store
 from workers import casework
 from workers.flows import cases
 from workers.flows.case_steps import AT_CHANNEL, ELSEWHERE
@@ -60,35 +61,29 @@ def list_(channel: str | None, sku: str | None, all_: bool, limit: int, as_json:
 def show(number: int, email: bool, as_json: bool) -> None:
     """A case with its steps and everything that happened around it, by id."""
     with house() as wiring, transaction(wiring.engine) as connection:
-        found = _read(store.read(connection, [number]), number)
-        stood = steps.of(connection, [number])
-        happened = timeline.timeline(connection, found, cases.RULE)
+        found = views.case(connection, number)
+    if found is None:
+        raise Failed(f"there is no case {number}: see `lockstep case list --all`")
+    stood, happened = found["steps"], found["timeline"]
     if email:
         drafts = [step.content for step in stood if step.content]
         if not drafts:
             raise Failed(
-                f"case {number} has no draft: its response is {found.response or 'not chosen'}"
+                f"case {number} has no draft: its response is {found['response'] or 'not chosen'}"
             )
         click.echo(drafts[-1].replace("\r\n", "\n"), nl=False)
         return
-    row = store.row_of(found) | {"next": cases.todo_of(found, stood)}
     if as_json:
-        emit(row | {"steps": stood, "timeline": happened}, as_json=True)
+        emit(found, as_json=True)
         return
-    for name, value in row.items():
-        if value not in (None, "", {}):
+    for name, value in found.items():
+        if name not in ("steps", "timeline") and value not in (None, "", {}):
             click.echo(f"{name:<12} {value}")
     if stood:
         click.echo()
         emit(stood, as_json=False, table=_STEP)
     click.echo()
     emit(happened, as_json=False)
-
-
-def _read(found: list[Case], number: int) -> Case:
-    if not found:
-        raise Failed(f"there is no case {number}: see `lockstep case list --all`")
-    return found[0]
 
 
 @case.command()
@@ -99,7 +94,7 @@ def _read(found: list[Case], number: int) -> Case:
 @as_json
 def choose(number: int, response: str, by: str, reason: str, as_json: bool) -> None:
     """Say what is done about a case; workers begin at once. 5: it is over, or was chosen already."""
-    with house() as wiring:
+    with acting("case.choose") as wiring:
         means = casework.means_of(wiring)
         try:
             cases.choose(
@@ -118,7 +113,7 @@ def choose(number: int, response: str, by: str, reason: str, as_json: bool) -> N
 @as_json
 def run(number: int, by: str, as_json: bool) -> None:
     """Carry out now what is due of a case, and try again what failed. 4: some of it did not work."""
-    with house() as wiring:
+    with acting("case.run") as wiring:
         try:
             cases.again(wiring.engine, number, by=by, now=now())
         except cases.NotPossible as error:
@@ -138,7 +133,7 @@ def run(number: int, by: str, as_json: bool) -> None:
 @reason
 def close_(number: int, keep_hold: bool, by: str, reason: str) -> None:
     """End a case; what was held at the channel is let go within seconds. 5: it is over already."""
-    with house() as wiring:
+    with acting("case.close") as wiring:
         try:
             lets_go = cases.close(
                 wiring.engine, number, by=by, reason=reason, keep_hold=keep_hold, now=now()

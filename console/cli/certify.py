@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
-from pathlib import Path
 from uuid import uuid4
 
 import click
 
 from channels import bindings
+from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit, house
+from console.keys import key_of
 from ledger.db import transaction
 from workers.flows import certificate as certificates
 from workers.flows import certify as certifying
@@ -37,7 +37,7 @@ def certify(name: str, approved: str, events: int, wait_s: float, by: str, as_js
     --approve and the name it printed: now it writes, compares, and signs a certificate. Until one has passed, nothing
     is sent to the channel. Exit code 0 passed, 4 not passed.
     """
-    with house() as wiring:
+    with acting("channel.certify", dry_run=not approved) as wiring:
         certificate = _certificate(wiring, name, approved, events, wait_s, by)
     if as_json:
         emit(certificate, as_json=True)
@@ -114,23 +114,8 @@ def _progress(events: int, done: int) -> None:
 
 
 def _key(wiring: Wiring) -> bytes:
-    """The key of this house: from the settings, or a file of the local profile that is made once."""
-    said = wiring.settings.certificate_key.get_secret_value()
-    if said:
-        return said.encode()
-    file = wiring.settings.home / "certificate.key"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    _make_once(file)
-    return file.read_bytes()
-
-
-def _make_once(file: Path) -> None:
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(handle, "wb") as out:
-        out.write(uuid4().hex.encode() + uuid4().hex.encode())
+    """The key of this house."""
+    return key_of(wiring.settings.certificate_key, wiring.settings.home, "certificate.key")
 
 
 def _tell(said: dict[str, object]) -> None:

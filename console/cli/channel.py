@@ -5,27 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from allocation import backlog
-from channels import bindings, listings
+from channels import listings
 from channels.base import ChannelError
+from console.access.types import Unknown
+from console.cli.acting import acting, said_by
 from console.cli.certify import certificate, certify
 from console.cli.common import Failed, as_json, by, emit, house, reason, reason_if_any
+from console.verbs import work
+from console.views.listing import EVERY, page
+from console.views.work import CHANNELS
 from ledger.db import transaction
-from reconcile.trail import record
 from workers.flows import mapping
 from workers.wiring import NotSetUp, now
-
-_LIST = text("""
-    SELECT c.channel, c.kind, c.base_url, c.account, c.writes AS certified, c.paused, c.paused_why, c.next_call_at,
-           (SELECT count(*) FROM binding AS b WHERE b.channel = c.channel) AS bindings,
-           (SELECT count(*) FROM push_due AS d WHERE d.channel = c.channel AND NOT d.parked) AS due,
-           (SELECT count(*) FROM push_due AS d WHERE d.channel = c.channel AND d.parked) AS parked,
-           (SELECT count(*) FROM halt AS h WHERE h.channel = c.channel AND h.state <> 'lifted') AS halted
-    FROM channel AS c ORDER BY c.channel
-""")
-
 
 #: Vendors tell whole seconds, and an answer takes its time.
 _CLOCK_OFF_S = 30.0
@@ -41,8 +34,8 @@ def channel() -> None:
 def list_(as_json: bool) -> None:
     """Every channel and what waits on it."""
     with house() as wiring, transaction(wiring.engine) as connection:
-        rows = [dict(row) for row in connection.execute(_LIST).mappings()]
-    emit(rows, as_json=as_json)
+        found = page(connection, CHANNELS, {}, limit=EVERY)
+    emit(found.rows, as_json=as_json)
 
 
 @channel.command()
@@ -81,13 +74,14 @@ def test(name: str) -> None:
     help="CSV of packs and bundles: listing,sku,units,uom",
 )
 @as_json
+@said_by
 def map_(name: str, dry_run: bool, add_skus: bool, assortment: Path | None, as_json: bool) -> None:
     """Bind listings to our SKUs by their SKU text; duplicates are refused. Exit code 4 when some are left out.
 
     Deliveries that were parked for want of a name are replayed.
     """
     read = listings.read(_text(assortment)) if assortment else None
-    with house() as wiring:
+    with acting("channel.map", dry_run=dry_run) as wiring:
         try:
             mapped = mapping.map_channel(
                 wiring.engine,
@@ -138,9 +132,10 @@ def unmapped(name: str, as_json: bool) -> None:
     required=True,
     help="Where this channel shall call us, such as https://hooks.example.com/hooks/shopify",
 )
+@said_by
 def subscribe(name: str, uri: str) -> None:
     """Make sure that the channel notifies us of everything that moves stock."""
-    with house() as wiring:
+    with acting("channel.subscribe") as wiring:
         try:
             made = mapping.subscribe(wiring.engine, wiring.client(name), channel=name, uri=uri)
         except (ChannelError, NotSetUp, mapping.NoPlaces) as error:
@@ -156,11 +151,8 @@ def subscribe(name: str, uri: str) -> None:
 @reason
 def pause(name: str, by: str, reason: str) -> None:
     """Stop all pushes to a channel until somebody resumes it."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        _refuse_unknown(connection, name)
-        stopped = backlog.pause(connection, name, by, reason)
-        if stopped:
-            _trail(connection, "channel.pause", name, by, reason)
+    with acting("channel.pause") as wiring:
+        stopped = work.pause(wiring.engine, name, by=by, reason=reason, now=now())
     click.echo("paused" if stopped else "was paused already")
 
 
@@ -170,11 +162,8 @@ def pause(name: str, by: str, reason: str) -> None:
 @reason_if_any
 def resume(name: str, by: str, reason: str) -> None:
     """Let a paused channel work again."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        _refuse_unknown(connection, name)
-        resumed = backlog.resume(connection, name)
-        if resumed:
-            _trail(connection, "channel.resume", name, by, reason)
+    with acting("channel.resume") as wiring:
+        resumed = work.resume(wiring.engine, name, by=by, reason=reason, now=now())
     click.echo("resumed" if resumed else "was not paused")
 
 
@@ -182,10 +171,8 @@ channel.add_command(certify)
 channel.add_command(certificate)
 
 
-def _trail(connection: Connection, action: str, name: str, by: str, reason: str) -> None:
-    record(connection, actor=by, action=action, what=f"channel:{name}", at=now(), reason=reason)
-
-
 def _refuse_unknown(connection: Connection, name: str) -> None:
-    if not bindings.kinds(connection, [name]):
-        raise Failed(f"no channel {name!r}: see `lockstep channel list`")
+    try:
+        work.known_channel(connection, name)
+    except Unknown as error:
+        raise Failed(str(error)) from None

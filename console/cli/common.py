@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import os
+import pwd
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from console import logs
 from console.local.errors import LocalError
 from console.local.stack import Stack, attached, forget
+from console.views.plain import dumps, plain
 from ledger.db import UnfitDatabase
 from workers.settings import Settings, settings
 from workers.wiring import NotSetUp, Wiring
@@ -36,8 +37,24 @@ durable = click.option(
 )
 reason = click.option("--reason", required=True, help="Why; it is kept in the trail.")
 reason_if_any = click.option("--reason", default="", help="Why; it is kept in the trail.")
+
+
+def user() -> str:
+    """Who runs this, as the machine knows it; what the environment says does not count."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid:{number}"
+
+
 by = click.option(
-    "--by", default="operator", show_default=True, help="Who; it is kept in the trail."
+    "--by",
+    "--actor",
+    "by",
+    default=user,
+    show_default="the user of this machine",
+    help="Who; it is kept in the trail.",
 )
 
 
@@ -139,10 +156,10 @@ def _found(wished: Settings) -> Settings | None:
 def emit(value: Any, *, as_json: bool, table: Sequence[str] = ()) -> None:
     """Print a value: as JSON, or as a table of the named fields."""
     if as_json:
-        click.echo(json.dumps(_plain(value), indent=1, default=_text))
+        click.echo(dumps(value, indent=1))
         return
     rows = value if isinstance(value, list) else [value]
-    shown = [{**_plain(row)} for row in rows]
+    shown = [{**plain(row)} for row in rows]
     names = list(table) or (list(shown[0]) if shown else [])
     cells = [names, *[[_cell(row.get(name)) for name in names] for row in shown]]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
@@ -152,20 +169,6 @@ def emit(value: Any, *, as_json: bool, table: Sequence[str] = ()) -> None:
         )
     if not shown:
         click.echo("(none)", err=True)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return dict(value) if hasattr(value, "keys") else value
-
-
-def _text(value: object) -> object:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    return value.isoformat() if isinstance(value, datetime | date) else str(value)
 
 
 def _cell(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit, house, reason
 from console.cli.count_reports import accuracy, shrinkage, worth
 from ledger.db import transaction
@@ -179,7 +180,7 @@ def submit_(
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Failed(f"{file} is not UTF-8: save it as CSV in UTF-8") from None
-    with house() as wiring:
+    with acting("count.submit") as wiring:
         try:
             done = submit(
                 wiring.house,
@@ -248,7 +249,7 @@ def _exit(lines: Sequence[Found]) -> None:
 @reason
 def order(sku: str, location: str, by: str, reason: str) -> None:
     """Order a recount of SKU at a location; until it is in, fewer units are promised for pick-up."""
-    with house() as wiring:
+    with acting("count.order") as wiring:
         at = now()
         with transaction(wiring.engine) as connection:
             (known,) = count_checks.check(connection, [(1, sku, location, at)]).values()

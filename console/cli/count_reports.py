@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -13,12 +13,12 @@ from typing import Any
 
 import click
 
-from allocation.fit import week_of
+from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit, house
+from console.views import counts
 from ledger.db import transaction
 from reconcile import count_checks, count_reports
-from reconcile.counting.accuracy import ALL, Accuracy, Shrunk, Sold, percent, quarter
-from reconcile.counting.accuracy import accuracy as accuracy_of
+from reconcile.counting.accuracy import Accuracy
 from reconcile.trail import record
 from workers.wiring import now
 
@@ -45,14 +45,10 @@ def accuracy(location: str | None, weeks: int, rolling: int, as_csv: bool, as_js
     By location and tier, each location, each tier, and all. Recounts and failed picks say nothing of the house and are
     left out. 95 % is enough to plan with, 99 % is best in class.
     """
-    since = week_of(now()) - (weeks - 1) * _WEEK
-    span = [since + number * _WEEK for number in range(weeks)]
     with house() as wiring, transaction(wiring.engine) as connection:
-        records = count_reports.records(
-            connection, since - (rolling - 1) * _WEEK, span[-1] + _WEEK, location
+        rows = counts.accuracy(
+            connection, now=now(), location=location, weeks=weeks, rolling=rolling
         )
-    found = [row for row in accuracy_of(records, span, rolling) if row.rolling_counted]
-    rows = [asdict(row) for row in found]
     if as_csv:
         _print_csv([field.name for field in fields(Accuracy)], rows)
     else:
@@ -66,53 +62,15 @@ def accuracy(location: str | None, weeks: int, rolling: int, as_csv: bool, as_js
 @as_json
 def shrinkage(said: str, location: str | None, as_csv: bool, as_json: bool) -> None:
     """What was lost less what was found, by location and reason: units, money, percent of sales."""
-    try:
-        since, until = quarter(said)
-    except ValueError as error:
-        raise Failed(str(error), code=2) from None
     with house() as wiring, transaction(wiring.engine) as connection:
-        shrunk = count_reports.shrunk(connection, since, until, location)
-        sold = count_reports.sold(connection, since, until, location)
-    rows = list(_shrinkage(shrunk, sold))
+        try:
+            rows = counts.shrinkage(connection, said, location)
+        except ValueError as error:
+            raise Failed(str(error), code=2) from None
     if as_csv:
         _print_csv(list(rows[0]), rows)
     else:
         emit(rows, as_json=as_json)
-
-
-def _shrinkage(shrunk: Sequence[Shrunk], sold: Sequence[Sold]) -> Iterator[dict[str, Any]]:
-    """Each location and reason, each location, and all; sales are those of the location, or of all."""
-    locations = sorted({one.location for one in shrunk} | {one.location for one in sold})
-    for location in locations:
-        here = [one for one in shrunk if one.location == location]
-        sales = [one for one in sold if one.location == location]
-        for one in here:
-            yield _shrink_row(location, one.reason, [one], sales)
-        yield _shrink_row(location, ALL, here, sales)
-    yield _shrink_row(ALL, ALL, shrunk, sold)
-
-
-def _shrink_row(
-    location: str, reason: str, shrunk: Sequence[Shrunk], sold: Sequence[Sold]
-) -> dict[str, Any]:
-    units, sold_units = sum(one.units for one in shrunk), sum(one.units for one in sold)
-    cost = sum((one.cost for one in shrunk), Decimal(0))
-    sales = sum((one.sales for one in sold), Decimal(0))
-    uncosted = sum(one.uncosted for one in shrunk)
-    return {
-        "location": location,
-        "reason": reason,
-        "lost": sum(one.lost for one in shrunk),
-        "found": sum(one.found for one in shrunk),
-        "units": units,
-        "cost": float(round(cost, 2)),
-        "uncosted_units": uncosted,
-        "sold_units": sold_units,
-        "sales": float(round(sales, 2)),
-        "unpriced_units": sum(one.unpriced for one in sold),
-        "percent_of_sales": percent(cost, sales),
-        "percent_of_units": percent(units, sold_units),
-    }
 
 
 def _print_csv(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
@@ -130,7 +88,7 @@ def worth(file: Path, by: str) -> None:
     Shrinkage counts in money with it, and tiers go by pace times cost.
     """
     rows, faults = _worths(file)
-    with house() as wiring:
+    with acting("count.worth") as wiring:
         at = now()
         with transaction(wiring.engine) as connection:
             known = count_checks.known_skus(connection, [sku for sku, _, _ in rows])
@@ -140,10 +98,10 @@ def worth(file: Path, by: str) -> None:
                 what = f"file:{file.name}"
                 detail = {"skus": len(rows)}
                 record(connection, actor=by, action="worth.set", what=what, at=at, detail=detail)
-    if faults:
-        for fault in faults:
-            click.echo(fault, err=True)
-        raise Failed(f"{len(faults)} to be put right; nothing was changed")
+        if faults:
+            for fault in faults:
+                click.echo(fault, err=True)
+            raise Failed(f"{len(faults)} to be put right; nothing was changed")
     click.echo(f"{len(rows)} SKUs")
 
 

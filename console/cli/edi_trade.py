@@ -14,6 +14,7 @@ from channels.edi.outbox import NotToDismiss, NotToResend
 from channels.edi.partner import BadPartner
 from channels.edi.segments import Unwritable
 from channels.edi.shipping import Consignment, LineKey, NotToNotice
+from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, by, emit, house, reason
 from ledger.db import transaction
 from workers.flows import edi_exchange, edi_fill, edi_ship, edi_work
@@ -76,9 +77,10 @@ def documents(
 @click.command()
 @click.argument("partner")
 @as_json
+@said_by
 def exchange(partner: str, as_json: bool) -> None:
     """Visit a partner's folder now, work what came, and send what is posted. 4: something was refused."""
-    with house() as wiring:
+    with acting("edi.exchange") as wiring:
         who, box = wiring.mailbox(partner)
         with closing(box):
             first = edi_exchange.visit(wiring.engine, who, box, now=now)
@@ -114,6 +116,7 @@ def exchange(partner: str, as_json: bool) -> None:
 @click.option("--tracking", default="", help="The carrier's number of the shipment.")
 @click.option("--weight", default="", help="Gross, in pounds.")
 @as_json
+@said_by
 def ship(
     partner: str,
     number: str,
@@ -129,7 +132,7 @@ def ship(
     """Send the ship notice (856) for what the ledger shipped of an order. 5: the sums differ, nothing is sent."""
     consignment = Consignment(carrier, bill, tracking, _weight(weight))
     asked = _lines(lines) if lines else None
-    with house() as wiring, _guarded():
+    with acting("edi.ship") as wiring, _guarded():
         packed = shipping.read_packing(_text(cartons)) if cartons else []
         noticed = edi_ship.ship(
             wiring.engine,
@@ -146,18 +149,20 @@ def ship(
 
 @click.command()
 @click.argument("document", type=int)
+@said_by
 def resend(document: int) -> None:
     """Send a document of ours again, under new control numbers. 5: it is not to be sent again."""
-    with house() as wiring, _guarded():
+    with acting("edi.resend") as wiring, _guarded():
         made = edi_ship.resend(wiring.engine, document, now=now())
     click.echo(f"document {made} says again what document {document} said")
 
 
 @click.command()
 @click.argument("document", type=int)
+@said_by
 def retry(document: int) -> None:
     """Work a partner's document again that waits for a person. 5: it does not wait."""
-    with house() as wiring, _guarded():
+    with acting("edi.retry") as wiring, _guarded():
         click.echo(edi_work.retry(wiring.house, document, now=now()))
 
 
@@ -167,7 +172,7 @@ def retry(document: int) -> None:
 @by
 def dismiss(document: int, reason: str, by: str) -> None:
     """Take a document off the list of those that need somebody. 5: it needs nobody."""
-    with house() as wiring, _guarded():
+    with acting("edi.dismiss") as wiring, _guarded():
         edi_ship.dismiss(wiring.engine, document, by=by, reason=reason, now=now())
     click.echo(f"document {document} is off the list")
 

@@ -26,7 +26,6 @@ With `--json` one object, whose fields stay (moments in ISO 8601, units signed w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +33,7 @@ import click
 
 from allocation.explaining import Account, Entry, Moved, Term
 from console.cli.common import Failed, as_json, emit, house
+from console.views.explained import NOT_KEPT, in_full
 from workers.flows.explain import ROWS, Explanation, NothingToExplain
 from workers.flows.explain import explain as explain_number
 from workers.wiring import now
@@ -69,7 +69,7 @@ def explain(
         except NothingToExplain as error:
             raise Failed(str(error)) from None
     if as_json:
-        emit(_in_full(found), as_json=True)
+        emit(in_full(found), as_json=True)
     else:
         click.echo("\n".join(_lines(found)))
     if found.faults:
@@ -78,56 +78,6 @@ def explain(
             f" {'; '.join(found.faults)}. That is a mistake in Lockstep: run lockstep ledger verify, and report this"
             " with the output of --json"
         )
-
-
-def _in_full(found: Explanation) -> dict[str, Any]:
-    explained, kept = found.explained, found.kept
-    return {
-        "sku": found.sku,
-        "channel": found.channel,
-        "location": found.location,
-        "at": found.at,
-        "ledger": [_account_in_full(account) for account in found.accounts],
-        "terms": [asdict(term) for term in explained.terms] if explained else [],
-        "target": {
-            "id": kept.id if kept else None,
-            "number": kept.number if kept and found.at else found.current.number,
-            "units": kept.units if kept else found.current.units,
-            "set_at": kept.set_at if kept else found.current.set_at,
-            "pool": explained.pool if explained else None,
-            "share": explained.share if explained else None,
-            "takes": explained.takes if explained else None,
-            "remark": explained.remark if explained else _NOT_KEPT,
-            "rules": found.rules,
-            "due_since": None if found.at else found.current.due_since,
-        },
-        **found.became,
-        "held_by": found.held_by,
-        "lag": found.lag,
-        "adds_up": found.adds_up,
-        "faults": list(found.faults),
-    }
-
-
-_NOT_KEPT = "set before the arithmetic of targets was kept; it is kept from the next change on"
-
-
-def _account_in_full(account: Account) -> dict[str, Any]:
-    return {
-        "sku": account.sku,
-        "location": account.location,
-        "units": account.units,
-        "version": account.version,
-        "events": account.events,
-        "kinds": [asdict(moved) for moved in account.kinds],
-        "newest": [asdict(entry) for entry in account.newest],
-        "since": {
-            "units": account.since_units,
-            "events": account.since_events,
-            "kinds": [asdict(moved) for moved in account.since_kinds],
-            "newest": [asdict(entry) for entry in account.since_newest],
-        },
-    }
 
 
 def _lines(found: Explanation) -> Iterator[str]:
@@ -179,7 +129,7 @@ def _entries(title: str, entries: Sequence[Entry]) -> Iterator[str]:
 def _terms(found: Explanation) -> Iterator[str]:
     explained, kept = found.explained, found.kept
     if explained is None or kept is None:
-        yield f"terms     not kept: {_NOT_KEPT}"
+        yield f"terms     not kept: {NOT_KEPT}"
         return
     yield f"terms     computed {_time(kept.set_at)}{f'; {explained.remark}' if explained.remark else ''}"
     width = max(len(term.id) for term in explained.terms)

@@ -9,16 +9,16 @@ from typing import Any
 
 import click
 
+from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit, house, reason
+from console.verbs import halts as verbs
+from console.views.halts import HALTS, of_scope
+from console.views.listing import EVERY, page
 from ledger.db import transaction
 from reconcile import halt_scopes as scopes
-from reconcile import halt_store
 from reconcile.halt_scopes import Scope
-from workers.flows import halt_scopes, halts
 from workers.wiring import Wiring, now
 
-#: From so many SKUs on a halt is asked for once more.
-_MANY = 25
 _SPAN = re.compile(r"^([1-9]\d{0,4})(m|h|d)$")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -40,36 +40,11 @@ def list_(channel: str | None, unfolded: bool, as_json: bool) -> None:
     """
     with house() as wiring, transaction(wiring.engine) as connection:
         folded = scopes.open_scopes(connection, channel)
-        single = halt_store.open_halts(connection, channel, own=not unfolded)
-    rows = [_of_scope(found) for found in folded] + [
-        {"scope": "", **_of_halt(found)} for found in single
-    ]
+        said = {"channel": channel, "sku": None, "each": unfolded}
+        single = page(connection, HALTS, said, limit=EVERY)
+    rows = [of_scope(found) for found in folded] + single.rows
     table = ("scope", "channel", "sku", "state", "set_at", "set_by", "reason", "until_at", "error")
     emit(rows, as_json=as_json, table=table)
-
-
-def _of_halt(found: halt_store.OpenHalt) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in found.__dataclass_fields__}
-
-
-def _of_scope(found: scopes.OpenScope) -> dict[str, Any]:
-    state = f"{found.set} of {found.setting + found.set + found.lifting} set"
-    return {
-        "scope": str(found.scope),
-        "scope_id": found.scope_id,
-        "channel": found.scope.channel,
-        "location": found.scope.location,
-        "sku": found.scope.sku,
-        "state": state if found.filled else f"{state}, more to come",
-        "setting": found.setting,
-        "set": found.set,
-        "lifting": found.lifting,
-        "set_at": found.set_at,
-        "set_by": found.set_by,
-        "reason": found.reason,
-        "until_at": found.until_at,
-        "error": "",
-    }
 
 
 def _scoped(command: Callable[..., None]) -> Callable[..., None]:
@@ -109,25 +84,24 @@ def set_(
     scope = _scope(sku, channel, location, all_=all_, everything=everything)
     at = now()
     until_at = _until(span, at)
-    with house() as wiring:
-        try:
-            if not dry_run and scope.sku and scope.channel:
-                _one(wiring, scope.sku, scope.channel, reason, by, at, until_at, as_json=as_json)
-                return
-            would = halt_scopes.would_halt(wiring.engine, scope)
-        except halt_store.NothingToHalt as error:
-            raise Failed(str(error)) from None
+    with acting("halt.set", dry_run=dry_run) as wiring:
+        if not dry_run and verbs.is_one(scope):
+            _one(wiring, scope, reason, by, at, until_at, as_json=as_json)
+            return
+        would = verbs.would_halt(wiring.engine, scope)
         if dry_run:
             _say_what(scope, would, as_json=as_json)
             return
         skus = sum(found for found, _ in would.values())
-        if not yes and skus >= _MANY:
+        if not yes and skus >= verbs.MANY:
             _confirmed(scope, skus, len(would))
-        number, fresh = halt_scopes.set_scope(
-            wiring.engine, scope, reason=reason, by=by, now=at, until_at=until_at
+        told = verbs.put(
+            wiring.engine, scope, reason=reason, by=by, now=at, until_at=until_at, sure=True
         )
-    told = {"scope": str(scope), "scope_id": number, "skus": skus, "fresh": fresh}
-    _tell(told, f"{scope}: {_being(skus, would, fresh=fresh)}", as_json=as_json)
+    said = f"{scope}: {_being(skus, would, fresh=told['fresh'])}"
+    _tell(
+        {name: value for name, value in told.items() if name != "channels"}, said, as_json=as_json
+    )
 
 
 def _being(skus: int, would: dict[str, tuple[int, int]], *, fresh: bool) -> str:
@@ -138,8 +112,7 @@ def _being(skus: int, would: dict[str, tuple[int, int]], *, fresh: bool) -> str:
 
 def _one(
     wiring: Wiring,
-    sku: str,
-    channel: str,
+    scope: Scope,
     reason: str,
     by: str,
     at: datetime,
@@ -147,11 +120,11 @@ def _one(
     *,
     as_json: bool,
 ) -> None:
-    number, fresh = halts.halt(
-        wiring.engine, channel=channel, sku=sku, reason=reason, by=by, now=at, until_at=until_at
+    told = verbs.put(
+        wiring.engine, scope, reason=reason, by=by, now=at, until_at=until_at, sure=True
     )
-    words = f"halt {number} " + ("is being set" if fresh else "stood already")
-    _tell({"halt_id": number, "fresh": fresh}, words, as_json=as_json)
+    done = "is being set" if told["fresh"] else "stood already"
+    _tell(told, f"halt {told['halt_id']} {done}", as_json=as_json)
 
 
 @halt.command()
@@ -171,34 +144,14 @@ def lift(
 ) -> None:
     """Put back on sale, exactly as it was, what was halted with the same words."""
     scope = _scope(sku, channel, location, all_=all_, everything=everything)
-    with house() as wiring:
-        try:
-            if scope.sku and scope.channel:
-                _lift_one(wiring, scope.sku, scope.channel, reason, by, as_json=as_json)
-                return
-            number = halt_scopes.lift_scope(wiring.engine, scope, reason=reason, by=by, now=now())
-        except halt_store.NothingToLift as error:
-            raise Failed(str(error)) from None
-    words = f"{scope} is being lifted; what is halted for another reason stays halted"
-    _tell({"scope": str(scope), "scope_id": number}, words, as_json=as_json)
-
-
-def _lift_one(
-    wiring: Wiring, sku: str, channel: str, reason: str, by: str, *, as_json: bool
-) -> None:
-    number, fresh = halts.lift(
-        wiring.engine, channel=channel, sku=sku, reason=reason, by=by, now=now()
-    )
-    with transaction(wiring.engine) as connection:
-        holding = scopes.holding(connection, number)
-    if holding and not fresh:
-        which = "; ".join(f"`lockstep halt lift {_words(scope)}`" for scope in holding)
-        what = " and ".join(map(str, holding))
-        raise Failed(
-            f"{sku} stays halted on {channel}: {what} is halted too; lift it with {which}", code=5
-        )
-    words = f"halt {number} " + ("is being lifted" if fresh else "is being lifted already")
-    _tell({"halt_id": number, "fresh": fresh}, words, as_json=as_json)
+    with acting("halt.lift") as wiring:
+        told = verbs.lift(wiring.engine, scope, reason=reason, by=by, now=now())
+    if verbs.is_one(scope):
+        done = "is being lifted" if told["fresh"] else "is being lifted already"
+        words = f"halt {told['halt_id']} {done}"
+    else:
+        words = f"{scope} is being lifted; what is halted for another reason stays halted"
+    _tell(told, words, as_json=as_json)
 
 
 def _scope(
@@ -218,15 +171,6 @@ def _scope(
     if everything and channel is not None:
         raise click.UsageError(f"everything on {channel} is: --channel {channel} --all")
     return Scope(channel, location, sku)
-
-
-def _words(scope: Scope) -> str:
-    said = [scope.sku or ""]
-    said += [f"--location {scope.location}"] if scope.location else []
-    said += [f"--channel {scope.channel}"] if scope.channel else []
-    if not scope.sku and not scope.location:
-        said += ["--all"] if scope.channel else ["--everything"]
-    return " ".join(filter(None, [*said, "--reason ..."]))
 
 
 def _until(span: str | None, at: datetime) -> datetime | None:

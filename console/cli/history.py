@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from console.cli.common import Failed, as_json, ephemeral, house, progress
+from console.cli.acting import acting, said_by
+from console.cli.common import Failed, as_json, ephemeral, progress
 from workers.wiring import now
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -46,6 +47,7 @@ def history() -> None:
 )
 @ephemeral
 @as_json
+@said_by
 def import_(
     events: Path,
     opening: Path,
@@ -59,7 +61,7 @@ def import_(
     """Import EVENTS (.csv or .csv.gz) through inbox and drain; exit code 3 unless every balance ties out."""
     from workers.flows.history import UnusableFile, import_history
 
-    with house(throw_away=ephemeral) as wiring:
+    with acting("history.import", throw_away=ephemeral) as wiring:
         try:
             result = import_history(
                 wiring.house,

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import click
-from sqlalchemy import text
 
+from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, emit, house
-from ledger import inbox as rows
+from console.verbs import work as verbs
+from console.views import work
+from console.views.listing import page
+from console.views.work import INBOX, STATES
 from ledger.db import transaction
-
-_LIST = text("""
-    SELECT id, source, topic, delivery_id, state, received_at, attempts, coalesce(error, wait_for, '') AS why
-    FROM inbox
-    WHERE state = ANY(CAST(:states AS text[])) AND (CAST(:source AS text) IS NULL OR source = :source)
-    ORDER BY id DESC
-    LIMIT :limit
-""")
-
-_SHOW = text("""
-    SELECT id, source, topic, delivery_id, headers, encode(body, 'escape') AS body, received_at, state, attempts,
-           wait_for, error, settled_at
-    FROM inbox WHERE id = :id
-""")
-
-STATES = ("pending", "waiting", "applied", "parked", "rejected")
 
 
 @click.group()
@@ -45,11 +32,8 @@ def inbox() -> None:
 def list_(states: tuple[str, ...], source: str | None, limit: int, as_json: bool) -> None:
     """Deliveries in these states, newest first, with the reason and what to do."""
     with house() as wiring, transaction(wiring.engine) as connection:
-        found = connection.execute(
-            _LIST,
-            {"states": list(states or ("parked", "rejected")), "source": source, "limit": limit},
-        )
-        emit([dict(row) for row in found.mappings()], as_json=as_json)
+        said = {"states": list(states or ("parked", "rejected")), "source": source}
+        emit(page(connection, INBOX, said, limit=limit).rows, as_json=as_json)
 
 
 @inbox.command()
@@ -57,19 +41,19 @@ def list_(states: tuple[str, ...], source: str | None, limit: int, as_json: bool
 def show(delivery: int) -> None:
     """One delivery as it came."""
     with house() as wiring, transaction(wiring.engine) as connection:
-        row = connection.execute(_SHOW, {"id": delivery}).mappings().one_or_none()
+        row = work.delivery(connection, delivery)
     if row is None:
         raise Failed(f"there is no delivery {delivery}")
-    emit(dict(row), as_json=True)
+    emit(row, as_json=True)
 
 
 @inbox.command()
 @click.argument("deliveries", type=int, nargs=-1, required=True)
+@said_by
 def replay(deliveries: tuple[int, ...]) -> None:
     """Take parked deliveries through the drain again, once their cause is mended."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        woken = rows.replay(connection, deliveries)
-    missing = sorted(set(deliveries) - set(woken))
+    with acting("inbox.replay") as wiring:
+        woken, missing = verbs.replay(wiring.engine, deliveries)
     click.echo(f"{len(woken)} pending again; the sweep takes them within seconds")
     if missing:
         raise Failed(f"not parked, so left alone: {', '.join(map(str, missing))}", code=4)

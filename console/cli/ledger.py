@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from console.cli.acting import acting, said_by
 from console.cli.common import as_json, house
 from workers.wiring import now
 
@@ -42,11 +43,12 @@ def verify(as_json: bool) -> None:
 
 @ledger.command()
 @as_json
+@said_by
 def seal(as_json: bool) -> None:
     """Seal everything that is not sealed yet; workers do this once a minute."""
     from ledger import seals
 
-    with house() as wiring:
+    with acting("ledger.seal") as wiring:
         made = seals.seal(wiring.engine, now=now())
     newest = made[-1] if made else None
     document = {

@@ -11,8 +11,10 @@ from typing import Any
 import click
 
 from allocation import program_store
-from allocation.programs import Burn, Ends, Policy, Program
+from allocation.programs import Ends, Policy, Program
+from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit, house, reason
+from console.views.programs import burn_row
 from ledger.db import transaction
 from workers.flows import program_watch, programs
 from workers.flows.booking import NotBooked
@@ -121,7 +123,7 @@ def reserve(
         why=reason,
         ends=Ends(ends),
     )
-    with house() as wiring, _guarded():
+    with acting("partner.reserve") as wiring, _guarded():
         made = programs.reserve(wiring.house, agreement, asked, now=moment)
     if as_json:
         emit(made, as_json=True)
@@ -141,7 +143,7 @@ def reserve(
 @as_json
 def release(program: str, units: int | None, by: str, reason: str, as_json: bool) -> None:
     """Let go of what a program holds."""
-    with house() as wiring, _guarded():
+    with acting("partner.release") as wiring, _guarded():
         freed = programs.release(wiring.house, program, units=units, by=by, why=reason, now=now())
     total = sum(freed.units.values())
     if as_json:
@@ -161,7 +163,7 @@ def list_(partner: str | None, alarm: bool, also_ended: bool, as_json: bool) -> 
         found = program_store.programs(connection, partner=partner, also_ended=also_ended)
         burns = program_watch.burns(connection, found, now())
     shown = [each for each in burns if each.alarm or not alarm]
-    emit([_row(each) for each in shown], as_json=as_json, table=_COLUMNS)
+    emit([burn_row(each) for each in shown], as_json=as_json, table=_COLUMNS)
     if any(each.alarm for each in shown):
         raise SystemExit(3)
 
@@ -196,10 +198,10 @@ def burn(program: str, as_json: bool) -> None:
     with house() as wiring, transaction(wiring.engine) as connection:
         burns = program_watch.burns(connection, [_program(connection, program)], now())
     if as_json:
-        emit([_row(each) for each in burns], as_json=True)
+        emit([burn_row(each) for each in burns], as_json=True)
     else:
         for each in burns:
-            for name, value in _row(each).items():
+            for name, value in burn_row(each).items():
                 click.echo(f"{name:<18} {'-' if value is None else value}")
             click.echo()
     if any(each.alarm for each in burns):
@@ -211,19 +213,6 @@ def _program(connection: Any, name: str) -> Program:
     if not found:
         raise Failed(f"there is no program {name!r}: see lockstep partner list --all")
     return found[0]
-
-
-def _row(burn: Burn) -> dict[str, object]:
-    """A burn with its numbers as people read them."""
-    names = [name for name in Burn.__dataclass_fields__ if name != "others_per_day"]
-    row = {name: getattr(burn, name) for name in names}
-    row |= {name: round(row[name], 2) for name in ("days", "window_days", "pace_per_day")}
-    row |= {name: round(row[name], 1) for name in ("projected", "overrun")}
-    row["others_per_week"] = round(7 * burn.others_per_day, 1)
-    for name in ("cover_weeks", "cover_weeks_after"):
-        weeks = getattr(burn, name)
-        row[name] = None if weeks is None else round(weeks, 1)
-    return row
 
 
 def _line(line: Any) -> dict[str, object]:

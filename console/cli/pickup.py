@@ -10,6 +10,7 @@ import click
 
 from allocation import pickup_store
 from allocation.pickup import chance
+from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit, house
 from console.cli.stock import post
 from ledger.db import transaction
@@ -99,7 +100,7 @@ def failed(sku: str, location: str, set_aside: int, by: str) -> None:
         "actor": by,
         "reason": "a pick found the shelf empty",
     }
-    with house() as wiring:
+    with acting("pickup.failed") as wiring:
         post(wiring, fact)
         counts.look(wiring.engine, terms_of(wiring.settings), now=now())
     click.echo(

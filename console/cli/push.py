@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from allocation import backlog
+from console.cli.acting import acting
 from console.cli.common import as_json, by, emit, house, reason_if_any
+from console.verbs import work
 from ledger.db import transaction
-from reconcile.trail import record
 from workers.wiring import now
 
 
@@ -33,16 +34,6 @@ def parked(channel: str | None, limit: int, as_json: bool) -> None:
 @reason_if_any
 def retry(skus: tuple[str, ...], channel: str, by: str, reason: str) -> None:
     """Try parked numbers again: what is sent is computed anew, never replayed. Without SKUs: all of the channel."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        count = backlog.unpark(connection, channel, at := now(), list(skus) or None)
-        if count:
-            record(
-                connection,
-                actor=by,
-                action="push.retry",
-                what=f"channel:{channel}",
-                at=at,
-                reason=reason,
-                detail={"skus": list(skus) or "all", "rows": count},
-            )
+    with acting("push.retry") as wiring:
+        count = work.retry_pushes(wiring.engine, channel, skus, by=by, reason=reason, now=now())
     click.echo(f"{count} due again")

@@ -5,34 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import click
-from sqlalchemy import text
 
 from channels.base import ChannelError
 from console.cli import recon_causes
+from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, durable, emit, house
+from console.views.listing import page
+from console.views.recon import DRIFT, EARLY, RUNS
 from ledger.db import transaction
 from reconcile import debt
 from reconcile.runs import window_of
 from workers.flows import reconcile
 from workers.wiring import NotSetUp, now
-
-_RUNS = text("""
-    SELECT channel, window_at, state, round(100.0 * read / nullif(expected, 0), 1)::float AS coverage, expected, read,
-           unknown, in_flight, drifted AS found, fixed, repushed, halted, finished_at - started_at AS took,
-           state = 'missed' AS missed, overrun, error
-    FROM run WHERE job = 'reconcile' ORDER BY window_at DESC, channel LIMIT :limit
-""")
-
-_EARLY = text("""
-    SELECT channel, sku, round(runs_out_s::numeric, 1)::float AS runs_out_s, round(every_s::numeric)::int AS every_s,
-           spike, calm, read_at, due_at, reads, drifts
-    FROM early_read ORDER BY runs_out_s, channel, sku LIMIT :limit
-""")
-
-_DRIFT = text("""
-    SELECT channel, sku, location, expected, actual, delta, cause, action, times, seen_at, resolved_at, result
-    FROM drift WHERE resolved_at IS NULL OR :all ORDER BY seen_at DESC LIMIT :limit
-""")
 
 
 @click.group()
@@ -49,9 +33,10 @@ for _command in recon_causes.COMMANDS:
 @click.option("--dry-run", is_flag=True, help="Read and judge only; write nothing.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there are differences.")
 @as_json
+@said_by
 def run(channel: str, dry_run: bool, exit_code: bool, as_json: bool) -> None:
     """Read back a channel now and judge every difference."""
-    with house() as wiring:
+    with acting("recon.run", dry_run=dry_run) as wiring:
         at = now()
         terms = reconcile.Terms.of(wiring.settings)
         try:
@@ -79,7 +64,7 @@ def run(channel: str, dry_run: bool, exit_code: bool, as_json: bool) -> None:
 def status(limit: int, as_json: bool) -> None:
     """The last runs, newest first: coverage, found, fixed, halted, how long; missed and late ones are marked."""
     with house() as wiring, transaction(wiring.engine) as connection:
-        rows = [dict(row) for row in connection.execute(_RUNS, {"limit": limit}).mappings()]
+        rows = page(connection, RUNS, {"channel": None}, limit=limit).rows
         named = debt.causes(connection, since=now() - timedelta(days=30))
     emit(rows, as_json=as_json)
     share = debt.unknown_share(named)
@@ -93,7 +78,7 @@ def status(limit: int, as_json: bool) -> None:
 def early(limit: int, as_json: bool) -> None:
     """SKUs that are read before their window, those that sell out soonest first."""
     with house() as wiring, transaction(wiring.engine) as connection:
-        rows = [dict(row) for row in connection.execute(_EARLY, {"limit": limit}).mappings()]
+        rows = page(connection, EARLY, {"channel": None}, limit=limit).rows
     emit(rows, as_json=as_json)
 
 
@@ -104,8 +89,8 @@ def early(limit: int, as_json: bool) -> None:
 def drift(all_: bool, limit: int, as_json: bool) -> None:
     """Differences found, with cause, action and result."""
     with house() as wiring, transaction(wiring.engine) as connection:
-        rows = connection.execute(_DRIFT, {"all": all_, "limit": limit}).mappings()
-        emit([dict(row) for row in rows], as_json=as_json)
+        said = {"all": all_, "channel": None, "sku": None, "cause": None}
+        emit(page(connection, DRIFT, said, limit=limit).rows, as_json=as_json)
 
 
 @recon.command()
@@ -117,7 +102,7 @@ def drift(all_: bool, limit: int, as_json: bool) -> None:
     type=click.IntRange(10, 1_000_000),
     help="One place in so many differs.",
 )
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20))
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 20))
 @click.option(
     "--vendor-rows",
     default=100_000,

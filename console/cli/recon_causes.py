@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
-from console.cli.common import Failed, as_json, by, emit, house, reason
+from console.cli.acting import acting
+from console.cli.common import as_json, by, emit, house, reason
+from console.verbs import work
 from ledger.db import transaction
 from reconcile import aftermath, debt
 from workers.wiring import now
@@ -84,7 +86,7 @@ def _line(each: debt.Debt, at: Any) -> dict[str, object]:
 @by
 def owner(name: str, channel: str, cause: str, by: str) -> None:
     """Say who mends what keeps drifting: NAME is a person or a team."""
-    with house() as wiring, transaction(wiring.engine) as connection:
+    with acting("recon.owner") as wiring, transaction(wiring.engine) as connection:
         debt.own(connection, name, by, now(), channel=channel, cause=cause)
     click.echo(f"{cause or 'every cause'} on {channel or 'every channel'} is {name}'s")
 
@@ -148,18 +150,9 @@ def quarantine(channel: str | None, as_json: bool) -> None:
 @reason
 def release(sku: str, channel: str, location: str | None, by: str, reason: str) -> None:
     """Let a SKU out of quarantine: its numbers are pushed again, computed anew."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        places = {
-            (row["sku"], row["location"])
-            for row in aftermath.quarantined(connection, channel)
-            if row["sku"] == sku and location in (None, row["location"])
-        }
-        found = aftermath.release(connection, channel, places, by, reason, now())
-    if not found:
-        raise Failed(
-            f"{sku} is not in quarantine on {channel}; `lockstep recon quarantine` shows what is"
-        )
-    click.echo(f"released: {', '.join(f'{sku} at {place}' for sku, place in found)}")
+    with acting("recon.release") as wiring:
+        found = work.release(wiring.engine, sku, channel, location, by=by, reason=reason, now=now())
+    click.echo(f"released: {', '.join(f'{sku} at {place}' for place in found)}")
 
 
 @click.command()

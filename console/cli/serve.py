@@ -82,6 +82,29 @@ def availability() -> None:
     )
 
 
+@serve.command()
+def api() -> None:
+    """Answer operators and programs (/api/v1), and let browsers in (/login)."""
+    here = _here()
+    import uvicorn
+
+    from console.api.app import application
+    from workers.wiring import Wiring
+
+    with sentences():
+        app = application(Wiring(here))
+    uvicorn.run(
+        app,
+        host=here.relay_host,
+        port=here.api_port,
+        log_config=None,
+        access_log=False,
+        limit_concurrency=256,
+        timeout_keep_alive=15,
+        server_header=False,
+    )
+
+
 @click.command()
 @click.option(
     "--name", default="worker", show_default=True, help="Name of the worker on this host."

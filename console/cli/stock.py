@@ -8,11 +8,12 @@ from uuid import uuid4
 
 import click
 import orjson
-from sqlalchemy import text
 
 from allocation import supply
+from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, by, emit, house, reason
 from console.cli.explain import explain
+from console.views import stock as stock_view
 from ledger import catalogue as book
 from ledger import inbox, queries
 from ledger.db import transaction
@@ -20,16 +21,6 @@ from ledger.inbox import FACT_TOPIC, Delivery
 from workers.flows import promises
 from workers.flows.ingest import drain
 from workers.wiring import Wiring, now
-
-_SHOWN = text("""
-    SELECT t.channel, t.location, t.units AS should, s.units AS confirmed, s.read_units AS read, s.read_at,
-           d.error AS waits, EXISTS (SELECT FROM halt AS h WHERE h.channel = t.channel AND h.sku = t.sku
-                                     AND h.state <> 'lifted') AS halted
-    FROM target AS t
-    LEFT JOIN shown AS s USING (channel, sku, location)
-    LEFT JOIN push_due AS d USING (channel, sku, location)
-    WHERE t.sku = :sku ORDER BY t.channel, t.location
-""")
 
 
 @click.group()
@@ -40,9 +31,10 @@ def catalogue() -> None:
 @catalogue.command("add-sku")
 @click.argument("skus", nargs=-1, required=True)
 @click.option("--title", default="")
+@said_by
 def add_sku(skus: tuple[str, ...], title: str) -> None:
     """Make SKUs known."""
-    with house() as wiring, transaction(wiring.engine) as connection:
+    with acting("catalogue.add-sku") as wiring, transaction(wiring.engine) as connection:
         book.add_skus(connection, dict.fromkeys(skus, title))
     click.echo(f"{len(skus)} known")
 
@@ -55,9 +47,10 @@ def add_sku(skus: tuple[str, ...], title: str) -> None:
     default="warehouse",
     show_default=True,
 )
+@said_by
 def add_location(locations: tuple[str, ...], kind: str) -> None:
     """Make locations known."""
-    with house() as wiring, transaction(wiring.engine) as connection:
+    with acting("catalogue.add-location") as wiring, transaction(wiring.engine) as connection:
         book.add_locations(connection, list(locations), kind=kind)
     click.echo(f"{len(locations)} known")
 
@@ -87,22 +80,16 @@ sku.add_command(explain)
 def show_sku(name: str, at: datetime | None, known_at: datetime | None, as_json: bool) -> None:
     """On hand by location; now, or as of a moment and as known at another."""
     with house() as wiring, transaction(wiring.engine) as connection:
-        if at or known_at:
-            positions = queries.position_at(
-                connection, name, at=_utc(at) or now(), known_at=_utc(known_at) or now()
-            )
-        else:
-            positions = queries.positions(connection, name)
-        shown = [dict(row) for row in connection.execute(_SHOWN, {"sku": name}).mappings()]
-    if not positions and not shown:
+        found = stock_view.sku(connection, name, now=now(), at=_utc(at), known_at=_utc(known_at))
+    if found is None:
         raise Failed(f"nothing is known of SKU {name!r}")
     if as_json:
-        emit({"sku": name, "positions": positions, "channels": shown}, as_json=True)
+        emit(found, as_json=True)
         return
-    emit(positions, as_json=False)
-    if shown and not (at or known_at):
+    emit(found["positions"], as_json=False)
+    if found["channels"] and not (at or known_at):
         click.echo()
-        emit(shown, as_json=False)
+        emit(found["channels"], as_json=False)
 
 
 @sku.command("atp")
@@ -163,7 +150,7 @@ def adjust(sku: str, units: int, location: str, by: str, reason: str) -> None:
         "actor": by,
         "reason": reason,
     }
-    with house() as wiring:
+    with acting("stock.adjust") as wiring:
         post(wiring, fact)
     click.echo(f"{sku} at {location}: {units:+d}")
 
@@ -185,7 +172,7 @@ def reverse(event_id: str, source: str, by: str, reason: str) -> None:
         "actor": by,
         "reason": reason,
     }
-    with house() as wiring:
+    with acting("stock.reverse") as wiring:
         post(wiring, fact)
     click.echo(f"{source}/{event_id} is reversed")
 

@@ -14,6 +14,7 @@ import click
 
 from allocation import supply as hands
 from allocation.supply import Asked, Supply
+from console.cli.acting import acting
 from console.cli.common import as_json, by, emit, house
 from console.cli.stock import post
 from ledger.db import transaction
@@ -82,7 +83,7 @@ def expect(sku: str, location: str, units: int, due: str, reference: str, by: st
         "reference": reference,
         "actor": by,
     }
-    with house() as wiring:
+    with acting("supply.expect") as wiring:
         post(wiring, fact)
     click.echo(f"{reference}: {units} of {sku} at {location}, due {due}")
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from allocation import backlog
 from channels.base import Unauthorised
 from console.cli import cli
+from console.cli.common import user
 from ledger.db import transaction
 from tests.servers import Clock, Database
 from tests.workers.shelf import House, a_house
@@ -63,7 +64,7 @@ def test_a_channel_that_stopped_itself_is_resumed_without_a_reason(house: House,
 
     say("channel", "resume", "shop")
 
-    assert house.rows(TRAIL) == [("operator", "channel.resume", "channel:shop", "", {})]
+    assert house.rows(TRAIL) == [(user(), "channel.resume", "channel:shop", "", {})]
 
 
 def test_what_changes_nothing_is_not_in_the_trail(house: House, say: Say) -> None:
@@ -88,7 +89,7 @@ def test_who_lets_refused_numbers_go_out_again_is_in_the_trail(house: House, say
     assert (one, rest) == ("1 due again", "1 due again")
     assert house.rows(TRAIL) == [
         ("ann", "push.retry", "channel:shop", "bound anew", {"skus": ["A"], "rows": 1}),
-        ("operator", "push.retry", "channel:shop", "", {"skus": "all", "rows": 1}),
+        (user(), "push.retry", "channel:shop", "", {"skus": "all", "rows": 1}),
     ]
     with transaction(house.engine) as connection:
         assert backlog.parked(connection) == []

@@ -48,6 +48,8 @@ WHOLE_TABLES = {
     "count_tier": "INSERT SELECT UPDATE",
     "count_variance": "INSERT SELECT UPDATE",
     "debt_owner": "DELETE INSERT SELECT UPDATE",
+    "deed": "INSERT SELECT",
+    "deed_end": "INSERT SELECT",
     "drift": "INSERT SELECT UPDATE",
     "due": "DELETE INSERT SELECT UPDATE",
     "early_plan": "INSERT SELECT UPDATE",
@@ -80,6 +82,7 @@ WHOLE_TABLES = {
     "ipi_score": "INSERT SELECT",
     "lag": "INSERT SELECT UPDATE",
     "location": "INSERT SELECT UPDATE",
+    "login_failure": "DELETE INSERT SELECT UPDATE",
     "mcf_fact": "INSERT SELECT UPDATE",
     "mcf_line": "INSERT SELECT UPDATE",
     "mcf_order": "INSERT SELECT UPDATE",
@@ -115,6 +118,7 @@ WHOLE_TABLES = {
     "supply_line": "INSERT SELECT UPDATE",
     "target": "DELETE INSERT SELECT UPDATE",
     "target_history": "INSERT SELECT",
+    "token": "INSERT SELECT",
     "trial": "DELETE INSERT SELECT",
 }
 SINGLE_COLUMNS = {
@@ -136,6 +140,7 @@ SINGLE_COLUMNS = {
     ("program_line", "UPDATE"): "used released",
     ("inbox", "UPDATE"): "state attempts wait_for error settled_at",
     ("push", "UPDATE"): "answered_at outcome detail seen_at",
+    ("token", "UPDATE"): "last_used_at revoked_at revoked_by",
 }
 
 _RELATIONS = (

@@ -1,0 +1,81 @@
+"""Who did what."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from console.cli.common import as_json, emit, house
+from console.views.access import DEEDS, TRAIL
+from console.views.listing import MOST, BadCursor, page
+from ledger.db import transaction
+from workers.wiring import now
+
+_TABLE = ("id", "at", "actor", "role", "door", "verb", "object", "outcome", "reason", "detail")
+_SPAN = re.compile(r"([1-9]\d{0,3})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+class _Since(click.ParamType[datetime]):
+    """A moment, or how long ago."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        span = _SPAN.fullmatch(str(value))
+        if span is not None:
+            return now() - timedelta(**{_UNITS[span[2]]: int(span[1])})
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r}: write 24h, 7d, or 2026-03-12T09:00 (UTC)")
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@click.group()
+def audit() -> None:
+    """Who did what, at which door, and how it ended."""
+
+
+@audit.command("list")
+@click.option("--actor", default=None, help="Only what this one did.")
+@click.option(
+    "--object", "object_", default=None, help="Of this object or kind: channel:shop, halt."
+)
+@click.option("--verb", default=None, help="This verb or group: halt.set, halt.")
+@click.option(
+    "--outcome", default=None, type=click.Choice(["done", "refused", "failed", "cut off"])
+)
+@click.option("--since", default=None, type=_Since(), help="24h, 7d, or a time (UTC).")
+@click.option(
+    "--trail", is_flag=True, help="What flows wrote of their changes, the house's own too."
+)
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, MOST))
+@click.option("--after", default=None, help="From where the page before ended.")
+@as_json
+def list_(
+    actor: str | None,
+    object_: str | None,
+    verb: str | None,
+    outcome: str | None,
+    since: datetime | None,
+    trail: bool,
+    limit: int,
+    after: str | None,
+    as_json: bool,
+) -> None:
+    """What was asked at any door, newest first. `cut off`: the process died before it ended."""
+    said = {"actor": actor, "object": object_, "verb": verb, "outcome": outcome, "since": since}
+    with house() as wiring, transaction(wiring.engine) as connection:
+        try:
+            found = page(connection, TRAIL if trail else DEEDS, said, limit=limit, after=after)
+        except BadCursor as error:
+            raise click.BadParameter(str(error), param_hint="--after") from None
+    emit(found.rows, as_json=as_json, table=_TABLE)
+    if found.after:
+        click.echo(f"there are more: --after {found.after}", err=True)

@@ -1,0 +1,1 @@
+"""What every door shows: lists read page by page, and rows as they are said in JSON."""

@@ -1,0 +1,73 @@
+"""What counts say of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from allocation.fit import week_of
+from reconcile import count_reports
+from reconcile.counting.accuracy import ALL, Shrunk, Sold, percent, quarter
+from reconcile.counting.accuracy import accuracy as accuracy_of
+
+_WEEK: Final = timedelta(days=7)
+
+
+def accuracy(
+    connection: Connection, *, now: datetime, location: str | None, weeks: int, rolling: int
+) -> list[dict[str, Any]]:
+    """Records within tolerance of those counted, week by week, by location and tier, each of them, and all."""
+    since = week_of(now) - (weeks - 1) * _WEEK
+    span = [since + number * _WEEK for number in range(weeks)]
+    records = count_reports.records(
+        connection, since - (rolling - 1) * _WEEK, span[-1] + _WEEK, location
+    )
+    return [asdict(row) for row in accuracy_of(records, span, rolling) if row.rolling_counted]
+
+
+def shrinkage(connection: Connection, said: str, location: str | None) -> list[dict[str, Any]]:
+    """What was lost less what was found in a quarter such as 2026Q4. Raises ValueError: it names none."""
+    since, until = quarter(said)
+    shrunk = count_reports.shrunk(connection, since, until, location)
+    sold = count_reports.sold(connection, since, until, location)
+    return list(_shrinkage(shrunk, sold))
+
+
+def _shrinkage(shrunk: Sequence[Shrunk], sold: Sequence[Sold]) -> Iterator[dict[str, Any]]:
+    """Each location and reason, each location, and all; sales are those of the location, or of all."""
+    locations = sorted({one.location for one in shrunk} | {one.location for one in sold})
+    for location in locations:
+        here = [one for one in shrunk if one.location == location]
+        sales = [one for one in sold if one.location == location]
+        for one in here:
+            yield _shrink_row(location, one.reason, [one], sales)
+        yield _shrink_row(location, ALL, here, sales)
+    yield _shrink_row(ALL, ALL, shrunk, sold)
+
+
+def _shrink_row(
+    location: str, reason: str, shrunk: Sequence[Shrunk], sold: Sequence[Sold]
+) -> dict[str, Any]:
+    units, sold_units = sum(one.units for one in shrunk), sum(one.units for one in sold)
+    cost = sum((one.cost for one in shrunk), Decimal(0))
+    sales = sum((one.sales for one in sold), Decimal(0))
+    uncosted = sum(one.uncosted for one in shrunk)
+    return {
+        "location": location,
+        "reason": reason,
+        "lost": sum(one.lost for one in shrunk),
+        "found": sum(one.found for one in shrunk),
+        "units": units,
+        "cost": float(round(cost, 2)),
+        "uncosted_units": uncosted,
+        "sold_units": sold_units,
+        "sales": float(round(sales, 2)),
+        "unpriced_units": sum(one.unpriced for one in sold),
+        "percent_of_sales": percent(cost, sales),
+        "percent_of_units": percent(units, sold_units),
+    }
