@@ -20,7 +20,6 @@ from console.verbs.doing import doing
 from workers.settings import Settings
 from workers.wiring import Wiring
 
-
 _READ_ONLY = text("SET TRANSACTION READ ONLY")
 
 

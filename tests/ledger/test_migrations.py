@@ -116,6 +116,8 @@ WHOLE_TABLES = {
     "sku_worth": "INSERT SELECT UPDATE",
     "snapshot": "DELETE INSERT SELECT UPDATE",
     "supply_line": "INSERT SELECT UPDATE",
+    "tally": "INSERT SELECT UPDATE",
+    "tally_mark": "INSERT SELECT UPDATE",
     "target": "DELETE INSERT SELECT UPDATE",
     "target_history": "INSERT SELECT",
     "token": "INSERT SELECT",

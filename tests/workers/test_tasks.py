@@ -232,6 +232,56 @@ def test_pickle_unknown_names_and_wrong_arguments_hurt_nobody(workshop: Workshop
     assert workshop.stack.supervisor.status()[-1].pid == died
 
 
+def test_a_task_that_raises_is_a_failure_and_is_resolved_when_it_has_run(
+    workshop: Workshop,
+) -> None:
+    failure = "FROM failure WHERE task = 'workers.tasks.heartbeat'"
+    workshop.send("heartbeat", queue="control", surprise=1)
+    workshop.sender.send_task("workers.tasks.heartbeat", queue="control")
+    workshop.sender.send_task("workers.tasks.heartbeat", queue="control")
+    eventually(lambda: workshop.one(f"SELECT coalesce(sum(count), 0) {failure}") == 3)
+    assert workshop.one(f"SELECT string_agg(class || ' ' || state, ',') {failure}") == (
+        "bug open,bug open"
+    )
+    assert "TypeError" in workshop.one(f"SELECT max(traceback) {failure}")
+
+    workshop.sender.send_task(
+        "workers.tasks.heartbeat", kwargs={"queue": "control", "x": 1}, queue="control"
+    )
+
+    eventually(lambda: workshop.one(f"SELECT count(*) {failure} AND state = 'resolved'") == 2)
+
+
+def test_a_paused_queue_takes_in_what_comes_does_nothing_with_it_and_lives(
+    workshop: Workshop,
+) -> None:
+    workshop.settles()
+    with workshop.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO queue_pause VALUES ('ingest', now(), 'ann', 'a test')")
+        )
+    time.sleep(1.1)
+    paused_at = now().isoformat()
+    fact = a_fact("receipt", units=4, id="paused:1") | {"occurred_at": now().isoformat()}
+    state = "SELECT string_agg(state, ',') FROM inbox WHERE delivery_id = 'paused:1'"
+
+    workshop.send(
+        "receive", source="wms", topic="fact", delivery_id="paused:1", headers={}, body=fact
+    )
+    workshop.send("drain")
+    workshop.sender.send_task("workers.tasks.heartbeat", kwargs={"queue": "ingest"}, queue="ingest")
+    seen = f"SELECT count(*) FROM heartbeat WHERE queue = 'ingest' AND seen_at > '{paused_at}'"  # noqa: S608  # our own clock
+    eventually(lambda: workshop.one(seen) == 1)
+    workshop.settles()
+    assert workshop.one(state) == "pending"
+    with workshop.engine.begin() as connection:
+        connection.execute(text("DELETE FROM queue_pause"))
+    time.sleep(1.1)
+    workshop.send("drain")
+
+    eventually(lambda: workshop.one(state) == "applied")
+
+
 def test_an_item_that_is_no_message_stops_the_worker_for_seconds_only(workshop: Workshop) -> None:
     prefix = celeryconfig.broker_transport_options["global_keyprefix"]
     workshop.broker.lpush(f"{prefix}ingest", b"\x80\x04 not json")

@@ -282,6 +282,18 @@ def test_a_mailbox_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
             verb(FolderExchange(tmp_path / "unmounted"))
 
 
+@pytest.mark.parametrize(("folder", "verb"), [("inbound", "inbound"), ("outbound", "send")])
+def test_a_mailbox_that_lost_one_of_its_folders_is_unavailable(
+    tmp_path: Path, folder: str, verb: str
+) -> None:
+    make_folders(tmp_path)
+    (tmp_path / folder).rmdir()
+    ours = FolderExchange(tmp_path)
+
+    with pytest.raises(Unavailable, match=f"{folder} is not there: mount the mailbox"):
+        ours.inbound() if verb == "inbound" else ours.send("855.edi", b"x")
+
+
 # -- a folder's own -------------------------------------------------------------------------------------------------
 
 
