@@ -14,6 +14,7 @@ from console.cli.common import as_json, by, emit, house, reason
 from console.verbs import work
 from ledger.db import transaction
 from reconcile import aftermath, debt
+from workers.flows.reconcile_terms import Terms
 from workers.wiring import now
 
 _DAYS = click.option("--days", default=30, show_default=True, type=click.IntRange(1, 4000))
@@ -160,13 +161,20 @@ def release(sku: str, channel: str, location: str | None, by: str, reason: str) 
 @click.option("--each", default=20, show_default=True, type=click.IntRange(1, 200))
 @as_json
 def drill(seed: int, each: int, as_json: bool) -> None:
-    """Make every cause happen in a simulated shop, and see what each is called. Exit code 3: goal missed."""
+    """Make every cause happen in a simulated shop, and see what each is called, by cause and this house's terms.
+
+    Exit code 3: fewer than 95 % of a cause are named right, or a SKU that only sold drifted or was halted.
+    """
     from console.cli.bench import tell
     from console.drill import run
 
     with house(throw_away=True) as wiring:
         result = run.measure(
-            wiring.house, seed=seed, each=each, say=lambda words: click.echo(words, err=True)
+            wiring.house,
+            seed=seed,
+            each=each,
+            terms=Terms.of(wiring.settings),
+            say=lambda words: click.echo(words, err=True),
         )
     tell(result, run.table, as_json)
 
