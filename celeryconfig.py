@@ -155,6 +155,11 @@ beat_schedule = {
         "schedule": timedelta(seconds=_settings.sweep_s),
         "options": _PASSING,
     },
+    "look-at-failed": {
+        "task": "workers.failed_tasks.look_at_failed",
+        "schedule": timedelta(seconds=_settings.sweep_s),
+        "options": _PASSING,
+    },
     "watch-alerts": {
         "task": "workers.alert_tasks.watch_alerts",
         "schedule": timedelta(seconds=_settings.alert_s),

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from celery import Celery
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from celery import Celery, Task
+from celery.exceptions import Ignore
 from celery.signals import worker_init, worker_process_init
 
 from workers.garbage import collect_seldom
 
+#: What goes on while its queue is paused: the only copy of a delivery is taken in, and a queue that lives says so.
+_GOES_ON = ("workers.tasks.receive", "workers.tasks.heartbeat")
+
+
+class Work(Task[Any, Any]):
+    """A task that is not begun while its queue is paused: what it would do stays where it is, and is rung for later.
+
+    is_paused    whether a queue is; `workers.failed_tasks` knows
+    """
+
+    abstract = True
+    is_paused: ClassVar[Callable[[str], bool]] = staticmethod(lambda queue: False)
+
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        queue = (self.request.delivery_info or {}).get("routing_key") or ""
+        if queue and self.name not in _GOES_ON and Work.is_paused(queue):
+            raise Ignore
+
+
 app = Celery(
     "lockstep",
-    include=["workers.tasks", "workers.alert_tasks", "workers.read_tasks", "workers.case_tasks"],
+    task_cls=Work,
+    include=[
+        "workers.tasks",
+        "workers.alert_tasks",
+        "workers.read_tasks",
+        "workers.case_tasks",
+        "workers.failed_tasks",
+    ],
 )
 app.config_from_object("celeryconfig")
 

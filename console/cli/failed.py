@@ -1,0 +1,333 @@
+"""Failed work: what it is, and doing it again."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+
+from console.cli.acting import acting
+from console.cli.common import Failed, as_json, by, emit, house, progress, reason
+from ledger.db import transaction
+from workers.failures import operations as stored
+from workers.failures import store
+from workers.failures.types import (
+    CLASSES,
+    MANY,
+    ORIGINS,
+    STATES,
+    Cursor,
+    Filter,
+    Operation,
+    Preview,
+    Refused,
+    Row,
+    Verb,
+)
+from workers.flows import operations
+from workers.wiring import Wiring, now
+
+_SPAN = re.compile(r"^([1-9]\d{0,4})(m|h|d)$")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_TABLE = (
+    "id", "state", "kind", "origin", "channel", "sku", "location", "order_id", "count", "last_seen", "assigned_to",
+    "error",
+)  # fmt: skip
+#: Without anything said, what was seen in the last day.
+_WINDOW = timedelta(hours=24)
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@click.group()
+def failed() -> None:
+    """Failed work: list, show, retry, discard, assign, export."""
+
+
+def _filtered(command: _Command) -> _Command:
+    """Let a command name failures."""
+    for option in (
+        click.option(
+            "--since",
+            default=None,
+            help="Seen in the last 30m, 4h, 2d, or since 2026-03-02T14:00Z.",
+        ),
+        click.option("--task", default=None, help="Of this task, such as workers.tasks.push."),
+        click.option("--order", default=None),
+        click.option("--sku", default=None),
+        click.option("--origin", default=None, type=click.Choice(ORIGINS)),
+        click.option("--class", "kind", default=None, type=click.Choice(CLASSES)),
+        click.option("--channel", default=None),
+    ):
+        command = option(command)
+    return command
+
+
+def _bulk(command: _Command) -> _Command:
+    """What every command has that touches many."""
+    for option in (
+        click.option("--detach", is_flag=True, help="Leave it to the workers, and end at once."),
+        click.option(
+            "--expect", default=None, type=click.IntRange(0), help="Touch exactly so many, or none."
+        ),
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        click.option("--dry-run", is_flag=True, help="Count, and change nothing."),
+    ):
+        command = option(command)
+    return command
+
+
+def _since(said: str | None, at: datetime) -> datetime | None:
+    if said is None:
+        return None
+    found = _SPAN.match(said)
+    if found is not None:
+        return at - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError:
+        raise click.UsageError(
+            f"--since {said}: write 30m, 4h, 2d or a moment in ISO 8601"
+        ) from None
+    if moment.tzinfo is None:
+        raise click.UsageError(f"--since {said}: say its offset from UTC, such as {said}Z")
+    return moment
+
+
+def _filter(ids: tuple[int, ...], states: tuple[str, ...], said: dict[str, Any]) -> Filter:
+    names = ("channel", "kind", "origin", "sku", "order", "task")
+    since = _since(said["since"], now())
+    return Filter(ids=ids, states=states, since=since, **{name: said[name] for name in names})
+
+
+def _row(row: Row) -> dict[str, Any]:
+    shown = asdict(row)
+    return shown | {"operation": str(row.operation) if row.operation else None}
+
+
+@failed.command("list")
+@_filtered
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(STATES),
+    help="Default: open and retrying.",
+)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--before", default=None, help="The page after the one that ended with this `next`.")
+@as_json
+def list_(
+    states: tuple[str, ...], limit: int, before: str | None, as_json: bool, **said: Any
+) -> None:
+    """What failed for good, newest first; of the last 24 hours when --since says nothing else. 3: there is some.
+
+    JSON: {failures: [...], next: CURSOR or null, counts: [{kind, channel, state, rows, oldest}]}
+    """  # fmt: skip
+    wanted = _filter((), states or ("open", "retrying"), said)
+    if wanted.since is None:
+        wanted = _filter((), wanted.states, said | {"since": (now() - _WINDOW).isoformat()})
+    with house() as wiring, transaction(wiring.engine) as connection:
+        rows = store.page(connection, wanted, most=limit, before=_cursor(before))
+        counted = store.counts(connection)
+    last = f"{rows[-1].last_seen.isoformat()},{rows[-1].id}" if len(rows) == limit else None
+    if as_json:
+        emit(
+            {"failures": [_row(row) for row in rows], "next": last, "counts": counted}, as_json=True
+        )
+    else:
+        emit([_short(row) for row in rows], as_json=False, table=_TABLE)
+        older = sum(each["rows"] for each in counted) - len(rows)
+        if last is not None:
+            click.echo(f"more: --before {last}", err=True)
+        elif older > 0 and not states:
+            click.echo(f"{older} more are open, older or otherwise: --since 30d", err=True)
+    if rows:
+        raise SystemExit(3)
+
+
+def _short(row: Row) -> dict[str, Any]:
+    return _row(row) | {"error": row.error.split("\n", 1)[0][:120]}
+
+
+def _cursor(said: str | None) -> Cursor | None:
+    if said is None:
+        return None
+    at, _, number = said.rpartition(",")
+    try:
+        return Cursor(datetime.fromisoformat(at), int(number))
+    except ValueError:
+        raise click.UsageError(f"--before {said}: take it from `next` of the page before") from None
+
+
+@failed.command()
+@click.argument("number", metavar="ID", type=click.IntRange(1))
+@as_json
+def show(number: int, as_json: bool) -> None:
+    """One failure whole: what was at work, the traceback, and what is kept of its object where that lives."""
+    with house() as wiring, transaction(wiring.engine) as connection:
+        found = store.one(connection, number)
+        if found is None:
+            raise Failed(f"there is no failure {number}: see `lockstep failed list --since 30d`")
+        row, trace = found
+        kept = store.kept(connection, row)
+    if as_json:
+        emit(_row(row) | {"traceback": trace, "kept": kept}, as_json=True)
+        return
+    for name, value in _row(row).items():
+        if value not in (None, "", {}, 0):
+            click.echo(f"{name:<12} {value}")
+    if trace:
+        click.echo(f"\n{trace}")
+    for each in kept:
+        click.echo()
+        for name, value in each.items():
+            click.echo(f"{name:<12} {value}")
+
+
+@failed.command()
+@click.argument("ids", metavar="[ID]...", type=click.IntRange(1), nargs=-1)
+@_filtered
+@_bulk
+@by
+@click.option("--reason", default="", help="Why; kept with what is done. Default: retry by hand.")
+@as_json
+def retry(ids: tuple[int, ...], **said: Any) -> None:
+    """Do failed work again, each through the door it came by: numbers are computed anew, deliveries go through the
+    drain, documents get new control numbers. 4: some failed or must not be done again. 5: refused."""
+    said["reason"] = said["reason"] or "retry by hand"
+    _do("retry", ids, said)
+
+
+@failed.command()
+@click.argument("ids", metavar="[ID]...", type=click.IntRange(1), nargs=-1)
+@_filtered
+@_bulk
+@by
+@reason
+@as_json
+def discard(ids: tuple[int, ...], **said: Any) -> None:
+    """Take failures off the list; what they are about stays as it is. 5: refused."""
+    _do("discard", ids, said)
+
+
+@failed.command()
+@click.argument("assignee")
+@click.argument("ids", metavar="[ID]...", type=click.IntRange(1), nargs=-1)
+@_filtered
+@_bulk
+@by
+@click.option(
+    "--reason", default="", help="Why; kept with what is done. Default: assigned by hand."
+)
+@as_json
+def assign(assignee: str, ids: tuple[int, ...], **said: Any) -> None:
+    """Say who sees to failures; "" is nobody. 5: refused."""
+    said["reason"] = said["reason"] or "assigned by hand"
+    _do("assign", ids, said, assignee=assignee)
+
+
+@failed.command()
+@_filtered
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Default: all.")
+def export(states: tuple[str, ...], **said: Any) -> None:
+    """Write failures as CSV to stdout, newest first, as many as there are."""
+    wanted = _filter((), states, said)
+    names = [name for name in Row.__slots__ if name != "payload"]
+    writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore")
+    writer.writeheader()
+    before: Cursor | None = None
+    with house() as wiring:
+        while True:
+            with transaction(wiring.engine) as connection:
+                rows = store.page(connection, wanted, most=1000, before=before)
+            writer.writerows(_row(row) for row in rows)
+            if len(rows) < 1000:
+                return
+            before = Cursor(rows[-1].last_seen, rows[-1].id)
+
+
+def _do(verb: Verb, ids: tuple[int, ...], said: dict[str, Any], *, assignee: str = "") -> None:
+    """Count, ask, write it down, and do it here while somebody looks; workers go on with what is left behind."""
+    json_ = bool(said["as_json"])
+    wanted = _filter(ids, (), said)
+    with acting(f"failed.{verb}", dry_run=said["dry_run"]) as wiring:
+        try:
+            seen = operations.preview(wiring.engine, verb, wanted)
+            if said["dry_run"] or not seen.total:
+                _tell_preview(seen, as_json=json_)
+                return
+            expect = _confirmed(verb, seen, said)
+            asked = operations.ask(
+                wiring.engine,
+                verb,
+                wanted,
+                by=said["by"],
+                reason=said["reason"],
+                now=now(),
+                expect=expect,
+                assignee=assignee,
+            )
+        except Refused as error:
+            raise Failed(str(error), code=5) from None
+        assert asked is not None
+        done = asked if said["detach"] else _worked(wiring, asked)
+    _tell(done, as_json=json_)
+
+
+def _confirmed(verb: Verb, seen: Preview, said: dict[str, Any]) -> int | None:
+    """The number that whoever asks believes in; asked for where nobody said --yes."""
+    if said["expect"] is not None:
+        return int(said["expect"])
+    if seen.total > MANY:
+        _tell_preview(seen, as_json=False, err=True)
+        if said["yes"]:
+            raise Failed(f"more than {MANY}: say --expect {seen.total}", code=5)
+        return int(click.prompt(f"Type their number to {verb} them", type=int, err=True))
+    if not said["yes"]:
+        _tell_preview(seen, as_json=False, err=True)
+        if not click.confirm(f"{verb} them?", default=False, err=True):
+            raise Failed("nothing was touched: say --yes", code=5)
+    return seen.total
+
+
+def _worked(wiring: Wiring, asked: Operation) -> Operation:
+    """Do it here; where a worker was quicker, look how far that is."""
+    show = progress(f"{asked.verb} {asked.total}")
+    done: Operation | None = asked
+    while done is not None and not done.is_over:
+        done = operations.work(
+            wiring.house, now=now, operation=asked.id, tell=lambda at: show(at.seen, at.total)
+        )
+    with transaction(wiring.engine) as connection:
+        return stored.one(connection, asked.id) or asked
+
+
+def _tell_preview(seen: Preview, *, as_json: bool, err: bool = False) -> None:
+    if as_json:
+        emit(seen, as_json=True)
+        return
+    by_class = ", ".join(f"{rows} {kind}" for kind, rows in sorted(seen.classes.items()))
+    click.echo(f"{seen.total} failures are meant{': ' if by_class else ''}{by_class}", err=err)
+    for why, rows in sorted(seen.refused.items()):
+        click.echo(f"{rows} of them are refused: {why}", err=err)
+
+
+def _tell(done: Operation, *, as_json: bool) -> None:
+    if as_json:
+        emit({**asdict(done), "id": str(done.id)}, as_json=True)
+    else:
+        click.echo(
+            f"operation {done.id} is {done.state}: {done.done} of {done.total} done, {done.failed} failed,"
+            f" {done.refused} refused; how they end: lockstep op show {done.id}"
+        )
+        for why, rows in sorted(done.why.items()):
+            click.echo(f"{rows} x {why}", err=True)
+    if done.failed or done.refused:
+        raise SystemExit(4)
