@@ -27,7 +27,7 @@ COMPOSE = ROOT / "docker-compose.yml"
 Services = dict[str, dict[str, Any]]
 
 # Fields that only the laptop profile reads, or that a container has no use for.
-NOT_IN_A_CONTAINER = {"pg_bin", "redis_bin", "channel_secrets_file"}
+NOT_IN_A_CONTAINER = {"pg_bin", "redis_bin", "channel_secrets_file", "url", "token"}
 
 
 @pytest.fixture(scope="module")

@@ -98,6 +98,14 @@ class Settings(BaseSettings):
     session_s: int = Field(
         default=43_200, ge=60, le=2_592_000, description="Seconds until a browser logs in again"
     )
+    url: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Address of an API that commands speak to instead of the database",
+    )
+    token: SecretStr = Field(
+        default=SecretStr(""), description="Token with which commands speak to it"
+    )
     role: Literal["viewer", "operator", "lead", "admin"] = Field(
         default="admin", description="What the command line may do: viewer, operator, lead or admin"
     )

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from console.access import tokens
+from console.access.secrets import is_token
 from console.access.types import Actor, Door, Token
 from console.api import problems
 from console.api.problems import Problem
@@ -133,7 +134,7 @@ class Gate:
 
     def _by_token(self, header: str) -> Known | None:
         scheme, _, said = header.partition(" ")
-        if scheme.lower() != "bearer":
+        if scheme.lower() != "bearer" or not is_token(said.strip()):
             return None
         with transaction(self._engine) as connection:
             found = tokens.find(connection, said.strip(), self._now())

@@ -160,7 +160,7 @@ class AccuracyQuery(Paging):
 class ShrinkageQuery(Paging):
     """quarter: such as 2026Q4."""
 
-    quarter: Annotated[str, Field(pattern=r"^[1-9]\d{3}-?[Qq][1-4]$")]
+    quarter: Annotated[str, Field(pattern=r"^20[0-9]{2}[Qq][1-4]$")]
     location: Name | None = None
 
 
@@ -302,6 +302,6 @@ class RulesBack(Reason):
 class TokenCreate(Said):
     """days: how long it is good; until it is revoked if left out."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f/]+$")]
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f\x7f/]+$")]
     role: Role
     days: int | None = Field(default=None, ge=1, le=3650)

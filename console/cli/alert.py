@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 
 import click
 from sqlalchemy import text
 
-from allocation import alarms
 from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, by, emit, house, reason
-from console.views.alerts import INCIDENTS
-from console.views.listing import page
+from console.cli.elsewhere import elsewhere, listed
+from console.views.alerts import ALARMS, INCIDENTS
 from ledger.db import transaction
 from workers.alerts import keeping, outbox
 from workers.alerts.rules import RULES
@@ -43,9 +43,8 @@ def list_(all_: bool, each: bool, rule: str | None, limit: int, as_json: bool) -
     if each:
         list_alarms(rule, as_json=as_json)
         return
-    with house() as wiring, transaction(wiring.engine) as connection:
-        said = {"all": all_, "rule": rule, "channel": None}
-        found = page(connection, INCIDENTS, said, limit=limit).rows
+    said = {"all": all_, "rule": rule, "channel": None}
+    found = listed(INCIDENTS, "/incidents", said, limit=limit)
     if as_json:
         emit([row["content"] for row in found], as_json=True)
     else:
@@ -72,13 +71,12 @@ def _told(content: dict[str, object]) -> dict[str, object]:
 
 def list_alarms(rule: str | None, *, as_json: bool) -> None:
     """Print every alarm that is on, oldest first; exit code 3 when there are some."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = alarms.open_alarms(connection, rule)
+    found = listed(ALARMS, "/alarms", {"rule": rule})
     if as_json:
         emit(found, as_json=True)
     else:
         emit(
-            [{**_row(each), "detail": _said(each)} for each in found],
+            [each | {"detail": _said(each["detail"])} for each in found],
             as_json=False,
             table=("rule", "object", "since", "last_at", "detail"),
         )
@@ -86,12 +84,8 @@ def list_alarms(rule: str | None, *, as_json: bool) -> None:
         raise SystemExit(3)
 
 
-def _row(alarm: alarms.Alarm) -> dict[str, object]:
-    return {name: getattr(alarm, name) for name in ("rule", "object", "since", "last_at")}
-
-
-def _said(alarm: alarms.Alarm) -> str:
-    return ", ".join(f"{name} {value}" for name, value in alarm.detail.items())
+def _said(detail: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in detail.items())
 
 
 @alert.command()
@@ -161,6 +155,14 @@ def silence(rule: str, channel: str, span: str | None, end: bool, by: str, reaso
     if end == (span is not None):
         raise click.UsageError("say how long (--for 2h), or --end")
     seconds = _seconds(span) if span is not None else 0.0
+    if there := elsewhere():
+        said = {"rule": rule, "channel": channel, "reason": reason}
+        if end:
+            click.echo(f"{there.do('/silences/end', **said)['ended']} silences ended")
+        else:
+            told = there.do("/silences", for_s=round(seconds), **said)
+            click.echo(f"{rule} is silent until {told['until']}")
+        return
     with acting("alert.silence") as wiring:
         if rule not in RULES:
             raise Failed(f"no rule {rule!r}: {', '.join(sorted(RULES))}")
@@ -194,6 +196,10 @@ def ack(incident: str, by: str) -> None:
         raise click.BadParameter(
             f"{incident!r} is no incident; write inc-12", param_hint="INCIDENT"
         )
+    if there := elsewhere():
+        by = there.do(f"/incidents/{number}/ack")["acked_by"]
+        click.echo(f"inc-{number} is {by}'s")
+        return
     with acting("alert.ack") as wiring:
         if not alerts.acknowledge(wiring.engine, int(number), by=by, now=now()):
             raise Failed(

@@ -13,8 +13,8 @@ from console.access.types import Unknown
 from console.cli.acting import acting, said_by
 from console.cli.certify import certificate, certify
 from console.cli.common import Failed, as_json, by, emit, house, reason, reason_if_any
+from console.cli.elsewhere import elsewhere, listed, quoted
 from console.verbs import work
-from console.views.listing import EVERY, page
 from console.views.work import CHANNELS
 from ledger.db import transaction
 from workers.flows import mapping
@@ -33,9 +33,7 @@ def channel() -> None:
 @as_json
 def list_(as_json: bool) -> None:
     """Every channel and what waits on it."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = page(connection, CHANNELS, {}, limit=EVERY)
-    emit(found.rows, as_json=as_json)
+    emit(listed(CHANNELS, "/channels", {}), as_json=as_json)
 
 
 @channel.command()
@@ -151,9 +149,16 @@ def subscribe(name: str, uri: str) -> None:
 @reason
 def pause(name: str, by: str, reason: str) -> None:
     """Stop all pushes to a channel until somebody resumes it."""
-    with acting("channel.pause") as wiring:
-        stopped = work.pause(wiring.engine, name, by=by, reason=reason, now=now())
+    if there := elsewhere():
+        stopped = there.do(f"/channels/{quoted(name)}/pause", reason=reason)["fresh"]
+    else:
+        stopped = _paused(name, by, reason)
     click.echo("paused" if stopped else "was paused already")
+
+
+def _paused(name: str, by: str, reason: str) -> bool:
+    with acting("channel.pause") as wiring:
+        return work.pause(wiring.engine, name, by=by, reason=reason, now=now())
 
 
 @channel.command()
@@ -162,8 +167,11 @@ def pause(name: str, by: str, reason: str) -> None:
 @reason_if_any
 def resume(name: str, by: str, reason: str) -> None:
     """Let a paused channel work again."""
-    with acting("channel.resume") as wiring:
-        resumed = work.resume(wiring.engine, name, by=by, reason=reason, now=now())
+    if there := elsewhere():
+        resumed = there.do(f"/channels/{quoted(name)}/resume", reason=reason)["fresh"]
+    else:
+        with acting("channel.resume") as wiring:
+            resumed = work.resume(wiring.engine, name, by=by, reason=reason, now=now())
     click.echo("resumed" if resumed else "was not paused")
 
 

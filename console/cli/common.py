@@ -91,6 +91,11 @@ def house(*, throw_away: bool = False, durable: bool = False) -> Iterator[Wiring
     """
     with sentences():
         wished = settings()
+        if wished.url and not throw_away:
+            raise Failed(
+                "this command needs the database, and LOCKSTEP_URL names an API: unset it, or run it there",
+                code=2,
+            )
         # What flows have to say goes to stderr; stdout is for data.
         logs.configure("WARNING")
         if not throw_away:

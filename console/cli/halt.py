@@ -11,9 +11,9 @@ import click
 
 from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit, house, reason
+from console.cli.elsewhere import elsewhere, listed
 from console.verbs import halts as verbs
 from console.views.halts import HALTS, of_scope
-from console.views.listing import EVERY, page
 from ledger.db import transaction
 from reconcile import halt_scopes as scopes
 from reconcile.halt_scopes import Scope
@@ -38,13 +38,18 @@ def list_(channel: str | None, unfolded: bool, as_json: bool) -> None:
     JSON: [{scope, channel, sku, state, set_at, set_by, reason, until_at, error, ...}]; of a scope also scope_id, and
     setting, set, lifting: its SKUs by state.
     """
-    with house() as wiring, transaction(wiring.engine) as connection:
-        folded = scopes.open_scopes(connection, channel)
-        said = {"channel": channel, "sku": None, "each": unfolded}
-        single = page(connection, HALTS, said, limit=EVERY)
-    rows = [of_scope(found) for found in folded] + single.rows
+    rows = _scopes(channel) + listed(
+        HALTS, "/halts", {"channel": channel, "sku": None, "each": unfolded}
+    )
     table = ("scope", "channel", "sku", "state", "set_at", "set_by", "reason", "until_at", "error")
     emit(rows, as_json=as_json, table=table)
+
+
+def _scopes(channel: str | None) -> list[dict[str, Any]]:
+    if there := elsewhere():
+        return there.rows("/halts/scopes", channel=channel)
+    with house() as wiring, transaction(wiring.engine) as connection:
+        return [of_scope(found) for found in scopes.open_scopes(connection, channel)]
 
 
 def _scoped(command: Callable[..., None]) -> Callable[..., None]:
@@ -84,6 +89,17 @@ def set_(
     scope = _scope(sku, channel, location, all_=all_, everything=everything)
     at = now()
     until_at = _until(span, at)
+    if there := elsewhere():
+        if dry_run:
+            raise click.UsageError("--dry-run needs the database: unset LOCKSTEP_URL")
+        for_s = round((until_at - at).total_seconds()) if until_at else None
+        told = there.do("/halts", reason=reason, for_s=for_s, sure=yes, **_body(scope))
+        _tell(
+            told,
+            f"{scope}: {'is being halted' if told['fresh'] else 'is halted already'}",
+            as_json=as_json,
+        )
+        return
     with acting("halt.set", dry_run=dry_run) as wiring:
         if not dry_run and verbs.is_one(scope):
             _one(wiring, scope, reason, by, at, until_at, as_json=as_json)
@@ -144,8 +160,11 @@ def lift(
 ) -> None:
     """Put back on sale, exactly as it was, what was halted with the same words."""
     scope = _scope(sku, channel, location, all_=all_, everything=everything)
-    with acting("halt.lift") as wiring:
-        told = verbs.lift(wiring.engine, scope, reason=reason, by=by, now=now())
+    if there := elsewhere():
+        told = there.do("/halts/lift", reason=reason, **_body(scope))
+    else:
+        with acting("halt.lift") as wiring:
+            told = verbs.lift(wiring.engine, scope, reason=reason, by=by, now=now())
     if verbs.is_one(scope):
         done = "is being lifted" if told["fresh"] else "is being lifted already"
         words = f"halt {told['halt_id']} {done}"
@@ -171,6 +190,18 @@ def _scope(
     if everything and channel is not None:
         raise click.UsageError(f"everything on {channel} is: --channel {channel} --all")
     return Scope(channel, location, sku)
+
+
+def _body(scope: Scope) -> dict[str, Any]:
+    """A scope as the API is told of it."""
+    whole = not scope.sku and not scope.location
+    return {
+        "sku": scope.sku,
+        "channel": scope.channel,
+        "location": scope.location,
+        "all": whole and scope.channel is not None,
+        "everything": whole and scope.channel is None,
+    }
 
 
 def _until(span: str | None, at: datetime) -> datetime | None:

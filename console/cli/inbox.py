@@ -6,9 +6,9 @@ import click
 
 from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, emit, house
+from console.cli.elsewhere import listed
 from console.verbs import work as verbs
 from console.views import work
-from console.views.listing import page
 from console.views.work import INBOX, STATES
 from ledger.db import transaction
 
@@ -31,9 +31,8 @@ def inbox() -> None:
 @as_json
 def list_(states: tuple[str, ...], source: str | None, limit: int, as_json: bool) -> None:
     """Deliveries in these states, newest first, with the reason and what to do."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        said = {"states": list(states or ("parked", "rejected")), "source": source}
-        emit(page(connection, INBOX, said, limit=limit).rows, as_json=as_json)
+    said = {"state": list(states or ("parked", "rejected")), "source": source}
+    emit(listed(INBOX, "/inbox", said, limit=limit), as_json=as_json)
 
 
 @inbox.command()

@@ -10,7 +10,7 @@ from channels.base import ChannelError
 from console.cli import recon_causes
 from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, durable, emit, house
-from console.views.listing import page
+from console.cli.elsewhere import elsewhere, listed
 from console.views.recon import DRIFT, EARLY, RUNS
 from ledger.db import transaction
 from reconcile import debt
@@ -63,13 +63,18 @@ def run(channel: str, dry_run: bool, exit_code: bool, as_json: bool) -> None:
 @as_json
 def status(limit: int, as_json: bool) -> None:
     """The last runs, newest first: coverage, found, fixed, halted, how long; missed and late ones are marked."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        rows = page(connection, RUNS, {"channel": None}, limit=limit).rows
-        named = debt.causes(connection, since=now() - timedelta(days=30))
-    emit(rows, as_json=as_json)
-    share = debt.unknown_share(named)
+    emit(listed(RUNS, "/runs", {"channel": None}, limit=limit), as_json=as_json)
+    share = _unknown_share()
     if share is not None and not as_json:
         click.echo(f"drifts of 30 days without a cause: {100 * share:.1f} % (goal under 5 %)")
+
+
+def _unknown_share() -> float | None:
+    if there := elsewhere():
+        share: float | None = there.read("/causes")["unknown_share"]
+        return share
+    with house() as wiring, transaction(wiring.engine) as connection:
+        return debt.unknown_share(debt.causes(connection, since=now() - timedelta(days=30)))
 
 
 @recon.command()
@@ -77,8 +82,7 @@ def status(limit: int, as_json: bool) -> None:
 @as_json
 def early(limit: int, as_json: bool) -> None:
     """SKUs that are read before their window, those that sell out soonest first."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        rows = page(connection, EARLY, {"channel": None}, limit=limit).rows
+    rows = listed(EARLY, "/early", {"channel": None}, limit=limit)
     emit(rows, as_json=as_json)
 
 
@@ -88,9 +92,8 @@ def early(limit: int, as_json: bool) -> None:
 @as_json
 def drift(all_: bool, limit: int, as_json: bool) -> None:
     """Differences found, with cause, action and result."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        said = {"all": all_, "channel": None, "sku": None, "cause": None}
-        emit(page(connection, DRIFT, said, limit=limit).rows, as_json=as_json)
+    said = {"all": all_, "channel": None, "sku": None, "cause": None}
+    emit(listed(DRIFT, "/drift", said, limit=limit), as_json=as_json)
 
 
 @recon.command()

@@ -22,12 +22,12 @@ CHANNELS: Final = Listing(
     newest=False,
 )
 
-#: states; source (or NULL)
+#: state: several; source (or NULL)
 INBOX: Final = Listing(
     "id, source, topic, delivery_id, state, received_at, attempts, coalesce(error, wait_for, '') AS why",
     "FROM inbox",
     """
-    state = ANY(CAST(:states AS text[])) AND (CAST(:source AS text) IS NULL OR source = :source)
+    state = ANY(CAST(:state AS text[])) AND (CAST(:source AS text) IS NULL OR source = :source)
     """,
     (("id", "bigint"),),
 )
