@@ -65,7 +65,7 @@ _CLAIM = text("""
     FROM taken
     WHERE d.channel = taken.channel AND d.sku = taken.sku AND d.location = taken.location
       AND taken.begun = taken.worst AND taken.n <= greatest(1, CAST(:limit AS bigint) >> least(3 * taken.worst, 30))
-    RETURNING d.sku, d.location, d.attempts, d.priority, d.push_key, taken.in_doubt, taken.begun
+    RETURNING d.sku, d.location, d.attempts, d.priority, d.push_key, taken.in_doubt, taken.begun, taken.run_at
 """)
 
 _FACTS = text(f"""
@@ -258,7 +258,7 @@ def claim_pushes(
     pushes, early = [], []
     for fact in connection.execute(_FACTS, keys):
         known = rows[fact.sku, fact.location]._asdict() | fact._asdict()
-        del known["begun"]
+        del known["begun"], known["run_at"]
         if known.pop("is_early") and not known["in_doubt"]:
             early.append((fact.sku, fact.location))
         else:
@@ -266,7 +266,8 @@ def claim_pushes(
     if early:
         keys |= {"skus": [sku for sku, _ in early], "locations": [at for _, at in early]}
         connection.execute(_COMPUTE_FIRST, keys)
-    pushes.sort(key=lambda push: (push.priority, push.sku, push.location))
+    waited = {place: row.run_at for place, row in rows.items()}
+    pushes.sort(key=lambda push: (push.priority, waited[push.sku, push.location], push.sku))
     _log(connection, channel, [push for push in pushes if not push.in_doubt], now, key)
     return pushes
 

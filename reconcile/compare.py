@@ -124,6 +124,10 @@ def _queued(case: Case, limits: Limits) -> str:
     waiting = case.waiting
     if waiting and not waiting.parked and _younger(_due_since(case), read_at, limits.push_limit):
         return f"due for a push since {waiting.since.isoformat()}"
+    # What waited for a vendor that was away goes out in the first moments after.
+    since_back = waiting and not waiting.parked and case.back_at and waiting.since <= case.back_at
+    if case.back_at and since_back and _younger(case.back_at, read_at, limits.push_limit):
+        return f"due again since the channel was back at {case.back_at.isoformat()}"
     return ""
 
 

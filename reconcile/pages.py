@@ -32,10 +32,11 @@ class ChannelState:
     writes: bool
     throttled_until: datetime | None
     orders_mark: datetime | None
+    back_at: datetime | None = None
 
 
 _CHANNEL = text(
-    "SELECT paused, writes, next_call_at, orders_mark FROM channel WHERE channel = :channel"
+    "SELECT paused, writes, next_call_at, orders_mark, back_at FROM channel WHERE channel = :channel"
 )
 
 
@@ -208,6 +209,7 @@ def _case(row: Row[Any], state: ChannelState, pushes: Sequence[SentPush]) -> Cas
         unseen_units=row.unseen,
         recompute_since=row.recompute_since,
         throttled_until=state.throttled_until,
+        back_at=state.back_at,
         orders_mark=state.orders_mark,
         shown=None
         if row.shown_number is None

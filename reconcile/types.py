@@ -151,6 +151,7 @@ class Case:
     delivery_waiting   a young delivery of the channel that may explain a difference is not applied yet
     recompute_since    the SKU waits for a new target since then
     throttled_until    the channel may not be called before
+    back_at            it answered again then, after it was away
     orders_mark        channel orders changed before this moment are in the inbox
     pushes             the last numbers sent, newest first
     halt_state         of the open halt, None when the SKU is on sale on this channel
@@ -167,6 +168,7 @@ class Case:
     delivery_waiting: bool = False
     recompute_since: datetime | None = None
     throttled_until: datetime | None = None
+    back_at: datetime | None = None
     orders_mark: datetime | None = None
     shown: LastShown | None = None
     waiting: Waiting | None = None

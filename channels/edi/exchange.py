@@ -99,7 +99,8 @@ class _FolderDisk:
         self._root = root
 
     def entries(self, folder: str) -> list[Entry]:
-        with _told(self._root / folder), os.scandir(self._root / folder) as found:
+        # What is missing here is the folder, not a file.
+        with _told(self._root / folder / "any"), os.scandir(self._root / folder) as found:
             return [entry for one in found if (entry := _entry(Path(one.path))) is not None]
 
     def find(self, path: str) -> Entry | None:

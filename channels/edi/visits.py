@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 #: A visit that is silent for so long has died; what it did not finish is done again.
 LEASE_S = 300.0
-_LONGEST_S = 900.0
+_LONGEST_S = 300.0
 
 _DUE = text("""
     SELECT c.channel

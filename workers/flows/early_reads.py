@@ -26,6 +26,7 @@ from reconcile.types import Counts
 from workers.flows.judging import Judging, judge_readings, write_judged
 from workers.flows.lane import said
 from workers.flows.reconcile_terms import JOB, Clock, Terms
+from workers.flows.returns import answered
 
 Place: TypeAlias = tuple[str, str]
 
@@ -213,6 +214,8 @@ class _Go:
         told = {(reading.binding.sku, reading.binding.location) for reading in readings}
         missing = {b.sku for b in asked if (b.sku, b.location) not in told}
         whole = list(takewhile(lambda one: one.sku not in missing, taken)) if error else taken
+        if readings:
+            answered(self.engine, self.channel, self.now())
         self._keep(whole, readings)
         with transaction(self.engine) as connection:
             early.give_back(connection, self.channel, [one.sku for one in taken[len(whole) :]])

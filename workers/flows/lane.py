@@ -22,6 +22,7 @@ from channels.base import (
     Unauthorised,
 )
 from ledger.db import transaction
+from reconcile import returns
 from reconcile.compare import newest
 from reconcile.proving import Proof
 
@@ -159,6 +160,7 @@ def book_failure(lane: Lane, rows: Sequence[DuePush], error: ChannelError) -> St
                     pushes.give_back(connection, rows, now, said(error))
                 backlog.pause(connection, name, "push", said(error))
             case _:
+                returns.away(connection, name, now)
                 if rows:
                     pushes.unavailable(connection, rows, said(error), now, lane.chance)
                 wait_s = min(_PROBE_S, pushes.backoff_s(3, lane.chance))

@@ -26,6 +26,7 @@ from reconcile.types import Counts
 from workers.flows import jobs
 from workers.flows.lane import said
 from workers.flows.reconcile_terms import Clock
+from workers.flows.returns import answered
 
 #: The vendor's clock may be behind ours and its search behind its orders; a lane may say that it is more.
 LAG_S: Final = 5.0
@@ -110,11 +111,13 @@ def poll_orders(
     try:
         for batch in _batches(client.orders_since(since)):
             poll.keep(batch)
-        return poll.done()
+        done = poll.done()
     except runs.LeaseLost:
         return replace(poll.report, state="skipped")
     except ChannelError as error:
         return _put_off(poll, error, window_s)
+    answered(engine, channel, now())
+    return done
 
 
 def _put_off(poll: _Poll, error: ChannelError, window_s: int) -> PollReport:

@@ -31,6 +31,7 @@ from channels.base import (
 from ledger.db import transaction
 from workers.flows import read_backs
 from workers.flows.lane import Lane, Stopped, binding_of, book_failure, said, snapshot
+from workers.flows.returns import answered
 from workers.flows.sale import hide, resume
 
 #: Calls spent on finding the rows for which a vendor refuses a whole call.
@@ -155,6 +156,7 @@ def _send(
         raise book_failure(lane, rows, error) from error
     else:
         settle(lane, report, rows, outcomes)
+        answered(lane.engine, lane.client.name, lane.now())
         _stop_when_dry(lane, outcomes)
 
 
@@ -268,6 +270,7 @@ def _read_back(
         report.skus |= {row.sku for row in rows}
     match error:
         case None:
+            answered(lane.engine, lane.client.name, lane.now())
             return
         case Refused():
             left = [_BISECTIONS] if bisections is None else bisections

@@ -28,6 +28,7 @@ from workers.flows.judging import (
     write_judged,
 )
 from workers.flows.reconcile_terms import Clock, RunReport, Terms
+from workers.flows.returns import answered
 
 #: Findings that are handed back; all of them are in the database, and a worker's memory stays small.
 _HANDED_BACK = 1000
@@ -160,6 +161,8 @@ class Attempt:
         )
         known = {place: reading for place, reading in read.items() if reading.units is not None}
         self._note_what_shows_nothing(bindings, known)
+        if readings and self.run is not None:
+            answered(self.engine, self.channel, self.now())
         with self._holding() as connection:
             self.state = pages.channel_state(connection, self.channel) or self.state
             told = self.told.readings(connection, [b.sku for b in bindings]) if self.told else ()
