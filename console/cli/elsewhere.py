@@ -96,15 +96,20 @@ def _said(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def listed(
-    listing: Listing, path: str, said: dict[str, Any], *, limit: int | None = None
+    listing: Listing,
+    path: str,
+    said: dict[str, Any],
+    *,
+    limit: int | None = None,
+    query: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of a list, from the API or the database.
 
     path     where the API has it
-    said     its parameters, which the API's route names alike
+    said     its parameters;  query   of the API's route, where it names them otherwise
     limit    rows at most; None: all
     """
     if there := elsewhere():
-        return there.rows(path, limit, **said)
+        return there.rows(path, limit, **(said if query is None else query))
     with house() as wiring, transaction(wiring.engine) as connection:
         return page(connection, listing, said, limit=limit or EVERY).rows

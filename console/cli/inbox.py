@@ -31,8 +31,9 @@ def inbox() -> None:
 @as_json
 def list_(states: tuple[str, ...], source: str | None, limit: int, as_json: bool) -> None:
     """Deliveries in these states, newest first, with the reason and what to do."""
-    said = {"state": list(states or ("parked", "rejected")), "source": source}
-    emit(listed(INBOX, "/inbox", said, limit=limit), as_json=as_json)
+    said = work.of_inbox(states or ("parked", "rejected"), source)
+    query = {"state": said["state"], "source": source}
+    emit(listed(INBOX, "/inbox", said, limit=limit, query=query), as_json=as_json)
 
 
 @inbox.command()

@@ -11,10 +11,11 @@ INCIDENTS: Final = Listing(
     "id, rule, channel, severity, since, resolved_at, acked_by, revision, content",
     "FROM incident",
     """
-    (:all OR resolved_at IS NULL) AND (CAST(:rule AS text) IS NULL OR rule = :rule)
+    (CAST(:rule AS text) IS NULL OR rule = :rule)
       AND (CAST(:channel AS text) IS NULL OR channel = :channel)
     """,
     (("since", "timestamptz"), ("id", "bigint")),
+    open_only="resolved_at IS NULL",
 )
 
 #: rule (or NULL)

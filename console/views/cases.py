@@ -15,10 +15,11 @@ _CASES: Final = Listing(
     "id",
     "FROM oversold_case",
     """
-    (state <> 'closed' OR :all) AND (CAST(:channel AS text) IS NULL OR channel = :channel)
+    (CAST(:channel AS text) IS NULL OR channel = :channel)
       AND (CAST(:sku AS text) IS NULL OR sku = :sku)
     """,
     (("found_at", "timestamptz"), ("id", "bigint")),
+    open_only="state <> 'closed'",
 )
 
 

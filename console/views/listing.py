@@ -32,6 +32,7 @@ class Listing:
     source      FROM ...;  where   the condition, with named parameters
     key         what orders it, and its type: together unique, and NOT NULL
     newest      the greatest key first
+    open_only   what holds of rows that are not over; they alone are listed unless `all` is said, by an index of theirs
     """
 
     columns: str
@@ -39,24 +40,32 @@ class Listing:
     where: str
     key: tuple[tuple[str, str], ...]
     newest: bool = True
+    open_only: str = ""
 
     @cached_property
-    def first(self) -> TextClause:
-        """The first page."""
-        return text(self._statement(""))
+    def _statements(self) -> dict[tuple[bool, bool], TextClause]:
+        pages = {False: "", True: self._after()}
+        whole = {False: f"({self.open_only}) AND" if self.open_only else "", True: ""}
+        return {
+            (further, all_): text(self._statement(which, after))
+            for further, after in pages.items()
+            for all_, which in whole.items()
+        }
 
-    @cached_property
-    def further(self) -> TextClause:
-        """A page after the key `:after_0, ...`."""
+    def statement(self, *, further: bool, all_: bool) -> TextClause:
+        """The first page, or one after the key `:after_0, ...`; of all rows, or of those that are not over."""
+        return self._statements[further, all_]
+
+    def _after(self) -> str:
         keys = ", ".join(name for name, _ in self.key)
         after = ", ".join(f"CAST(:after_{n} AS {of})" for n, (_, of) in enumerate(self.key))
-        return text(self._statement(f"AND ({keys}) {'<' if self.newest else '>'} ({after})"))
+        return f"AND ({keys}) {'<' if self.newest else '>'} ({after})"
 
-    def _statement(self, after: str) -> str:
+    def _statement(self, which: str, after: str) -> str:
         way = "DESC" if self.newest else "ASC"
         order = ", ".join(f"{name} {way}" for name, _ in self.key)
         keys = ", ".join(f"CAST({name} AS text) AS key_{n}" for n, (name, _) in enumerate(self.key))
-        where = f"WHERE ({self.where}) {after} ORDER BY {order} LIMIT :limit"
+        where = f"WHERE {which} ({self.where}) {after} ORDER BY {order} LIMIT :limit"
         return f"SELECT {self.columns}, {keys} {self.source} {where}"
 
 
@@ -83,11 +92,10 @@ def page(
     raises    BadCursor
     """
     values = dict(said) | {"limit": limit + 1}
-    statement = listing.first
     if after is not None:
         key = read_cursor(after, [of for _, of in listing.key])
         values |= {f"after_{number}": part for number, part in enumerate(key)}
-        statement = listing.further
+    statement = listing.statement(further=after is not None, all_=bool(said.get("all")))
     found = [dict(row) for row in connection.execute(statement, values).mappings()]
     more, found = len(found) > limit, found[:limit]
     names = [f"key_{number}" for number in range(len(listing.key))]
@@ -121,6 +129,8 @@ def _is_of(part: object, of: str) -> bool:
     match of:
         case "bigint":
             return re.fullmatch(r"-?\d{1,18}", part, re.ASCII) is not None
+        case "uuid":
+            return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", part) is not None
         case "double precision":
             return re.fullmatch(r"\d{1,15}(\.\d{1,20})?(e[-+]\d\d)?", part, re.ASCII) is not None
         case "timestamptz":

@@ -31,8 +31,9 @@ DRIFT: Final = Listing(
     "id, channel, sku, location, expected, actual, delta, cause, action, times, seen_at, resolved_at, result",
     "FROM drift",
     """
-    (resolved_at IS NULL OR :all) AND (CAST(:channel AS text) IS NULL OR channel = :channel)
+    (CAST(:channel AS text) IS NULL OR channel = :channel)
       AND (CAST(:sku AS text) IS NULL OR sku = :sku) AND (CAST(:cause AS text) IS NULL OR cause = :cause)
     """,
     (("seen_at", "timestamptz"), ("id", "bigint")),
+    open_only="resolved_at IS NULL",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
@@ -22,7 +23,7 @@ CHANNELS: Final = Listing(
     newest=False,
 )
 
-#: state: several; source (or NULL)
+#: state: several; source (or NULL); all: others than parked and rejected among them
 INBOX: Final = Listing(
     "id, source, topic, delivery_id, state, received_at, attempts, coalesce(error, wait_for, '') AS why",
     "FROM inbox",
@@ -30,6 +31,7 @@ INBOX: Final = Listing(
     state = ANY(CAST(:state AS text[])) AND (CAST(:source AS text) IS NULL OR source = :source)
     """,
     (("id", "bigint"),),
+    open_only="state IN ('parked', 'rejected')",
 )
 STATES: Final = ("pending", "waiting", "applied", "parked", "rejected")
 
@@ -65,6 +67,12 @@ PUSHES: Final = Listing(
     """,
     (("id", "bigint"),),
 )
+
+
+def of_inbox(states: Sequence[str], source: str | None) -> dict[str, Any]:
+    """What `INBOX` is asked."""
+    others = not {"parked", "rejected"}.issuperset(states)
+    return {"state": list(states), "source": source, "all": others}
 
 
 def delivery(connection: Connection, number: int) -> dict[str, Any] | None:
