@@ -51,7 +51,7 @@ _Route = TypeVar("_Route", bound=Callable[..., Any])
 _RULES: Final = "the rules sent"
 
 
-def does(verb: str, path: str, tag: str) -> Callable[[_Route], _Route]:
+def does(verb: str, path: str, tag: str, router: APIRouter = router) -> Callable[[_Route], _Route]:
     """A route that does a verb."""
     extra = {"x-verb": verb, "x-role": VERBS[verb].role.value}
     return router.post(path, openapi_extra=extra, tags=[tag])

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.api import acts, login, problems, reads, reads_watch
+from console.api import acts, failures, login, problems, reads, reads_watch
 from console.api.answers import told
 from console.api.gate import Gate
 from console.api.sessions import Sessions
@@ -49,7 +49,7 @@ def application(wiring: Wiring, *, now: Callable[[], datetime] = clock) -> FastA
         redirect_slashes=False,
     )
     app.state.house = House(wiring, sessions, now)
-    for router in (reads.router, reads_watch.router, acts.router):
+    for router in (reads.router, reads_watch.router, acts.router, failures.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(login.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"], include_in_schema=False)

@@ -78,7 +78,12 @@ def due(reading: Reading, query: Annotated[DueQuery, Query()]) -> Response:
 @router.get("/inbox", responses=PAGE, tags=["inbox"])
 def inbox(reading: Reading, query: Annotated[InboxQuery, Query()]) -> Response:
     """Deliveries, newest first. As `lockstep inbox list --json`."""
-    return listed(reading, work.INBOX, query, work.of_inbox(query.state, query.source))
+    return listed(
+        reading,
+        work.inbox_of(query.state),
+        query,
+        {"state": query.state, "source": query.source},
+    )
 
 
 @router.get("/inbox/{delivery}", dependencies=[Depends(needs(Role.OPERATOR))], tags=["inbox"])

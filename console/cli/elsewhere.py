@@ -101,15 +101,14 @@ def listed(
     said: dict[str, Any],
     *,
     limit: int | None = None,
-    query: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of a list, from the API or the database.
 
     path     where the API has it
-    said     its parameters;  query   of the API's route, where it names them otherwise
+    said     its parameters, which the API's route names alike
     limit    rows at most; None: all
     """
     if there := elsewhere():
-        return there.rows(path, limit, **(said if query is None else query))
+        return there.rows(path, limit, **said)
     with house() as wiring, transaction(wiring.engine) as connection:
         return page(connection, listing, said, limit=limit or EVERY).rows

@@ -9,7 +9,7 @@ from console.cli.common import Failed, as_json, emit, house
 from console.cli.elsewhere import listed
 from console.verbs import work as verbs
 from console.views import work
-from console.views.work import INBOX, STATES
+from console.views.work import STATES
 from ledger.db import transaction
 
 
@@ -31,9 +31,9 @@ def inbox() -> None:
 @as_json
 def list_(states: tuple[str, ...], source: str | None, limit: int, as_json: bool) -> None:
     """Deliveries in these states, newest first, with the reason and what to do."""
-    said = work.of_inbox(states or ("parked", "rejected"), source)
-    query = {"state": said["state"], "source": source}
-    emit(listed(INBOX, "/inbox", said, limit=limit, query=query), as_json=as_json)
+    wanted = list(states or ("parked", "rejected"))
+    said = {"state": wanted, "source": source}
+    emit(listed(work.inbox_of(wanted), "/inbox", said, limit=limit), as_json=as_json)
 
 
 @inbox.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
@@ -23,7 +24,7 @@ CHANNELS: Final = Listing(
     newest=False,
 )
 
-#: state: several; source (or NULL); all: others than parked and rejected among them
+#: state: several; source (or NULL)
 INBOX: Final = Listing(
     "id, source, topic, delivery_id, state, received_at, attempts, coalesce(error, wait_for, '') AS why",
     "FROM inbox",
@@ -31,7 +32,6 @@ INBOX: Final = Listing(
     state = ANY(CAST(:state AS text[])) AND (CAST(:source AS text) IS NULL OR source = :source)
     """,
     (("id", "bigint"),),
-    open_only="state IN ('parked', 'rejected')",
 )
 STATES: Final = ("pending", "waiting", "applied", "parked", "rejected")
 
@@ -69,10 +69,13 @@ PUSHES: Final = Listing(
 )
 
 
-def of_inbox(states: Sequence[str], source: str | None) -> dict[str, Any]:
-    """What `INBOX` is asked."""
-    others = not {"parked", "rejected"}.issuperset(states)
-    return {"state": list(states), "source": source, "all": others}
+#: The same of deliveries that wait for a person, by the index of these.
+_STUCK: Final = replace(INBOX, where=f"state IN ('parked', 'rejected') AND {INBOX.where}")
+
+
+def inbox_of(states: Sequence[str]) -> Listing:
+    """The list for deliveries in these states."""
+    return _STUCK if {"parked", "rejected"}.issuperset(states) else INBOX
 
 
 def delivery(connection: Connection, number: int) -> dict[str, Any] | None:

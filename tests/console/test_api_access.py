@@ -37,12 +37,19 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/tokens": {"name": "new", "role": "viewer"},
     "/api/v1/tokens/{name}/rotate": {},
     "/api/v1/tokens/{name}/revoke": {},
+    "/api/v1/failures/retry": {"channel": "shop", **WHY},
+    "/api/v1/failures/discard": {"ids": [1], **WHY},
+    "/api/v1/failures/assign": {"channel": "shop", "assignee": "bob", **WHY},
+    "/api/v1/operations/{number}/cancel": {},
+    "/api/v1/queues/{name}/pause": WHY,
+    "/api/v1/queues/{name}/resume": {},
 }
 NAMES = {
     "{name}": "shop", "{sku}": "MUG-RED", "{incident}": "1", "{number}": "1", "{version}": "1", "{delivery}": "1"
 }  # fmt: skip
 QUERIES = {
     "/api/v1/skus/{sku}/explain": {"channel": "shop"},
+    "/api/v1/failures/preview": {"verb": "retry", "channel": "shop"},
     "/api/v1/counts/shrinkage": {"quarter": "2026Q1"},
 }
 #: Every row that an access writes, as text.
@@ -50,7 +57,16 @@ KEPT = """
     SELECT t::text FROM deed AS t UNION ALL SELECT t::text FROM deed_end AS t UNION ALL SELECT t::text FROM audit AS t
     UNION ALL SELECT t::text FROM login_failure AS t UNION ALL SELECT t::text FROM token AS t
 """
-FOR_SOME = {"/api/v1/tokens": Role.ADMIN, "/api/v1/inbox/{delivery}": Role.OPERATOR}
+#: Where a name is of another kind.
+ADDRESSES = {
+    "/api/v1/operations/{number}": "/api/v1/operations/01890a5d-ac96-774b-bcce-b302099a8057",
+    "/api/v1/operations/{number}/cancel": "/api/v1/operations/01890a5d-ac96-774b-bcce-b302099a8057/cancel",
+}
+FOR_SOME = {
+    "/api/v1/tokens": Role.ADMIN,
+    "/api/v1/inbox/{delivery}": Role.OPERATOR,
+    "/api/v1/failures/{number}": Role.OPERATOR,
+}
 
 
 @pytest.fixture
@@ -64,7 +80,7 @@ def routes(api: Api, *, changing: bool) -> Iterator[tuple[str, str, dict[str, An
     for path, methods in api.schema["paths"].items():
         for method, said in methods.items():
             if path.startswith("/api/") and (method == "post") is changing:
-                address = path
+                address = ADDRESSES.get(path, path)
                 for name, value in NAMES.items():
                     address = address.replace(name, value)
                 yield path, address, said

@@ -15,6 +15,7 @@ from tests.plans.large import filled
 from tests.plans.test_push_plans import indexes, plan_of, scanned_whole
 
 NOTHING = {"channel": None, "sku": None, "cause": None, "rule": None, "source": None}
+STUCK = ["parked", "rejected"]
 NOBODY = {"actor": None, "object": None, "verb": None, "outcome": None, "since": None}
 FILL = (
     "INSERT INTO drift (channel, sku, location, expected, actual, cause, action, seen_at, last_at, resolved_at)"
@@ -47,18 +48,14 @@ def full(shelf: Shelf) -> Iterator[Connection]:
         yield connection
 
 
-def inbox(*states: str) -> dict[str, Any]:
-    return work.of_inbox(states, None)
-
-
 @pytest.mark.parametrize(
     ("listing", "said", "index"),
     [
         (recon.DRIFT, NOTHING | {"all": False}, "drift_open"),
         (recon.DRIFT, NOTHING | {"all": True}, "drift_seen"),
         (alerts.INCIDENTS, NOTHING | {"all": False}, "incident_open"),
-        (work.INBOX, inbox("parked", "rejected"), "inbox_parked"),
-        (work.INBOX, inbox("parked", "applied"), "inbox_pkey"),
+        (work.inbox_of(STUCK), NOTHING | {"state": STUCK}, "inbox_parked"),
+        (work.INBOX, NOTHING | {"state": ["parked", "applied"]}, "inbox_pkey"),
         (work.PUSHES, NOTHING, "push_pkey"),
         (work.PUSHES, NOTHING | {"channel": "shop", "sku": "s77"}, "push_of"),
         (access.DEEDS, NOBODY, "deed_pkey"),
