@@ -170,6 +170,11 @@ beat_schedule = {
         "schedule": timedelta(seconds=_settings.sweep_s),
         "options": _PASSING,
     },
+    "forget": {
+        "task": "workers.retention_tasks.forget",
+        "schedule": timedelta(hours=1),
+        "options": _PASSING,
+    },
     "seal": {
         "task": "workers.tasks.seal",
         "schedule": timedelta(seconds=60),

@@ -39,6 +39,7 @@ app = Celery(
         "workers.read_tasks",
         "workers.case_tasks",
         "workers.failed_tasks",
+        "workers.retention_tasks",
     ],
 )
 app.config_from_object("celeryconfig")

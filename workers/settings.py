@@ -175,6 +175,11 @@ class Settings(BaseSettings):
     orders_overlap_s: float = Field(
         default=60.0, ge=0, description="Seconds that a poll of orders reads again before its mark"
     )
+    keep_days: int = Field(
+        default=400,
+        ge=35,
+        description="Days that rows of daily work are kept once they are over; the book is kept for ever",
+    )
     truth_hour: int = Field(
         default=3, ge=0, le=23, description="Hour (UTC) from which whole catalogues are read back"
     )

@@ -14,11 +14,11 @@ from channels.edi.exchange import FolderExchange
 from channels.lane import Account
 from channels.limits import Allowance, Bucket, Limiter, Limits, Patient
 from channels.registry import LANES
-from channels.simulators.amazon.serving import start_amazon
+from channels.simulators.amazon.serving import AmazonRunning, start_amazon
 from channels.simulators.clock import Clock
 from channels.simulators.edi.serving import start_edi
-from channels.simulators.serve import start
-from channels.simulators.square.serving import start_square
+from channels.simulators.serve import Running, start
+from channels.simulators.square.serving import SquareRunning, start_square
 from channels.sparing import Sparing
 from ledger.db import connect, transaction
 from tests.builders import may_write
@@ -94,16 +94,7 @@ def a_trade(database: Database, units: Mapping[str, int]) -> Iterator[Trade]:
             ending.callback(vendor.session.close)
         engine = connect(database.app_url)
         ending.callback(engine.dispose)
-        secrets = {
-            SHOP: {"token": shop.facts.token, "webhook_secrets": [shop.facts.webhook_secret]},
-            TILL: {"token": till.facts.token, "webhook_secrets": [till.facts.signature_key]},
-            AMAZON: {
-                "client_id": amazon.facts.client_id,
-                "client_secret": amazon.facts.client_secret,
-                "refresh_token": amazon.facts.refresh_token,
-                "webhook_secrets": [amazon.facts.hook_secret],
-            },
-        }
+        secrets = _secrets(shop, amazon, till)
         settings = Settings.model_validate({"channel_secrets": json.dumps(secrets)})
         door = ending.enter_context(a_door(settings, engine, database, channels_s=0))
         oslo, counter = _listed(vendors, units)
@@ -115,19 +106,7 @@ def a_trade(database: Database, units: Mapping[str, int]) -> Iterator[Trade]:
             running,
             reconcile.Terms.of(settings),
         )
-        rules = RULES.format(
-            shop=shop.facts.base_url,
-            domain=shop.facts.shop,
-            oslo=oslo,
-            amazon=amazon.facts.base_url,
-            till=till.facts.base_url,
-            counter=counter,
-            hook=f"{door.url}/hooks/square",
-            grocer=grocer.facts.base_url,
-            ours=f"{grocer.facts.our_qualifier}:{grocer.facts.our_id}",
-            theirs=f"{grocer.facts.partner_qualifier}:{grocer.facts.partner_id}",
-            version=grocer.facts.version,
-        )
+        rules = _rules(made, oslo, counter, f"{door.url}/hooks/square")
         with transaction(database.engine) as connection:
             list_skus(connection, list(units))
             apply(connection, rules, clock.now())
@@ -147,6 +126,38 @@ def a_trade(database: Database, units: Mapping[str, int]) -> Iterator[Trade]:
         vendors[AMAZON].do("pipe", url=f"{door.url}/hooks/amazon", wrapped=True)
         made.pass_time(60, 15)
         yield made
+
+
+def _secrets(
+    shop: Running, amazon: AmazonRunning, till: SquareRunning
+) -> dict[str, dict[str, Any]]:
+    return {
+        SHOP: {"token": shop.facts.token, "webhook_secrets": [shop.facts.webhook_secret]},
+        TILL: {"token": till.facts.token, "webhook_secrets": [till.facts.signature_key]},
+        AMAZON: {
+            "client_id": amazon.facts.client_id,
+            "client_secret": amazon.facts.client_secret,
+            "refresh_token": amazon.facts.refresh_token,
+            "webhook_secrets": [amazon.facts.hook_secret],
+        },
+    }
+
+
+def _rules(made: Trade, oslo: str, counter: str, hook: str) -> str:
+    shop, amazon, till, grocer = made.running
+    return RULES.format(
+        shop=shop.facts.base_url,
+        domain=shop.facts.shop,
+        oslo=oslo,
+        amazon=amazon.facts.base_url,
+        till=till.facts.base_url,
+        counter=counter,
+        hook=hook,
+        grocer=grocer.facts.base_url,
+        ours=f"{grocer.facts.our_qualifier}:{grocer.facts.our_id}",
+        theirs=f"{grocer.facts.partner_qualifier}:{grocer.facts.partner_id}",
+        version=grocer.facts.version,
+    )
 
 
 def _listed(vendors: Mapping[str, Vendor], units: Mapping[str, int]) -> tuple[str, str]:

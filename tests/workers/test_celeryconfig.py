@@ -16,7 +16,7 @@ from celery.exceptions import QueueNotFound
 from kombu.exceptions import EncodeError
 
 import celeryconfig as module
-from workers import alert_tasks, case_tasks, failed_tasks, read_tasks, tasks
+from workers import alert_tasks, case_tasks, failed_tasks, read_tasks, retention_tasks, tasks
 from workers.app import app
 
 celeryconfig: Any = module
@@ -84,6 +84,7 @@ def test_oversold_lines_are_held_at_their_channel_and_told_with_alerts() -> None
     assert destination(str(case_tasks.act_on_cases.name)) == "alert"
     assert destination(str(case_tasks.look_at_cases.name)) == "control"
     assert destination(str(failed_tasks.look_at_failed.name)) == "control"
+    assert destination(str(retention_tasks.forget.name)) == "control"
     assert destination(str(failed_tasks.work_operations.name)) == "control"
 
 

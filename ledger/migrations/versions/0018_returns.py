@@ -1,4 +1,4 @@
-"""A vendor that was away and answers again: since when, so that what waited for it goes out before it is judged."""
+"""Vendors that were away and answer again: since when; and rows of daily work that may be forgotten."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ COMMENT ON COLUMN channel.away_since IS 'calls fail since then; NULL: the last o
 COMMENT ON COLUMN channel.back_at IS 'it answered again after it was away, and what had waited for it became due';
 """
 
+# Never of the book, its trail, drifts and halts: those are what reports and explanations are made of.
+FORGETS = """
+GRANT DELETE ON run, alarm, incident, alert_post, push, target_history, receipt TO lockstep_app;
+"""
+
 
 def upgrade() -> None:
-    """Let it be known when a vendor is back."""
+    """Let it be known when a vendor is back, and let what is over be forgotten."""
     op.execute(RETURNS)
+    op.execute(FORGETS)
