@@ -273,3 +273,21 @@ def test_the_first_start_of_the_database_makes_an_owner_and_a_lesser_login(
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             app.execute("DELETE FROM event")
     assert (rights, limit) == ((False, True), ("30s",))
+
+
+def test_who_only_looks_on_gets_no_rights_and_no_secret_of_ours(services: Services) -> None:
+    for name in ("prometheus", "grafana"):
+        service = services[name]
+        ours_held = re.findall(r"LOCKSTEP_(?!GRAFANA|PROMETHEUS)\w+", str(service))
+
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "healthcheck" in service
+        assert not ours_held
+        assert all(
+            volume.endswith(":ro") for volume in service["volumes"] if volume.startswith(".")
+        )
+
+
+def test_what_is_exported_is_asked_for_inside_only(services: Services) -> None:
+    assert "ports" not in services["metrics"]

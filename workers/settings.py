@@ -91,6 +91,13 @@ class Settings(BaseSettings):
     api_port: int = Field(
         default=8082, ge=0, le=65535, description="Port the API listens on; 0 takes a free one"
     )
+    metrics_port: int = Field(
+        default=8083, ge=0, le=65535, description="Port of GET /metrics; 0 takes a free one"
+    )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Bearer token of GET /metrics; empty lets in who reaches the port",
+    )
     session_key: SecretStr = Field(
         default=SecretStr(""),
         description="Signs sessions of browsers; empty keeps a key in LOCKSTEP_HOME",

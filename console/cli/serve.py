@@ -105,6 +105,30 @@ def api() -> None:
     )
 
 
+@serve.command()
+def metrics() -> None:
+    """Answer Prometheus (GET /metrics); one such process serves the whole house."""
+    here = _here()
+    import uvicorn
+
+    from console.metrics.door import application
+    from console.metrics.exporter import Exporter
+    from workers.wiring import Wiring, now
+
+    with sentences():
+        wiring = Wiring(here)
+        _ = wiring.engine
+    uvicorn.run(
+        application(Exporter(wiring, now), here.metrics_token.get_secret_value()),
+        host=here.relay_host,
+        port=here.metrics_port,
+        log_config=None,
+        access_log=False,
+        limit_concurrency=16,
+        server_header=False,
+    )
+
+
 @click.command()
 @click.option(
     "--name", default="worker", show_default=True, help="Name of the worker on this host."
