@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from console.cli.common import as_json, emit, house
+from console.cli.elsewhere import elsewhere
 from console.views.access import DEEDS, TRAIL
-from console.views.listing import MOST, BadCursor, page
+from console.views.listing import MOST, BadCursor, Listing, Page, page
 from ledger.db import transaction
 from workers.wiring import now
 
@@ -71,11 +72,20 @@ def list_(
 ) -> None:
     """What was asked at any door, newest first. `cut off`: the process died before it ended."""
     said = {"actor": actor, "object": object_, "verb": verb, "outcome": outcome, "since": since}
-    with house() as wiring, transaction(wiring.engine) as connection:
-        try:
-            found = page(connection, TRAIL if trail else DEEDS, said, limit=limit, after=after)
-        except BadCursor as error:
-            raise click.BadParameter(str(error), param_hint="--after") from None
+    if there := elsewhere():
+        since_s = since.isoformat() if since else None
+        asked = said | {"since": since_s, "trail": trail, "limit": limit, "after": after}
+        found = there.page("/audit", **asked)
+    else:
+        found = _page(TRAIL if trail else DEEDS, said, limit, after)
     emit(found.rows, as_json=as_json, table=_TABLE)
     if found.after:
         click.echo(f"there are more: --after {found.after}", err=True)
+
+
+def _page(listing: Listing, said: dict[str, Any], limit: int, after: str | None) -> Page:
+    with house() as wiring, transaction(wiring.engine) as connection:
+        try:
+            return page(connection, listing, said, limit=limit, after=after)
+        except BadCursor as error:
+            raise click.BadParameter(str(error), param_hint="--after") from None

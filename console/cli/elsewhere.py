@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from console.cli.common import Failed, house, sentences
-from console.views.listing import EVERY, MOST, Listing, page
+from console.views.listing import EVERY, MOST, Listing, Page, page
 from ledger.db import transaction
 from workers.settings import settings
 
@@ -31,12 +31,17 @@ class Elsewhere:
         after: str | None = None
         while limit is None or len(found) < limit:
             most = MOST if limit is None else min(MOST, limit - len(found))
-            page = self._asked("GET", path, params=_said(said | {"limit": most, "after": after}))
-            found += page["items"]
-            after = page["after"]
+            page = self.page(path, limit=most, after=after, **said)
+            found += page.rows
+            after = page.after
             if after is None:
                 break
         return found
+
+    def page(self, path: str, **said: Any) -> Page:
+        """One page of a list."""
+        told = self._asked("GET", path, params=_said(said))
+        return Page(told["items"], told["after"])
 
     def read(self, path: str, **said: Any) -> Any:
         """What a route says that is no list."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
-from allocation import backlog
 from console.cli.acting import acting
-from console.cli.common import as_json, by, emit, house, reason_if_any
+from console.cli.common import as_json, by, emit, reason_if_any
+from console.cli.elsewhere import elsewhere, listed
 from console.verbs import work
-from ledger.db import transaction
+from console.views.work import DUE
 from workers.wiring import now
+
+_TABLE = ("channel", "sku", "location", "units", "number", "attempts", "since", "error")
 
 
 @click.group()
@@ -23,8 +25,8 @@ def push() -> None:
 @as_json
 def parked(channel: str | None, limit: int, as_json: bool) -> None:
     """Numbers a channel refuses, with its words and what to do."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        emit(backlog.parked(connection, channel, limit), as_json=as_json)
+    said = {"channel": channel, "sku": None, "parked": True}
+    emit(listed(DUE, "/pushes/due", said, limit=limit), as_json=as_json, table=_TABLE)
 
 
 @push.command()
@@ -34,6 +36,10 @@ def parked(channel: str | None, limit: int, as_json: bool) -> None:
 @reason_if_any
 def retry(skus: tuple[str, ...], channel: str, by: str, reason: str) -> None:
     """Try parked numbers again: what is sent is computed anew, never replayed. Without SKUs: all of the channel."""
+    if there := elsewhere():
+        asked = there.do("/pushes/retry", channel=channel, skus=list(skus), reason=reason)
+        click.echo(f"{asked['due']} due again")
+        return
     with acting("push.retry") as wiring:
         count = work.retry_pushes(wiring.engine, channel, skus, by=by, reason=reason, now=now())
     click.echo(f"{count} due again")

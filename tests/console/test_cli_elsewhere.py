@@ -44,6 +44,8 @@ def test_what_is_read_from_afar_is_what_the_database_says(api: Api) -> None:
         "alarm list",
         "halt list",
         "alert list",
+        "push parked",
+        "audit list",
     )
 
     for command in commands:
@@ -61,6 +63,7 @@ def test_what_is_changed_from_afar_is_written_down_as_the_token_s(api: Api) -> N
     said = [
         afar(api, "channel", "pause", "shop", "--reason", "stocktaking"),
         afar(api, "channel", "resume", "shop"),
+        afar(api, "push", "retry", "--channel", "shop"),
         afar(api, "halt", "set", "MUG-RED", "--channel", "shop", "--for", "2h", "--reason", "broken"),
         afar(api, "halt", "lift", "MUG-RED", "--channel", "shop", "--reason", "mended"),
         afar(api, "alert", "silence", "drift.open", "--for", "2h", "--reason", "known"),
@@ -72,7 +75,7 @@ def test_what_is_changed_from_afar_is_written_down_as_the_token_s(api: Api) -> N
     assert [(d["actor"], d["door"], d["verb"], d["outcome"]) for d in api.deeds()] == [
         ("lead-1", "api", verb, "done")
         for verb in (
-            *("channel.pause", "channel.resume", "halt.set", "halt.lift"),
+            *("channel.pause", "channel.resume", "push.retry", "halt.set", "halt.lift"),
             *("alert.silence", "alert.silence"),
         )
     ]
