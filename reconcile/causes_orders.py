@@ -5,8 +5,14 @@ Here what is shown is not freed of the orders: they are what is looked for.
 
 from __future__ import annotations
 
-from reconcile.traces import at_push, iso, last_confirmed
+from datetime import timedelta
+from itertools import accumulate
+from typing import Final
+
+from reconcile.traces import at_push, iso, last_confirmed, repeated
 from reconcile.types import Case, Cause, Comparison, Evidence, Named
+
+_SECOND: Final = timedelta(seconds=1)
 
 
 def late(case: Case, comparison: Comparison) -> Named | None:
@@ -40,13 +46,31 @@ def own(case: Case, comparison: Comparison, freed: int) -> Named | None:
     What a cancel gives back stands above such a target as a sale stands below it.
     """
     last, sold = last_confirmed(case), sum(sale.units for sale in case.clues.sales)
-    if last is None or sold * comparison.delta_units >= 0:
+    if last is None or not case.clues.sales or comparison.delta_units == 0:
         return None
-    if at_push(case, freed) != last.units:
+    if last.units not in _may_have_shown(case, freed):
         return None
     return Named(
         Cause.LATE_EVENT, {"push_id": last.push_id, "pushed": last.units, "own_sales": sold}
     )
+
+
+def _may_have_shown(case: Case, freed: int) -> set[int]:
+    """What the channel may have shown when the number was pushed.
+
+    Vendors stamp whole seconds: an order in the second of the push may have come before it, one in that of the reading
+    after it.
+    """
+    sales, began = case.clues.sales, repeated(case)[-1].sent_at.replace(microsecond=0)
+    read_in = case.reading.observed_at.replace(microsecond=0)
+    newest = [sale.units for sale in sales if sale.at >= read_in]
+    oldest = [sale.units for sale in reversed(sales) if sale.at < began + _SECOND]
+    all_of_them = at_push(case, freed)
+    return {
+        all_of_them - after - before
+        for after in accumulate(newest, initial=0)
+        for before in accumulate(oldest, initial=0)
+    }
 
 
 def twice(case: Case, comparison: Comparison) -> Named | None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from reconcile import crossings, evidence_orders
 from reconcile.clues import Clues, Sale, TwiceBooked, UnseenOrder
-from reconcile.evidence_orders import Outside
+from reconcile.evidence_orders import OWN_UNITS, Outside
 from reconcile.traces import repeated
 from reconcile.types import Case, SentPush
 
@@ -27,21 +27,35 @@ _TWICE_WITHIN: Final = timedelta(days=14)
 
 _PLACES = "unnest(CAST(:skus AS text[]), CAST(:locations AS text[])"
 
-# What the channel took off its own number by itself. Of a bundle it took one: the parts stand as they stood.
+# What the channel took off its own number by itself. Of a bundle it took one: the parts stand as they stood, and a
+# bundle's own orders are those lines of which every part was taken.
+_OWN = """
+        FROM posting p JOIN event e ON e.id = p.event_id {bundle}
+        WHERE p.sku = {sku} AND p.occurred_at >= place.since AND p.occurred_at <= place.until
+          AND e.channel = :channel AND e.kind = ANY(CAST(:kinds AS text[]))
+          AND place.location IN (p.from_location, p.to_location)
+          AND right(coalesce(e.line_id, e.source_id), length(p.sku) + 1) {is_part} '#' || p.sku
+"""
+_OWN_PARTS = _OWN.format(
+    bundle="JOIN bundle b ON b.component = p.sku",
+    sku="b.component AND b.sku = place.sku",
+    is_part="=",
+)
+_LINE = "left(coalesce(e.line_id, e.source_id), -length(p.sku) - 1)"
 _SALES = text(f"""
     SELECT place.sku, place.location, sale.units, sale.at
     FROM {_PLACES}, CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[])) AS place (sku, location, since, until)
     CROSS JOIN LATERAL (
-        SELECT e.occurred_at AS at,
-               sum(CASE WHEN p.from_state = 'available' OR p.to_state = 'customer' THEN p.units
-                        ELSE -p.units END)::bigint AS units
-        FROM posting p JOIN event e ON e.id = p.event_id
-        WHERE p.sku = place.sku AND p.occurred_at >= place.since AND p.occurred_at <= place.until
-          AND e.channel = :channel AND e.kind = ANY(CAST(:kinds AS text[]))
-          AND place.location IN (p.from_location, p.to_location)
-          AND right(coalesce(e.line_id, e.source_id), length(p.sku) + 1) <> '#' || p.sku
-        GROUP BY e.id, e.occurred_at
-        ORDER BY e.occurred_at DESC LIMIT :at_most
+        SELECT e.occurred_at AS at, sum({OWN_UNITS})::bigint AS units
+        {_OWN.format(bundle="", sku="place.sku", is_part="<>")}
+        GROUP BY e.id, e.occurred_at HAVING sum({OWN_UNITS}) <> 0
+        UNION ALL
+        SELECT e.occurred_at AS at, min({OWN_UNITS} / b.units)::bigint AS units
+        {_OWN_PARTS}
+        GROUP BY e.order_id, {_LINE}, e.kind, e.occurred_at
+        HAVING count(DISTINCT p.sku) = (SELECT count(*) FROM bundle WHERE sku = place.sku)
+           AND min({OWN_UNITS} / b.units) = max({OWN_UNITS} / b.units) AND min(abs({OWN_UNITS})) > 0
+        ORDER BY at DESC LIMIT :at_most
     ) AS sale
     ORDER BY place.sku, place.location, sale.at DESC
 """)  # noqa: S608 - composed of constants

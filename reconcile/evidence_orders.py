@@ -29,6 +29,11 @@ _AT_MOST: Final = 2000
 #: What the channel's own order API told, as against its notifications.
 POLLED: Final = "poll"
 
+#: Units that a posting `p` of a channel's own order took off the number it shows; below 0 it put them back. A cancel
+#: whose units do not go back on the shelf moves nothing there (`allocation.own_sales.taken`).
+OWN_UNITS: Final = """(CASE WHEN p.from_state = 'available' OR p.to_state = 'customer' THEN p.units
+                           WHEN p.to_state = 'available' THEN -p.units ELSE 0 END)"""
+
 _WAITING = text("""
     (SELECT id, topic, body, headers ->> 'road' AS road FROM inbox
      WHERE state = 'pending' AND source = :channel ORDER BY id LIMIT :at_most)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, text
 
 from channels.base import Reading
 from reconcile import aftermath, store
-from reconcile.evidence_orders import POLLED, own_kinds
+from reconcile.evidence_orders import OWN_UNITS, POLLED, own_kinds
 from reconcile.types import Action, Cause, Drift, Evidence
 
 Place: TypeAlias = tuple[str, str]
@@ -25,7 +25,7 @@ Place: TypeAlias = tuple[str, str]
 _LOOK_BACK: Final = timedelta(days=2)
 
 # The target as it stood at the reading, and the channel's own orders up to it that were booked since.
-_TOLD = text("""
+_TOLD = text(f"""
     SELECT place.sku, place.location, place.units AS shown, place.at AS read_at, stood.units AS target,
            told.units, told.order_id, told.event_id, told.occurred_at, told.recorded_at, told.inbox_id, told.road
     FROM unnest(CAST(:skus AS text[]), CAST(:locations AS text[]), CAST(:units AS bigint[]),
@@ -36,7 +36,7 @@ _TOLD = text("""
         ORDER BY h.number DESC LIMIT 1
     ) AS stood
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN p.from_state = 'available' OR p.to_state = 'customer' THEN p.units ELSE -p.units END AS units,
+        SELECT {OWN_UNITS} AS units,
                coalesce(e.order_id, e.source_id) AS order_id, e.id::text AS event_id, e.occurred_at, e.recorded_at,
                e.inbox_id, i.headers ->> 'road' AS road
         FROM posting p JOIN event e ON e.id = p.event_id LEFT JOIN inbox i ON i.id = e.inbox_id
@@ -46,9 +46,9 @@ _TOLD = text("""
           AND place.location IN (p.from_location, p.to_location)
           AND right(coalesce(e.line_id, e.source_id), length(p.sku) + 1) <> '#' || p.sku
     ) AS told
-    WHERE place.units <> stood.units
+    WHERE place.units <> stood.units AND told.units <> 0
     ORDER BY place.sku, place.location, told.recorded_at, told.order_id
-""")
+""")  # noqa: S608 - composed of constants
 
 _CLOSE = text("""
     UPDATE drift SET resolved_at = :now, result = 'the book came to the ' || actual || ' units shown',

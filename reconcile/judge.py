@@ -25,6 +25,7 @@ class Judged:
     stopped      the same of places that are halted, and so show nothing
     in_flight    places on their way, or read too early to be compared
     findings     the drifts, in the order of the cases
+    put_back     places that only their own orders moved off a target that stays; no drift, but pushed again
     unheard      places that differ and are judged when the orders up to their reading are heard
     flying       of those in flight, the places where something is on its way
     """
@@ -34,6 +35,7 @@ class Judged:
     in_flight: int
     findings: tuple[Finding, ...]
     unheard: tuple[Case, ...] = ()
+    put_back: tuple[Finding, ...] = ()
     flying: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -55,6 +57,7 @@ def judge(
     in_flight = 0
     findings: list[Finding] = []
     unheard: list[Case] = []
+    put_back: list[Finding] = []
     flying: set[tuple[str, str]] = set()
     freed = freed_of_orders(cases, siblings)
     for case in cases:
@@ -71,7 +74,8 @@ def judge(
                 unheard.append(case)
             case Verdict.DRIFT:
                 named = causes.name(case, comparison, freed.get(case.sku, {}))
-                findings.append(
+                kept_in = put_back if repairs.is_put_back(case, named) else findings
+                kept_in.append(
                     repairs.finding(case, comparison, named, limits, rule if may_halt else None)
                 )
             case Verdict.UNKNOWN:
@@ -79,9 +83,10 @@ def judge(
     return Judged(
         equal,
         stopped,
-        in_flight,
+        in_flight + len(put_back),
         _one_halt_a_sku(findings),
         tuple(unheard),
+        tuple(put_back),
         frozenset(flying),
     )
 

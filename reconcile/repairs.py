@@ -65,6 +65,15 @@ def finding(
     return Finding(case, comparison, named, _again(case, comparison))
 
 
+def is_put_back(case: Case, named: Named) -> bool:
+    """Whether the channel's own orders moved what is shown of a target that stays: it is put back, and is no drift.
+
+    So it is with a cap, a percent, a floor: nothing was due, since nothing has changed. What cancels put back is there,
+    and stops nobody.
+    """
+    return "own_sales" in named.evidence and case.open_drift is None and case.halt_state is None
+
+
 def _by_orders(case: Case, comparison: Comparison, named: Named) -> Action | None:
     """What is done where orders are the difference."""
     if "own_sales" in named.evidence:

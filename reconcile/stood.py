@@ -14,14 +14,14 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from reconcile.evidence_orders import own_kinds
+from reconcile.evidence_orders import OWN_UNITS, own_kinds
 from reconcile.types import Case, Target
 
 #: Vendors stamp whole seconds, and not always by the clock that answers the call.
 _BLUR: Final = timedelta(seconds=2)
 
 # The target as it stood at the reading, and the channel's own orders that were booked since it was set.
-_STOOD = text("""
+_STOOD = text(f"""
     SELECT place.sku, place.location, stood.units AS target, stood.number, stood.set_at,
            coalesce(sum(own.units), 0)::bigint AS moved,
            coalesce(sum(own.units) FILTER (WHERE own.at > place.at + CAST(:blur AS interval)), 0)::bigint AS after,
@@ -36,8 +36,7 @@ _STOOD = text("""
         ORDER BY h.number DESC LIMIT 1
     ) AS stood
     LEFT JOIN LATERAL (
-        SELECT e.occurred_at AS at,
-               CASE WHEN p.from_state = 'available' OR p.to_state = 'customer' THEN p.units ELSE -p.units END AS units
+        SELECT e.occurred_at AS at, {OWN_UNITS} AS units
         FROM posting p JOIN event e ON e.id = p.event_id
         WHERE p.sku = place.sku AND p.recorded_at > stood.set_at
           AND p.occurred_at >= place.at - CAST(:look_back AS interval)
@@ -46,7 +45,7 @@ _STOOD = text("""
           AND right(coalesce(e.line_id, e.source_id), length(p.sku) + 1) <> '#' || p.sku
     ) AS own ON true
     GROUP BY place.sku, place.location, stood.units, stood.number, stood.set_at
-""")
+""")  # noqa: S608 - composed of constants
 #: How long before a reading an order may have been taken that is booked after it.
 _LOOK_BACK: Final = timedelta(days=2)
 

@@ -33,10 +33,12 @@ def last_confirmed(case: Case) -> SentPush | None:
 def repeated(case: Case) -> list[SentPush]:
     """The pushes of the number that was confirmed last, newest first: a repair repeats it, and may change nothing.
 
-    The same units under another number are no repair: the target went away and came back.
+    The same units under another number are no repair: the target went away and came back. Nor is what follows a push
+    that was read back: what the channel's own orders took off a target that stays is put back under its number.
     """
     confirmed = [push for push in case.pushes if push.outcome == "confirmed"]
-    return list(takewhile(lambda push: push.number == confirmed[0].number, confirmed))
+    of_number = list(takewhile(lambda push: push.number == confirmed[0].number, confirmed))
+    return list(takewhile(lambda push: push.seen_at is None, of_number)) or of_number[:1]
 
 
 def hand(case: Case) -> Hand | None:

@@ -70,6 +70,18 @@ def test_what_own_cancels_give_back_above_a_target_that_stayed_is_nobody_elses_h
     assert (found.evidence["pushed"], found.evidence["own_sales"]) == (30, -4)
 
 
+def test_an_order_in_the_second_of_the_push_or_of_the_reading_may_be_on_either_side_of_it() -> None:
+    # Capped at 30 and put back an hour ago: 3 were sold since, 5 in the second of the reading, after it, and 2 in that
+    # of the push, before it.
+    sales = (Sale(5, READ_AT), Sale(3, ago(300)), Sale(2, ago(3600)))
+    case = a_case(27, updated_s_ago=300, orders_mark=READ_AT + timedelta(seconds=9))
+
+    assert named(case, Clues(sales=sales)).cause is Cause.LATE_EVENT
+    assert named(replace(case, target=replace(case.target, units=31)), Clues()).cause is not (
+        Cause.LATE_EVENT
+    )
+
+
 def test_orders_that_are_not_just_the_difference_explain_nothing() -> None:
     assert named(a_case(27), Clues(unseen=(an_order(2),))).cause is Cause.UNKNOWN
 

@@ -77,6 +77,58 @@ def test_sales_since_the_push_are_told_newest_first(shop: Database, clock: Clock
     assert case.clues.committed == 19
 
 
+def test_a_cancel_that_puts_nothing_back_is_no_sale(shop: Database, clock: Clock) -> None:
+    book(shop.engine, an_order(clock, 40, id="o:1", order="1", units=5), now=clock.now)
+    cancels = [
+        a_fact(
+            "order_cancel",
+            id=f"c:{n}",
+            order="1",
+            units=n,
+            disposition=disposition,
+            occurred_at=clock.now - timedelta(minutes=20 - n),
+        )
+        for n, disposition in ((1, "restock"), (2, "hold"))
+    ]
+    book(shop.engine, *cancels, now=clock.now)
+
+    (case,) = collected(shop, a_case_of(clock, 26))
+
+    assert [sale.units for sale in case.clues.sales] == [-1, 5]
+
+
+def test_a_bundles_own_orders_are_told_by_all_of_its_parts(shop: Database, clock: Clock) -> None:
+    """TEA-1 as a set of two CUP and one POT; who buys CUPs alone, or another set, buys no TEA-1."""
+    with shop.engine.begin() as connection:
+        connection.execute(text("INSERT INTO sku (sku) VALUES ('CUP'), ('POT')"))
+        connection.execute(
+            text(
+                "INSERT INTO bundle (sku, component, units) VALUES ('TEA-1', 'CUP', 2), ('TEA-1', 'POT', 1)"
+            )
+        )
+    parts = [("1", "CUP", 6), ("1", "POT", 3), ("2", "CUP", 2), ("3", "CUP", 4), ("3", "POT", 1)]
+    book(
+        shop.engine,
+        *(
+            a_fact(
+                "order",
+                id=f"o:{order}#{sku}",
+                order=order,
+                line=f"7#{sku}",
+                sku=sku,
+                units=units,
+                occurred_at=clock.now - timedelta(minutes=30),
+            )
+            for order, sku, units in parts
+        ),
+        now=clock.now,
+    )
+
+    (case,) = collected(shop, a_case_of(clock, 27))
+
+    assert [sale.units for sale in case.clues.sales] == [3]
+
+
 def test_an_order_of_another_source_under_another_line_stands_in_the_book_twice(
     shop: Database, clock: Clock
 ) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from reconcile.clues import Clues
 from reconcile.compare import compare
-from reconcile.repairs import finding
+from reconcile.repairs import finding, is_put_back
 from reconcile.types import Action, Case, Cause, Finding, HaltRule, Limits, Named
-from tests.reconcile.cases import a_case
+from tests.reconcile.cases import READ_AT, a_case
 
 RULE = HaltRule()
 
@@ -46,6 +46,22 @@ def test_what_own_sales_took_off_a_target_that_stayed_is_put_back() -> None:
     done = finding(case, compare(case, Limits()), named, Limits(), RULE)
 
     assert (done.action, done.halt_reason) == (Action.REPUSH_AFTER_GRACE, None)
+
+
+@pytest.mark.parametrize("read", [27, 36])
+def test_what_own_orders_moved_off_a_target_that_stayed_is_no_drift_at_first(read: int) -> None:
+    case, named = (
+        a_case(read, orders_mark=READ_AT),
+        Named(Cause.LATE_EVENT, {"own_sales": 30 - read}),
+    )
+
+    done = finding(case, compare(case, Limits()), named, Limits(), RULE)
+
+    assert is_put_back(case, named)
+    assert (done.action, done.halt_reason) == (Action.REPUSH, None)
+    assert not is_put_back(replace(case, open_drift=a_case(read, times=1).open_drift), named)
+    assert not is_put_back(replace(case, halt_state="set"), named)
+    assert not is_put_back(case, Named(Cause.LATE_EVENT))
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def write_judged(
     connection: Connection, at: Judging, judged: Judged, known: Readings, now: datetime
 ) -> Written:
     """Keep what the readings came to, in the transaction that judged them."""
-    wanted = due_again(judged.findings, now, at.terms.limits)
+    wanted = due_again([*judged.findings, *judged.put_back], now, at.terms.limits)
     # What is due, the push queue, what is shown: the order in which everybody takes these locks.
     outlook_store.due_where_scarce(connection, {sku for sku, _ in known}, now)
     pages.repush(connection, at.channel, wanted, now)

@@ -12,7 +12,7 @@ from allocation.readings import Read
 from allocation.verifying import Verified, Verify
 from channels.base import Reading, Throttled
 from ledger.db import transaction
-from reconcile import aftermath, halt_store, halts, naming, pages
+from reconcile import aftermath, halt_store, halts, naming, pages, repairs
 from reconcile.halting import Wish
 from reconcile.store import open_drifts, resolve_drifts
 from reconcile.types import (
@@ -154,7 +154,7 @@ def _book_drift(
     findings = [
         _finding(case, comparison, _named(wrong[place], cause), rule)
         for place, (case, comparison, cause) in named.items()
-        if place in wrong
+        if place in wrong and not repairs.is_put_back(case, cause)
     ]
     drifts = [finding.drift() for finding in findings]
     ids = open_drifts(connection, channel=name, window_at=None, drifts=drifts, now=now)
