@@ -58,6 +58,7 @@ _TABLE: Final = (
     Verb("recon.run", _OPERATOR, "channel", ("channel",)),
     Verb("session.login", _VIEWER, "session"),
     Verb("session.logout", _VIEWER, "session"),
+    Verb("sku.resync", _OPERATOR, "sku", ("sku",)),
     Verb("stock.adjust", _LEAD, "place", ("sku", "location")),
     Verb("stock.reverse", _LEAD, "event", ("source", "event_id")),
     Verb("supply.expect", _OPERATOR, "supply", ("reference",)),

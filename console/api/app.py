@@ -18,6 +18,7 @@ from console.api.gate import Gate
 from console.api.sessions import Sessions
 from console.api.state import House
 from console.keys import key_of
+from console.pages.mount import mount
 from ledger.db import transaction
 from workers.wiring import Wiring
 from workers.wiring import now as clock
@@ -58,6 +59,7 @@ def application(wiring: Wiring, *, now: Callable[[], datetime] = clock) -> FastA
     app.add_middleware(
         Gate, engine=wiring.engine, sessions=sessions, now=now, body_bytes=settings.relay_body_bytes
     )
+    mount(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app
 

@@ -13,6 +13,7 @@ from allocation import supply
 from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, by, emit, house, reason
 from console.cli.explain import explain
+from console.verbs import resync
 from console.views import stock as stock_view
 from ledger import catalogue as book
 from ledger import inbox, queries
@@ -90,6 +91,18 @@ def show_sku(name: str, at: datetime | None, known_at: datetime | None, as_json:
     if found["channels"] and not (at or known_at):
         click.echo()
         emit(found["channels"], as_json=False)
+
+
+@sku.command("resync")
+@click.argument("name", metavar="SKU")
+@click.option("--channel", default=None, help="Only there.")
+@by
+@reason
+def resync_sku(name: str, channel: str | None, by: str, reason: str) -> None:
+    """Compute SKU anew and send its numbers again, though nothing seems to differ."""
+    with acting("sku.resync") as wiring:
+        channels = resync.resync(wiring.engine, name, channel, by=by, reason=reason, now=now())
+    click.echo(f"{name} is sent again to {', '.join(channels)}")
 
 
 @sku.command("atp")

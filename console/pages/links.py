@@ -1,0 +1,76 @@
+"""Where each thing is explained: every number on a page links one level down."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+
+def sku(name: str, **more: Any) -> str:
+    """All that is known of a SKU."""
+    return f"/sku/{quote(name, safe='')}{_query(more)}"
+
+
+def explain(name: str, channel: str, location: str | None = None, **more: Any) -> str:
+    """The arithmetic of a number."""
+    return "/explain" + _query({"sku": name, "channel": channel, "location": location, **more})
+
+
+def channel(name: str) -> str:
+    """A channel's queue and pushes."""
+    return "/pushes" + _query({"channel": name})
+
+
+def drift(number: int) -> str:
+    """A difference with its evidence."""
+    return f"/drift/{number}"
+
+
+def halts(**more: Any) -> str:
+    """Halts of a channel or SKU."""
+    return "/halts" + _query(more)
+
+
+def push(number: int) -> str:
+    """A push with its answer."""
+    return f"/pushes/{number}"
+
+
+def order(name: str, channel: str | None = None) -> str:
+    """What the book knows of an order."""
+    return "/order" + _query({"order": name, "channel": channel})
+
+
+def event(name: Any) -> str:
+    """A row of the ledger with its postings."""
+    return f"/events/{name}"
+
+
+def delivery(number: int) -> str:
+    """A delivery in the inbox."""
+    return f"/inbox/{number}"
+
+
+def incident(number: int) -> str:
+    """An incident with its alarms."""
+    return f"/incidents/{number}"
+
+
+def rules(version: int) -> str:
+    """A version of the rules."""
+    return f"/rules/{version}"
+
+
+def document(number: int) -> str:
+    """An EDI document as it was exchanged."""
+    return f"/edi/{number}"
+
+
+def page(path: str, query: dict[str, Any], **more: Any) -> str:
+    """The same list with something else asked."""
+    return path + _query({**query, **more})
+
+
+def _query(said: dict[str, Any]) -> str:
+    kept = {name: value for name, value in said.items() if value not in (None, "", False)}
+    return f"?{urlencode(kept)}" if kept else ""

@@ -1,0 +1,19 @@
+"""The dashboard put into the API's application: its routes behind the gate, its doorstep before it."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from console.api.state import House
+from console.pages import acts, routes, routes_watch, routes_work
+from console.pages.doorstep import Doorstep
+from console.pages.rendering import Renderer
+
+
+def mount(app: FastAPI) -> None:
+    """Serve pages too; to be called when the gate is in its place."""
+    house: House = app.state.house
+    app.state.renderer = Renderer(house.settings.env, house.now)
+    for router in (routes.router, routes_watch.router, routes_work.router, acts.router):
+        app.include_router(router)
+    app.add_middleware(Doorstep, renderer=app.state.renderer)

@@ -1,0 +1,260 @@
+"""Addresses of pages about the work itself: pushes, inbox, rules, counts, documents, Amazon, audit, settings."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import SecretStr
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from allocation import program_store
+from allocation import store as rule_store
+from channels.amazon import health_store
+from channels.edi import report
+from console.access.types import Role, Unknown
+from console.api.state import Reading, TheHouse, known_of, needs
+from console.api.words import PathId
+from console.pages.asked import Asked, renderer_of
+from console.views import access, book, counts, now, programs, rules, trade, work
+from console.views.listing import Page, page
+from reconcile import count_orders
+from workers.flows import program_watch
+from workers.settings import Settings
+
+router = APIRouter(include_in_schema=False)
+_WEEKS: Final = 13
+_OFFERS: Final = 20
+
+
+@router.get("/pushes")
+def pushes(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
+    """What waits to be shown, and what was pushed."""
+    asked = said.meant("channel", "sku")
+    due = page(
+        reading,
+        work.DUE,
+        asked | {"parked": said.parked or None},
+        limit=said.limit,
+        after=said.after,
+    )
+    return renderer_of(request).answer(
+        request,
+        "pushes.html",
+        found=now.now_of(reading, house.now()),
+        page=due,
+        pushed=page(reading, work.PUSHES, asked, limit=20).rows,
+    )
+
+
+@router.get("/pushes/sent")
+def sent(request: Request, reading: Reading, said: Asked) -> Response:
+    """What was pushed, the newest first."""
+    found = page(
+        reading, work.PUSHES, said.meant("channel", "sku"), limit=said.limit, after=said.after
+    )
+    return renderer_of(request).answer(request, "sent.html", page=found)
+
+
+@router.get("/pushes/{number}")
+def push(request: Request, reading: Reading, number: PathId) -> Response:
+    """A push with its answer."""
+    found = _known(book.push(reading, number), f"there is no push {number}")
+    return renderer_of(request).answer(request, "push.html", p=found)
+
+
+@router.get("/events/{number}")
+def event(request: Request, reading: Reading, number: UUID) -> Response:
+    """A row of the ledger with what it moved."""
+    found = _known(book.event(reading, str(number)), f"there is no event {number}")
+    return renderer_of(request).answer(request, "event.html", e=found)
+
+
+@router.get("/order")
+def order(request: Request, reading: Reading, said: Asked) -> Response:
+    """What the book knows of an order."""
+    name = said.order or ""
+    found = _known(
+        book.order(reading, name, said.channel or None), f"the book knows no order {name!r}"
+    )
+    return renderer_of(request).answer(request, "order.html", o=found)
+
+
+@router.get("/inbox")
+def inbox(request: Request, reading: Reading, said: Asked) -> Response:
+    """Deliveries; those that are parked or rejected unless another state is asked for."""
+    states = [said.state] if said.state in work.STATES else ["parked", "rejected"]
+    asked = {"state": states, "states": states} | said.meant("source")
+    found = page(reading, work.INBOX, asked, limit=said.limit, after=said.after)
+    return renderer_of(request).answer(request, "inbox.html", page=found, states=work.STATES)
+
+
+@router.get("/inbox/{number}", dependencies=[Depends(needs(Role.OPERATOR))])
+def delivery(request: Request, reading: Reading, number: PathId) -> Response:
+    """A delivery as it came; it may name a buyer."""
+    found = _known(work.delivery(reading, number), f"there is no delivery {number}")
+    return renderer_of(request).answer(request, "delivery.html", d=found)
+
+
+@router.get("/rules")
+def versions(request: Request, reading: Reading, said: Asked) -> Response:
+    """Versions of the rules; the newest is in force."""
+    found = page(reading, rules.VERSIONS, {}, limit=said.limit, after=said.after)
+    newest = found.rows[0]["version"] if found.rows and not said.after else None
+    source = rule_store.source_of(reading, newest) if newest else ""
+    return renderer_of(request).answer(
+        request, "rules.html", page=found, newest=newest, source=source
+    )
+
+
+@router.get("/rules/{number}")
+def version(request: Request, reading: Reading, number: PathId) -> Response:
+    """A version as it was applied, and what it changed."""
+    try:
+        source = rule_store.source_of(reading, number)
+    except rule_store.NoSuchVersion as error:
+        raise Unknown(str(error)) from None
+    before = _source(reading, number - 1)
+    lines = difflib.unified_diff(
+        before.splitlines(), source.splitlines(), f"version {number - 1}", f"version {number}", lineterm=""
+    )  # fmt: skip
+    return renderer_of(request).answer(
+        request, "rules_one.html", number=number, source=source, diff=list(lines)
+    )
+
+
+def _source(connection: Connection, number: int) -> str:
+    try:
+        return rule_store.source_of(connection, number)
+    except rule_store.NoSuchVersion:
+        return ""
+
+
+@router.get("/stores")
+def stores(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
+    """Accuracy, recounts that are due, what was lost this quarter."""
+    at = house.now()
+    location = said.location or None
+    quarter = f"{at.year}Q{(at.month - 1) // 3 + 1}"
+    accuracy = counts.accuracy(reading, now=at, location=location, weeks=_WEEKS, rolling=_WEEKS)
+    newest = max((row["week"] for row in accuracy), default=None)
+    orders = [o for o in count_orders.open_orders(reading) if location in (None, o.location)]
+    return renderer_of(request).answer(
+        request,
+        "stores.html",
+        accuracy=[row for row in accuracy if row["week"] == newest],
+        orders=orders[: said.limit],
+        more=max(0, len(orders) - said.limit),
+        quarter=quarter,
+        shrinkage=counts.shrinkage(reading, quarter, location),
+    )
+
+
+@router.get("/edi")
+def edi(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
+    """Partners, their programs, and the documents exchanged."""
+    asked = {
+        "partner": said.channel or None,
+        "number": said.order or None,
+        "trouble": not said.all and not said.order,
+    }
+    known = program_store.programs(reading, partner=said.channel or None, also_ended=False)
+    return renderer_of(request).answer(
+        request,
+        "edi.html",
+        partners=report.partners(reading, now=house.now()),
+        burns=[
+            programs.burn_row(each) for each in program_watch.burns(reading, known, house.now())
+        ],
+        page=page(reading, trade.DOCUMENTS, asked, limit=said.limit, after=said.after),
+    )
+
+
+@router.get("/edi/{number}", dependencies=[Depends(needs(Role.OPERATOR))])
+def document(request: Request, reading: Reading, number: PathId) -> Response:
+    """A document as it was exchanged."""
+    found = _known(trade.document(reading, number), f"there is no document {number}")
+    return renderer_of(request).answer(request, "document.html", d=found)
+
+
+@router.get("/amazon")
+def amazon(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
+    """Who ships what, what the mirror is off by, what lies too long."""
+    asked = said.meant("channel", "sku") | {"off": not said.all and not said.sku}
+    at = house.now()
+    found = trade.amazon(reading, at)
+    today = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    shares = [
+        (row["channel"], share)
+        for row in found["split"]
+        for share in health_store.shares(reading, row["channel"], since=today, now=at)[:_OFFERS]
+    ]
+    return renderer_of(request).answer(
+        request,
+        "amazon.html",
+        split=found["split"],
+        aged=found["aged"],
+        shares=shares,
+        scores=list(health_store.ipi(reading))[:6],
+        page=page(reading, trade.FBA, asked, limit=said.limit, after=said.after),
+    )
+
+
+@router.get("/audit")
+def audit(request: Request, reading: Reading, said: Asked) -> Response:
+    """Who did what, at which door, and how it ended."""
+    asked: dict[str, Any] = said.meant("actor", "object", "verb", "outcome") | {"since": None}
+    listing = access.TRAIL if said.trail else access.DEEDS
+    found = page(reading, listing, asked, limit=said.limit, after=said.after)
+    return renderer_of(request).answer(request, "audit.html", page=found)
+
+
+@router.get("/settings")
+def settings(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
+    """What this process was told, secrets masked; for admins the tokens too."""
+    is_admin = known_of(request).actor.role.covers(Role.ADMIN)
+    asked = {"all": said.all, "now": house.now()}
+    tokens = (
+        page(reading, access.TOKENS, asked, limit=said.limit, after=said.after)
+        if is_admin
+        else Page([], None)
+    )
+    return renderer_of(request).answer(
+        request, "settings.html", rows=settings_of(house.settings), is_admin=is_admin, page=tokens
+    )
+
+
+def settings_of(said: Settings) -> list[dict[str, str]]:
+    """Each setting: its variable, its value (masked where it is secret, or holds a password), and whence it is."""
+    rows = []
+    for name, field in type(said).model_fields.items():
+        value = getattr(said, name)
+        secret = isinstance(value, SecretStr)
+        words = ("set" if value.get_secret_value() else "") if secret else str(value)
+        rows.append(
+            {
+                "name": f"LOCKSTEP_{name.upper()}",
+                "value": "••• set" if secret and words else _masked(words),
+                "origin": "set" if name in said.model_fields_set else "default",
+                "description": field.description or "",
+            }
+        )
+    return rows
+
+
+def _masked(value: str) -> str:
+    """An address without its password."""
+    head, at, tail = value.rpartition("@")
+    if not at or "://" not in head:
+        return value
+    scheme, _, user = head.partition("://")
+    return f"{scheme}://{user.partition(':')[0]}:•••@{tail}"
+
+
+def _known(found: dict[str, Any] | None, why: str) -> dict[str, Any]:
+    if found is None:
+        raise Unknown(why)
+    return found
