@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
@@ -27,6 +28,7 @@ from ledger import inbox, store
 from ledger.db import transaction
 from ledger.inbox import Row
 from ledger.types import FailureClass, Settlement
+from workers.failures import trials
 from workers.flows import edi_acks, edi_orders
 from workers.flows.booking import NotBooked
 from workers.flows.edi_desk import Desk, incoming, partner
@@ -114,7 +116,9 @@ def retry(house: House, document: int, *, now: datetime) -> str:
 def _next(house: House, *, now: datetime) -> Worked | None:
     """Work the oldest interchange. It is read before its turn is taken: a long one must not keep the drain waiting."""
     while True:
+        token = UUID(bytes=house.entropy(16))
         with transaction(house.engine) as connection:
+            trials.begin(connection, "work_orders", token, rows=1, now=now)
             row = inbox.next_interchange(connection)
         if row is None:
             return None
@@ -123,15 +127,16 @@ def _next(house: House, *, now: datetime) -> Worked | None:
             with transaction(house.engine) as connection:
                 take_turn(connection)
                 store.enter(connection)
+                trials.end(connection, token)
                 if inbox.claim_these(connection, [row.id]):
                     return _work(house, connection, row, parsed, now=now)
         except (IntegrityError, DataError) as error:
-            return _park(house, row, str(error.orig).split("\n", 1)[0], now=now)
+            return _park(house, row, str(error.orig).split("\n", 1)[0], now=now, token=token)
         except Unwritable as error:
-            return _park(house, row, f"it cannot be answered: {error}", now=now)
+            return _park(house, row, f"it cannot be answered: {error}", now=now, token=token)
         except _STRANGE as error:
             why = f"{type(error).__name__}: {error}"
-            return _park(house, row, why, now=now, failure=FailureClass.BUG)
+            return _park(house, row, why, now=now, token=token, failure=FailureClass.BUG)
 
 
 def _parsed(row: Row) -> tuple[Parsed, tuple[Finding, ...]] | NotX12:
@@ -148,11 +153,13 @@ def _park(
     why: str,
     *,
     now: datetime,
+    token: UUID,
     failure: str = FailureClass.VALIDATION,
 ) -> Worked:
     """The interchange as a whole cannot be worked; those behind it go on."""
     error = f"{why}; correct the cause, then replay this delivery"
     with transaction(house.engine) as connection:
+        trials.end(connection, token)
         settlement = Settlement(row.id, "parked", error=error, failure=failure)
         inbox.settle(connection, [settlement], now=now)
     return Worked(row.source, "", trouble=1)

@@ -7,14 +7,16 @@ database refuses a batch, the batch is halved until the culprit stands alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
+from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from allocation import holding, own_sales, pace_store, sightings
 from allocation.own_sales import OwnSale
@@ -30,6 +32,7 @@ from ledger.events import FACT, AnyFact
 from ledger.inbox import FACT_TOPIC, Row
 from ledger.store import Entropy
 from ledger.types import FailureClass, Settlement
+from workers.failures import trials
 
 log = structlog.get_logger(__name__)
 
@@ -110,16 +113,36 @@ def drain(house: House, *, now: datetime, batches: int = 1000) -> Drained:
 
 def _drain_batch(house: House, *, now: datetime) -> Drained:
     ids: list[int] = []
+    # A worker that dies leaves this behind; so does an error that nobody thought of, which is found in the same way.
+    token = UUID(bytes=house.entropy(16))
+    with transaction(house.engine) as connection:
+        most = trials.begin(connection, "drain", token, rows=house.rows, now=now)
+    if not most:
+        return Drained()
     try:
         with transaction(house.engine) as connection:
             take_turn(connection)
-            rows = inbox.claim(connection, rows=house.rows)
+            rows = inbox.claim(connection, rows=most)
             ids = [row.id for row in rows]
+            trials.end(connection, token)
             return _apply(house, connection, rows, now=now)
     except _OWN_FAULT as refused:
         if not ids:
             raise
-        return _drain_halves(house, ids, refused, now=now)
+        done = _drain_halves(house, ids, refused, now=now)
+        end_trial(house.engine, token)
+        return done
+    except SQLAlchemyError:
+        # The database is what failed, not a delivery.
+        with suppress(SQLAlchemyError):
+            end_trial(house.engine, token)
+        raise
+
+
+def end_trial(engine: Engine, token: UUID) -> None:
+    """What was begun has ended without its own transaction."""
+    with transaction(engine) as connection:
+        trials.end(connection, token)
 
 
 def _why(refused: Exception) -> str:
