@@ -27,7 +27,7 @@ demo: $(STAMP) ## Run a whole Lockstep here and walk through its day
 
 .PHONY: test
 test: lint types ## Everything CI checks: format, lint, types, import contracts, tests
-	$(RUN) -m pytest $(SPREAD) -m "not battery"
+	$(RUN) -m pytest $(SPREAD) -m "not battery and not browser"
 
 .PHONY: test-battery
 test-battery: $(STAMP) ## Kill and freeze real processes for minutes, one at a time; `make test` has the short form
@@ -41,6 +41,10 @@ test-causes: $(STAMP) ## Twenty drifts of every cause among live sales, and what
 test-proof: $(STAMP) ## What allocation promises, each with ten thousand houses; `make test` tries a hundred
 	$(RUN) -m pytest --hypothesis-profile=proof --timeout=1800 $(SPREAD) tests/allocation/test_promises.py tests/allocation/test_escrow.py
 
+.PHONY: test-browser
+test-browser: $(STAMP) ## The dashboard in a real Chromium (Debian: apt-get install chromium); skipped without one
+	$(RUN) -m pytest --timeout=300 tests/browser
+
 REFEREES := .venv-referees/bin/python
 REFEREES_STAMP := .venv-referees/.made-for-$(shell (pwd; cat requirements-referees.lock) | cksum | tr ' ' '-')
 
@@ -50,7 +54,7 @@ test-referees: $(REFEREES_STAMP) ## The vendors' own SDKs against the simulators
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## The tests that need no long wait
-	$(RUN) -m pytest $(SPREAD) -m "not slow and not battery" -q
+	$(RUN) -m pytest $(SPREAD) -m "not slow and not battery and not browser" -q
 
 .PHONY: lint
 lint: $(STAMP) ## Format, lint and import contracts, checked only

@@ -87,8 +87,8 @@ def order(request: Request, reading: Reading, said: Asked) -> Response:
 def inbox(request: Request, reading: Reading, said: Asked) -> Response:
     """Deliveries; those that are parked or rejected unless another state is asked for."""
     states = [said.state] if said.state in work.STATES else ["parked", "rejected"]
-    asked = {"state": states, "states": states} | said.meant("source")
-    found = page(reading, work.INBOX, asked, limit=said.limit, after=said.after)
+    asked = {"state": states} | said.meant("source")
+    found = page(reading, work.inbox_of(states), asked, limit=said.limit, after=said.after)
     return renderer_of(request).answer(request, "inbox.html", page=found, states=work.STATES)
 
 

@@ -1,0 +1,99 @@
+"""A real browser, where the machine has one: Debian's Chromium, driven by Playwright, against a served house."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from console.access.types import Role
+from tests.console.api_door import Api, an_api
+from tests.console.pages.busy import a_busy_house
+from tests.servers import Clock, Database
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+_CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+# The first is needed because whoever runs tests may be root; the others keep it from looking outside.
+_QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)  # fmt: skip
+
+
+@dataclass
+class Seen:
+    """A browser that somebody is logged in with.
+
+    complaints    what its console said of errors and warnings
+    """
+
+    page: playwright.Page
+    url: str
+    complaints: list[str] = field(default_factory=list)
+
+    def go(self, address: str) -> playwright.Page:
+        """Open a page of the house."""
+        self.page.goto(f"{self.url}{address}")
+        return self.page
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """These take minutes and a browser; they are run by their own command."""
+    config.addinivalue_line("markers", "browser: drives a real browser; run by `make test-browser`")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[playwright.Browser]:
+    if _CHROMIUM is None:
+        pytest.skip("there is no Chromium on this machine: `make test-browser` says how to get one")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=_CHROMIUM, args=list(_QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def api(database: Database, clock: Clock, tmp_path: Path) -> Iterator[Api]:
+    with an_api(database, clock, tmp_path) as api:
+        a_busy_house(database, clock)
+        yield api
+
+
+@pytest.fixture
+def seen_by(chromium: playwright.Browser, api: Api) -> Iterator[object]:
+    """A function: the house as seen by a role, in a width and a scheme."""
+    contexts = []
+
+    def look(
+        role: Role = Role.ADMIN, *, width: int = 1280, scheme: str = "light", scripts: bool = True
+    ) -> Seen:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            java_script_enabled=scripts,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        seen = Seen(context.new_page(), api.url)
+        seen.page.on("console", lambda said: _complain(seen, said.type, said.text))
+        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        seen.go("/login")
+        seen.page.fill("input[name=token]", api.tokens[role])
+        seen.page.click("main button")
+        seen.page.wait_for_url(f"{api.url}/")
+        return seen
+
+    yield look
+    for context in contexts:
+        context.close()
+
+
+def _complain(seen: Seen, kind: str, words: str) -> None:
+    if kind in ("error", "warning"):
+        seen.complaints.append(f"{seen.page.url}: {words}")
