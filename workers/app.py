@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import structlog
 from celery import Celery, Task
 from celery.exceptions import Ignore
-from celery.signals import worker_init, worker_process_init
+from celery.signals import task_postrun, task_prerun, worker_init, worker_process_init
 
 from workers.garbage import collect_seldom
 
@@ -50,3 +51,19 @@ app.config_from_object("celeryconfig")
 def _collect_seldom(**_: object) -> None:
     """In the process of a pool without processes, and in each of one with them."""
     collect_seldom()
+
+
+#: Arguments of tasks that say what a line of a log is about; none holds more than a name or a time.
+_NAMED = ("channel", "window_at", "queue")
+
+
+@task_prerun.connect
+def _name_the_task(task_id: str, task: Any, kwargs: Any, **_: object) -> None:
+    """Every line that is written meanwhile says by which task; its id is the one that Flower and Failed know."""
+    about = {name: kwargs[name] for name in _NAMED if kwargs.get(name)}
+    structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id, **about)
+
+
+@task_postrun.connect
+def _forget_the_task(**_: object) -> None:
+    structlog.contextvars.clear_contextvars()

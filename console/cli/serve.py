@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
 
 import click
+from pydantic import SecretStr
 
 from console import logs
 from console.cli.common import Failed, sentences
 from console.local.stack import attached
 from workers.settings import Settings, settings
+from workers.wiring import NotSetUp, read_secrets
 
 
 def _here() -> Settings:
@@ -21,8 +26,23 @@ def _here() -> Settings:
     os.environ["LOCKSTEP_DATABASE_URL"] = found.database_url
     os.environ["LOCKSTEP_REDIS_URL"] = found.redis_url
     settings.cache_clear()
-    logs.configure(found.log_level)
+    logs.configure(found.log_level, _secrets(found))
     return found
+
+
+def _secrets(here: Settings) -> Iterator[str]:
+    """Everything that no line of a log may hold."""
+    for name in Settings.model_fields:
+        value = getattr(here, name)
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+    for url in (here.database_url, here.database_admin_url, here.redis_url):
+        password = urlsplit(url).password or ""
+        yield from (password, unquote(password))
+    # Who needs them and cannot read them says so.
+    with contextlib.suppress(NotSetUp):
+        for held in read_secrets(here).values():
+            yield from (*held.named.values(), *held.webhook_secrets)
 
 
 @click.group()

@@ -13,7 +13,7 @@ from console.metrics.tallies import SUMMED
 from console.metrics.types import Sample, Spread
 from reconcile.types import Cause
 
-_TALLIES: Final = text("SELECT name, channel, part, le, count, total FROM tally")
+_TALLIES: Final = text("SELECT name, channel, part, le, count AS events, total FROM tally")
 _CHANNELS: Final = text("SELECT channel FROM channel ORDER BY channel")
 _STORES: Final = text("SELECT location FROM location WHERE kind = 'store' ORDER BY location")
 
@@ -33,7 +33,7 @@ def counted(connection: Connection) -> Iterator[Sample | Spread]:
     held: dict[str, dict[tuple[str, ...], dict[float, tuple[int, float]]]] = {}
     for row in connection.execute(_TALLIES):
         labels = _labels(row.name, row.channel, row.part)
-        held.setdefault(row.name, {}).setdefault(labels, {})[row.le] = (row.count, row.total)
+        held.setdefault(row.name, {}).setdefault(labels, {})[row.le] = (row.events, row.total)
     values: dict[str, Iterable[str]] = {
         "channel": list(connection.execute(_CHANNELS).scalars()),
         "location": list(connection.execute(_STORES).scalars()),

@@ -140,7 +140,7 @@ def add_up(connection: Connection, now: datetime) -> bool:
     """
     until = now - SETTLE
     connection.execute(_BEGIN, {"through": until - FIRST})
-    since = connection.execute(_TURN).scalar_one_or_none()
+    since: datetime | None = connection.execute(_TURN).scalar_one_or_none()
     if since is None or since >= until:
         return True
     through = min(until, since + MOST)

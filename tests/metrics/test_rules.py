@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from console.metrics.names import BOUNDS_S, BY_NAME, SERIES
+from console.metrics.table import table
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "ops" / "prometheus"
@@ -179,3 +180,13 @@ def test_promtool_finds_nothing_wrong_and_alerts_fire_as_meant() -> None:
     ]  # fmt: skip
 
     assert [answer.stderr for answer in answers if answer.returncode] == []
+
+
+def test_the_table_of_metrics_is_that_of_the_code() -> None:
+    assert table() in (ROOT / "docs" / "observability.md").read_text()
+
+
+def test_every_page_that_a_metric_or_the_documentation_leads_to_exists() -> None:
+    led = set(re.findall(r"\]\(([\w/.-]+)\)", (ROOT / "docs" / "observability.md").read_text()))
+
+    assert [path for path in led if not (ROOT / "docs" / path).is_file()] == []
