@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.console.door import signed
 from tests.journeys.estate import Estate, Shop, an_estate, wait_for
+
+BUYER = {
+    "name": "Ottoline Fairweather",
+    "email": "ottoline@buyer.example",
+    "phone": "+47 555 01 234",
+    "address1": "Kirsebærveien 17",
+    "note": "please ring twice, Ottoline",
+}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -85,3 +96,34 @@ def test_a_shop_that_does_not_answer_holds_up_only_itself(estate: Estate) -> Non
 
     assert north_shows == before
     assert north.shown()[sku] == south.shown()[sku] == before - 2
+
+
+def test_no_log_of_a_house_at_work_holds_a_secret_or_a_buyer(estate: Estate) -> None:
+    north = estate.shops["north"]
+    for number, lines in enumerate(([], "strange", [{"id": "x", "sku": BUYER["name"]}])):
+        order = {"id": 990 + number, "line_items": lines, "note": BUYER["note"], "customer": BUYER}
+        body = json.dumps(order | {"email": BUYER["email"]}).encode()
+        headers = {
+            "Content-Type": "application/json",
+            "X-Shopify-Topic": "orders/create",
+            "X-Shopify-Webhook-Id": f"buyer-{number}",
+            "X-Shopify-Shop-Domain": north.running.facts.shop,
+            "X-Shopify-Hmac-Sha256": signed(body, north.running.facts.webhook_secret),
+        }
+        url = f"{estate.stack.relay_url}/hooks/shopify"
+        assert estate.session.post(url, data=body, headers=headers, timeout=10).status_code == 200
+    pending = "SELECT count(*) FROM inbox WHERE state = 'pending'"
+    wait_for(lambda: estate.one(pending) == 0, 20, estate.trouble)
+    here = estate.stack.settings
+
+    written = {log.name: log.read_text() for log in (estate.stack.home / "logs").glob("*.log")}
+
+    hidden = {
+        *BUYER.values(),
+        here.relay_token.get_secret_value(),
+        *(urlsplit(url).password or "" for url in (here.database_url, here.redis_url)),
+        *(shop.running.facts.token for shop in estate.shops.values()),
+        *(shop.running.facts.webhook_secret for shop in estate.shops.values()),
+    } - {""}
+    assert {"relay.log", "beat.log"} <= set(written)
+    assert [(name, word) for name, text in written.items() for word in hidden if word in text] == []
