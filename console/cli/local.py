@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from console.cli.common import Failed, sentences
+from console.access.secrets import BYTES
+from console.access.types import Role
+from console.cli.common import Failed, sentences, user
 from console.local.layout import Played
 from console.local.stack import Stack
 from console.local.supervisor import State, raise_on_sigterm
 from workers.settings import settings
 
+_OPEN_FOR = timedelta(days=1)
 _NAME = "[a-z][a-z0-9_-]{0,63}"
 
 
@@ -70,7 +76,7 @@ def up(ephemeral: bool, simulators: bool) -> None:
         try:
             stack.up(simulators=("shopify",) if simulators else ())
             click.echo(f"up after {time.monotonic() - begun_s:.1f} s; Ctrl-C ends it")
-            for line in addresses(stack):
+            for line in [*dashboard(stack), *addresses(stack)]:
                 click.echo(line)
             wait_while_up(stack)
         except KeyboardInterrupt:
@@ -163,6 +169,24 @@ def _secrets(one: Played) -> list[str]:
     shown = {one.base_url, one.account, one.control_url, one.control_token, *said.values()}
     said |= {name: text for name, text in one.facts.items() if text not in shown}
     return [f"  {name:<14}  {text}" for name, text in said.items() if text]
+
+
+def dashboard(stack: Stack) -> list[str]:
+    """Start the dashboard; lines that say where it is, and the token that opens it."""
+    from console.verbs import tokens
+    from workers.wiring import Wiring, now
+
+    stack.start_dashboard()
+    named = f"local-{secrets.token_hex(3)}"
+    with closing(Wiring(stack.settings)) as wiring:
+        made = tokens.create(
+            wiring.engine, named, Role.ADMIN, by=user(), now=now(), random=secrets.token_bytes(BYTES),
+            lasts=_OPEN_FOR,
+        )  # fmt: skip
+    return [
+        f"dashboard   {stack.dashboard_url}  (the API under /api/v1)",
+        f"  log in with {made.secret}  ({Role.ADMIN}, for a day)",
+    ]
 
 
 def addresses(stack: Stack) -> list[str]:

@@ -249,10 +249,10 @@ def print_ends(screen: Screen, stack: Stack) -> None:
 
 
 def _keep(screen: Screen, stack: Stack) -> None:
-    from console.cli.local import addresses, wait_while_up
+    from console.cli.local import addresses, dashboard, wait_while_up
 
     screen.plain("kept up; Ctrl-C ends it", "bold")
-    for line in addresses(stack):
+    for line in [*dashboard(stack), *addresses(stack)]:
         screen.plain(f"  {line}")
     try:
         wait_while_up(stack)

@@ -125,6 +125,12 @@ def flower(settings: Settings, entry: Sequence[str] = ENTRY) -> Service:
     return _service("flower", settings, (*entry, "flower"), http_answers(url))
 
 
+def api(settings: Settings, entry: Sequence[str] = ENTRY) -> Service:
+    """The API, and the dashboard with it."""
+    url = f"http://{settings.relay_host}:{settings.api_port}/healthz"
+    return _service("api", settings, (*entry, "serve", "api"), http_answers(url))
+
+
 def simulators(
     settings: Settings, kinds: Mapping[str, str], facts: Path, entry: Sequence[str] = ENTRY
 ) -> Service:

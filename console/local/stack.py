@@ -82,6 +82,11 @@ class Stack(AbstractContextManager["Stack"]):
         return f"http://{self.settings.relay_host}:{self.settings.relay_port}"
 
     @property
+    def dashboard_url(self) -> str:
+        """The pages for people, once they were started; the API is under /api/v1."""
+        return f"http://{self.settings.relay_host}:{self.settings.api_port}"
+
+    @property
     def flower_url(self) -> str:
         """Celery's monitor; user and password are in `.settings`."""
         return f"http://{self.settings.flower_host}:{self.settings.flower_port}"
@@ -144,6 +149,11 @@ class Stack(AbstractContextManager["Stack"]):
     def start_workers(self) -> None:
         """The workers and beat."""
         self.supervisor.up(*self._hands())
+
+    def start_dashboard(self) -> None:
+        """The API with the dashboard, on its port when that is free, else on another."""
+        self._tell({"api_port": ports.free_port(self.settings.api_port)})
+        self.supervisor.up(layout.api(self.settings, self._entry))
 
     def environment(self) -> Mapping[str, str]:
         """The `LOCKSTEP_*` variables of its processes."""
