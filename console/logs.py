@@ -55,8 +55,8 @@ def _scrubbed(value: Any) -> Any:
     return value
 
 
-def without(secrets: Iterable[str]) -> Callable[[Any, str, str], str]:
-    """Hides these words in a finished line."""
+def one_line(secrets: Iterable[str]) -> Callable[[Any, str, Any], str]:
+    """Writes a line as JSON, and hides these words in it."""
     known = {
         form
         for secret in secrets
@@ -67,10 +67,13 @@ def without(secrets: Iterable[str]) -> Callable[[Any, str, str], str]:
     words = sorted(known, key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, words))) if words else None
 
-    def hide(_: Any, __: str, line: str) -> str:
+    render = structlog.processors.JSONRenderer(sort_keys=False)
+
+    def write(logger: Any, name: str, said: Any) -> str:
+        line = str(render(logger, name, said))
         return pattern.sub(HIDDEN, line) if pattern else line
 
-    return hide
+    return write
 
 
 def configure(level: str, secrets: Iterable[str] = ()) -> None:
@@ -100,8 +103,7 @@ def configure(level: str, secrets: Iterable[str] = ()) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 without_payloads,
-                structlog.processors.JSONRenderer(sort_keys=False),
-                without(secrets),
+                one_line(secrets),
             ],
         )
     )
