@@ -16,6 +16,7 @@ from console.api.gate import form_of
 from console.api.problems import Problem
 from console.api.state import Act, act_of
 from console.api.words import HaltSet, HaltWords, Silence
+from console.pages import acts_failed
 from console.pages.rendering import say, utc
 from console.verbs import halts, resync, work
 from workers.alerts.rules import RULES
@@ -135,6 +136,11 @@ DOINGS: Final[dict[str, Doing]] = {
     "alert.silence": _silence,
     "inbox.replay": _replay,
     "recon.release": _release,
+    "failed.retry": acts_failed.retry,
+    "failed.discard": acts_failed.discard,
+    "op.cancel": acts_failed.cancel,
+    "queue.pause": acts_failed.pause,
+    "queue.resume": acts_failed.resume,
 }
 
 router = APIRouter(include_in_schema=False)

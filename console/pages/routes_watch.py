@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from console.access.types import Unknown
 from console.api.state import Reading, TheHouse
 from console.api.words import PathId
+from console.pages.acts_failed import filter_of
 from console.pages.asked import Asked, moment_of, renderer_of
 from console.views import alerts, book, cases, halts, recon, trade
 from console.views.listing import BadCursor, Page, page
@@ -19,7 +21,8 @@ from workers.alerts import keeping
 from workers.alerts.rules import RULES
 from workers.failures import operations as bulk
 from workers.failures import store as failures
-from workers.failures.types import CLASSES, ORIGINS, STATES, Cursor, Filter
+from workers.failures.types import CLASSES, ORIGINS, STATES, Cursor
+from workers.flows import operations
 
 router = APIRouter(include_in_schema=False)
 _SCOPES: Final = 50
@@ -109,15 +112,13 @@ def case(request: Request, reading: Reading, number: PathId) -> Response:
 
 
 @router.get("/failed")
-def failed(request: Request, reading: Reading, said: Asked) -> Response:
+def failed(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
     """What was given up, by class; one tab a state."""
     state = said.state if said.state in STATES else "open"
-    kind = said.kind if said.kind in CLASSES else None
-    origin = said.source if said.source in ORIGINS else None
-    wanted = Filter(
-        channel=said.channel or None, kind=kind, origin=origin, sku=said.sku or None,
-        order=said.order or None, states=(state,),
-    )  # fmt: skip
+    said_of = said.meant("channel", "kind", "sku", "order") | {"origin": said.source}
+    wanted = filter_of(said_of)
+    meant = operations.preview(house.engine, "retry", wanted) if wanted.names_something else None
+    wanted = replace(wanted, states=(state,))
     rows = failures.page(reading, wanted, most=said.limit + 1, before=_before(said.after))
     more, rows = len(rows) > said.limit, rows[: said.limit]
     after = f"{rows[-1].last_seen.isoformat()}~{rows[-1].id}" if more else None
@@ -125,6 +126,8 @@ def failed(request: Request, reading: Reading, said: Asked) -> Response:
         request,
         "failed.html",
         page=Page([{"row": row} for row in rows], after),
+        meant=meant,
+        filter={name: value for name, value in said_of.items() if value},
         counts=failures.counts(reading),
         state=state,
         states=STATES,
@@ -144,7 +147,7 @@ def one_failed(request: Request, reading: Reading, number: PathId) -> Response:
 
 
 @router.get("/operations")
-def operations(request: Request, reading: Reading, said: Asked) -> Response:
+def bulk_work(request: Request, reading: Reading, said: Asked) -> Response:
     """Bulk work with its progress."""
     before = _uuid(said.after)
     rows = bulk.page(reading, most=said.limit + 1, before=before)

@@ -21,7 +21,8 @@ from console.api.words import PathId
 from console.pages.asked import Asked, renderer_of
 from console.views import access, book, counts, now, programs, rules, trade, work
 from console.views.listing import Page, page
-from reconcile import count_orders
+from reconcile import count_orders, count_reports
+from reconcile.counting.accuracy import quarter as quarter_of
 from workers.flows import program_watch
 from workers.settings import Settings
 
@@ -149,7 +150,7 @@ def stores(request: Request, house: TheHouse, reading: Reading, said: Asked) -> 
         orders=orders[: said.limit],
         more=max(0, len(orders) - said.limit),
         quarter=quarter,
-        shrinkage=counts.shrinkage(reading, quarter, location),
+        shrunk=count_reports.shrunk(reading, *quarter_of(quarter), location),
     )
 
 
