@@ -58,10 +58,11 @@ def _on_sale(case: Case, comparison: Comparison, siblings: Siblings) -> Named:
         causes_pushes.pending(case, freed)
         or causes_places.landed_here(case)
         or causes_pushes.refused(case)
+        # What own orders explain to the unit is no older number of ours that happens to be the same.
+        or causes_orders.own(case, comparison, freed)
         or causes_pushes.swallowed(case, freed)
         or causes_pushes.overwritten(case, freed)
         or causes_orders.late(case, comparison)
-        or causes_orders.own(case, comparison, freed)
         or causes_orders.twice(case, comparison)
         or causes_orders.cancelled(case, comparison)
         or causes_places.misplaced(siblings)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from channels.base import Binding, Reading
-from reconcile import aftermath, debt, evidence, hindsight
+from reconcile import aftermath, crossings, debt, evidence, hindsight, stood
 from reconcile.types import Case, Observation, OpenDrift
 from tests.databases import Shelf
 from tests.plans.large import filled
@@ -55,6 +55,11 @@ SEED = (
     " to_location, to_state, to_before, to_after, to_version, occurred_at, recorded_at)"
     " SELECT id, 1, 'S' || source_id, 1, 'WH', 'available', 6, 5, 1, 'WH', 'committed', 0, 1, 1, occurred_at,"
     " recorded_at FROM event",
+    "INSERT INTO push (push_key, channel, sku, location, units, number, sent_at, answered_at, outcome)"
+    " SELECT n::text, 'shop', 'S' || n, 'WH', 6, 2, :now - make_interval(secs => n * 30),"
+    " :now - make_interval(secs => n * 30), 'confirmed' FROM generate_series(1, :n) n",
+    "INSERT INTO shown (channel, sku, location, units, number, confirmed_at)"
+    " SELECT 'shop', 'S' || n, 'WH', 5, 2, :now FROM generate_series(1, :n) n",
     "INSERT INTO drift (channel, sku, location, expected, actual, cause, action, seen_at, last_at, resolved_at)"
     " SELECT 'shop', 'S' || n, 'WH', 5, 6, 'unknown', 're-push',"
     " :now - interval '400 days' + make_interval(mins => n * 20), :now,"
@@ -108,6 +113,35 @@ def test_evidence_is_found_by_the_keys_of_the_places(shop: Engine) -> None:
 
     assert whole_tables(nodes) == []
     assert {"posting_sku", "inbox_pending", "inbox_parked"} <= {n.get("Index Name") for n in nodes}
+
+
+def test_whose_push_wrote_a_number_is_asked_by_its_second(shop: Engine) -> None:
+    strange = [
+        replace(case, reading=Observation(6, FIRST_NOW - timedelta(hours=3), FIRST_NOW))
+        for case in the_cases()
+    ]
+
+    with shop.connect() as connection:
+        nodes = plan_of(connection, lambda: crossings.collect(connection, "shop", strange))
+        connection.rollback()
+
+    assert whole_tables(nodes) == []
+    assert "push_sent" in {n.get("Index Name") for n in nodes}
+
+
+def test_targets_as_they_stood_are_found_by_their_places(shop: Engine) -> None:
+    moved = [
+        replace(case, orders_mark=FIRST_NOW, target=replace(case.target, set_at=later))
+        for case in the_cases()
+        for later in (FIRST_NOW + timedelta(seconds=5),)
+    ]
+
+    with shop.connect() as connection:
+        nodes = plan_of(connection, lambda: stood.as_read(connection, "shop", moved))
+        connection.rollback()
+
+    assert whole_tables(nodes) == []
+    assert {"target_history_of", "posting_sku"} <= {n.get("Index Name") for n in nodes}
 
 
 def test_hindsight_goes_by_the_places_too(shop: Engine) -> None:
