@@ -15,8 +15,8 @@ from console.views.recon import DRIFT, EARLY, RUNS
 from ledger.db import transaction
 from reconcile import debt
 from reconcile.runs import window_of
-from workers.flows import reconcile
-from workers.wiring import NotSetUp, now
+from workers.flows import reconcile, seen
+from workers.wiring import NotSetUp, Wiring, now
 
 
 @click.group()
@@ -31,31 +31,66 @@ for _command in recon_causes.COMMANDS:
 @recon.command()
 @click.argument("channel")
 @click.option("--dry-run", is_flag=True, help="Read and judge only; write nothing.")
+@click.option(
+    "--shows",
+    multiple=True,
+    metavar="SKU[@LOCATION]=UNITS",
+    help="What you see there: judged instead of what the channel answers.",
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there are differences.")
 @as_json
 @said_by
-def run(channel: str, dry_run: bool, exit_code: bool, as_json: bool) -> None:
+def run(
+    channel: str, dry_run: bool, shows: tuple[str, ...], exit_code: bool, as_json: bool
+) -> None:
     """Read back a channel now and judge every difference."""
+    said = dict(_seen(one) for one in shows)
     with acting("recon.run", dry_run=dry_run) as wiring:
         at = now()
         terms = reconcile.Terms.of(wiring.settings)
         try:
-            if not dry_run:
-                reconcile.open_windows(wiring.engine, now=at, window_s=terms.window_s)
-            report = reconcile.reconcile(
-                wiring.engine,
-                wiring.client(channel),
-                channel=channel,
-                window_at=window_of(at, terms.window_s),
-                now=now,
-                terms=terms,
-                dry_run=dry_run,
-            )
-        except (ChannelError, NotSetUp, reconcile.UnknownChannel) as error:
+            if said:
+                report = seen.judge_seen(
+                    wiring.engine,
+                    wiring.client(channel),
+                    channel=channel,
+                    seen=said,
+                    now=at,
+                    terms=terms,
+                    dry_run=dry_run,
+                )
+            else:
+                report = _read(wiring, channel, dry_run=dry_run)
+        except (ChannelError, NotSetUp, reconcile.UnknownChannel, seen.NotListed) as error:
             raise Failed(str(error)) from None
     emit(report, as_json=as_json, table=("channel", "window_at", "state", "counts", "error"))
     if exit_code and report.findings:
         raise SystemExit(3)
+
+
+def _read(wiring: Wiring, channel: str, *, dry_run: bool) -> reconcile.RunReport:
+    """The window of now, read back."""
+    at, terms = now(), reconcile.Terms.of(wiring.settings)
+    if not dry_run:
+        reconcile.open_windows(wiring.engine, now=at, window_s=terms.window_s)
+    return reconcile.reconcile(
+        wiring.engine,
+        wiring.client(channel),
+        channel=channel,
+        window_at=window_of(at, terms.window_s),
+        now=now,
+        terms=terms,
+        dry_run=dry_run,
+    )
+
+
+def _seen(said: str) -> tuple[tuple[str, str | None], int]:
+    """`SKU=UNITS` or `SKU@LOCATION=UNITS`; a SKU may hold either sign itself."""
+    place, _, units = said.rpartition("=")
+    sku, at, location = place.rpartition("@")
+    if not place or not units.isascii() or not units.isdigit():
+        raise click.UsageError(f"{said!r} is no SKU=UNITS or SKU@LOCATION=UNITS, such as MUG=12")
+    return ((sku, location) if at and sku else (place, None)), int(units)
 
 
 @recon.command()

@@ -99,3 +99,13 @@ def test_a_place_is_released_by_name_and_reason(
     assert "lockstep recon quarantine" in again.err
     assert recon(environment, "quarantine").code == 0
     assert rows(database.engine, "SELECT sku, parked FROM push_due") == [("TEA-1", False)]
+
+
+@pytest.mark.parametrize("said", ["TEA-1", "TEA-1=", "=5", "TEA-1=-5", "TEA-1=many"])
+def test_what_somebody_sees_is_said_as_sku_and_units(
+    environment: dict[str, str], said: str
+) -> None:
+    answer = recon(environment, "run", "shopify", "--shows", said)
+
+    assert answer.code == 2
+    assert "is no SKU=UNITS or SKU@LOCATION=UNITS" in answer.err
