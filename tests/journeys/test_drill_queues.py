@@ -8,8 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from channels.simulators.serve import Running
+from ledger import catalogue
+from ledger.db import transaction
+from tests.channels.shopify_rig import CHANNEL
 from tests.journeys.drill import ShopDrill, a_shop, a_shop_drill
 from tests.servers import Database
+from workers.failures import mending
 from workers.flows import sweep
 from workers.flows.allocate import allocate
 from workers.wiring import now
@@ -71,6 +75,42 @@ def test_drill_inbox_parked(shop: ShopDrill) -> None:
         "SELECT units FROM balance WHERE sku = 'SKU-NEW' AND state = 'available'"
     )
     assert found == [(3,)]
+
+
+def test_drill_work_failed(shop: ShopDrill) -> None:
+    for n in range(21):
+        fact = {
+            "kind": "order",
+            "source": CHANNEL,
+            "id": f"order:{n}",
+            "occurred_at": now().isoformat(),
+            "channel": CHANNEL,
+            "order": str(n),
+            "line": "1",
+            "sku": "SKU-NEW",
+            "location": "OSLO",
+            "units": 1,
+        }
+        shop.deliver("fact", json.dumps(fact).encode(), source="wms", name=f"order:{n}")
+    shop.drain()
+    sweep.beat(shop.house.engine, queue="ingest", worker="w1", now=shop.desk.now)
+    shop.words |= {"QUEUE": "ingest"}
+
+    def mend() -> None:
+        with transaction(shop.house.engine) as connection:
+            catalogue.add_skus(connection, {"SKU-NEW": ""})
+
+    def work() -> None:
+        shop.work()
+        with transaction(shop.house.engine) as connection:
+            mending.mend(connection, now())
+
+    shop.drill("work.failed", mend=mend, work=work)
+
+    found = shop.desk.rows(
+        "SELECT units FROM balance WHERE sku = 'SKU-NEW' AND state = 'committed'"
+    )
+    assert found == [(21,)]
 
 
 def test_drill_queue_silent(shop: ShopDrill) -> None:

@@ -77,6 +77,16 @@ _INBOX_PARKED: Final = """
     GROUP BY source
 """
 
+# A single one stands in its list, and where it matters in an alert of its own; many of one kind have one cause.
+_WORK_FAILED: Final = """
+    SELECT 'failed:' || class || '/' || channel AS object, channel, '' AS severity, count(*) >= 20 AS fires,
+           jsonb_build_object('class', class, 'channel', channel, 'failed', count(*), 'rank', count(*),
+               'since', to_char(min(first_seen) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
+               'error', left((array_agg(error ORDER BY id DESC))[1], 200)) AS detail
+    FROM failure WHERE state IN ('open', 'retrying')
+    GROUP BY class, channel HAVING count(*) >= 10
+"""
+
 # A queue that nobody has seen for a day was taken away.
 _QUEUE_SILENT: Final = """
     SELECT 'queue:' || queue AS object, coalesce(substring(queue FROM '^push\\.(.*)$'), '') AS channel,
@@ -111,6 +121,7 @@ LOOKS: Final = {
     "stock.low": _LOW_STOCK,
     "inbox.stuck": _INBOX_STUCK,
     "inbox.parked": _INBOX_PARKED,
+    "work.failed": _WORK_FAILED,
     "queue.silent": _QUEUE_SILENT,
     "capture.late": _CAPTURE_LATE,
     **looks_channel.LOOKS,

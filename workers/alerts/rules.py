@@ -128,6 +128,16 @@ _RULES: Final = (
         calm_s=0,
     ),
     Rule(
+        name="work.failed",
+        title="Work has failed for good",
+        severity=Severity.WARNING,
+        impact="what failed is not done until somebody mends the cause and does it again",
+        line="{failed} of class {class} on {channel}, the oldest since {since} · {error}",
+        next=("lockstep failed list --channel {channel}",),
+        calm_s=0,
+        every_s=30,
+    ),
+    Rule(
         name="queue.silent",
         title="A queue does not move",
         severity=Severity.ERROR,
