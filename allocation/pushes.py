@@ -21,10 +21,9 @@ from sqlalchemy import Connection, text
 from allocation import parking
 from allocation.looks import Look, look_columns
 from allocation.sql import PRIORITY, SEEN
+from allocation.types import ATTEMPTS
 from ledger.types import FailureClass
 
-#: A row that failed this often while others of its channel went through is set aside for a person.
-ATTEMPTS = 12
 BACKOFF_BASE_S = 1.0
 BACKOFF_CAP_S = 900.0
 

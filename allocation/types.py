@@ -18,6 +18,10 @@ Stock: TypeAlias = Mapping[str, int]
 PLAIN = frozenset({"amazon"})
 
 
+#: A row of the push queue that failed this often while others of its channel went through is set aside for a person.
+ATTEMPTS = 12
+
+
 class Show(StrEnum):
     """How a channel shows stock: one number for its whole pool, or one for each location."""
 

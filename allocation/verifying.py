@@ -14,8 +14,9 @@ from sqlalchemy import Connection, text
 from allocation import outlook_store
 from allocation.holding import hold
 from allocation.lag_store import note_seen
-from allocation.pushes import ATTEMPTS, BACKOFF_CAP_S, LOCK, Chance
+from allocation.pushes import BACKOFF_CAP_S, LOCK, Chance
 from allocation.readings import Read, fear
+from allocation.types import ATTEMPTS
 
 # The lease is the new verify_at: a reader that dies is followed by another. A scalar subquery is looked up by key, row
 # by row, as far as the limit; NOT EXISTS may be hashed from the whole queue.

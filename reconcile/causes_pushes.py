@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Final
 
-from allocation.pushes import ATTEMPTS
+from allocation.types import ATTEMPTS
 from reconcile.traces import Hand, at_push, hand, iso, last_confirmed, pushed_again, repeated
 from reconcile.types import Case, Cause, Evidence, Named, SentPush
 
