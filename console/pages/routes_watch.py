@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from console.access.types import Unknown
-from console.api.state import Reading, TheHouse
+from console.access.types import Role, Unknown
+from console.api.state import Reading, TheHouse, needs
 from console.api.words import PathId
 from console.pages.acts_failed import filter_of
 from console.pages.asked import Asked, moment_of, renderer_of
@@ -136,9 +136,9 @@ def failed(request: Request, house: TheHouse, reading: Reading, said: Asked) -> 
     )
 
 
-@router.get("/failed/{number}")
+@router.get("/failed/{number}", dependencies=[Depends(needs(Role.OPERATOR))])
 def one_failed(request: Request, reading: Reading, number: PathId) -> Response:
-    """A failure with its payload and traceback."""
+    """A failure with its payload and traceback, which may name a buyer."""
     row, traceback = _known(failures.one(reading, number), f"there is no failure {number}")
     kept = failures.kept(reading, row)
     return renderer_of(request).answer(

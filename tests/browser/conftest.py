@@ -71,13 +71,19 @@ def seen_by(chromium: playwright.Browser, api: Api) -> Iterator[object]:
     contexts = []
 
     def look(
-        role: Role = Role.ADMIN, *, width: int = 1280, scheme: str = "light", scripts: bool = True
+        role: Role = Role.ADMIN,
+        *,
+        width: int = 1280,
+        scheme: str = "light",
+        scripts: bool = True,
+        strict: bool = True,
     ) -> Seen:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,
             java_script_enabled=scripts,
             reduced_motion="reduce",
+            bypass_csp=not strict,
         )
         contexts.append(context)
         seen = Seen(context.new_page(), api.url)
