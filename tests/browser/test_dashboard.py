@@ -91,9 +91,7 @@ def test_now_follows_the_house_while_somebody_looks(seen_by: Look, api: Api) -> 
 
     api.run("UPDATE halt SET state = 'lifted', lifted_at = now()")
 
-    page.wait_for_function(
-        "document.querySelector('h1').innerText.includes('0 SKUs halted')", timeout=20_000
-    )
+    page.locator("h1", has_text="0 SKUs halted").wait_for(timeout=30_000)
 
 
 def test_the_chart_is_drawn_in_steps(seen_by: Look) -> None:
