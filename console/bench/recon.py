@@ -102,8 +102,8 @@ def measure(
     one_in         one place in so many differs
     vendor_rows    places of the account that is read back; 0 leaves that out
     returns        rows, drifts, seconds, bare_sql_seconds, ratio_to_bare_sql (medians of the rounds; the bare join runs
-                   before and after in each), peak_rss_mb (most of this process ever), grown_mb (while it compared), `vendor` (see
-                   `recon_vendor.measure`), goals and `passed`
+                   before and after in each), ratios, peak_rss_mb (most of this process ever), grown_mb (while it
+                   compared), `vendor` (see `recon_vendor.measure`), goals and `passed`
     """
     collect_seldom()
     engine, owner = connect(url, pool=2), create_engine(owner_url)
