@@ -63,6 +63,8 @@ SEED = (
     " set_control, content_hash, state, ack_state, made_at)"
     " SELECT n, 'shop', 'out', 0, '855', 'PR', '1', '1', '', 'posted', 'accepted', :now"
     " FROM generate_series(1, 20000) n",
+    "INSERT INTO failure (origin, object, class, error, first_seen, last_seen, state, settled_at)"
+    " SELECT 'push', n::text, 'rejected', 'no', :now, :now, 'resolved', :now FROM generate_series(1, 20000) n",
     "INSERT INTO balance (sku, location, state, units, version)"
     " SELECT sku, 'WH', state, 5, 1 FROM sku CROSS JOIN (VALUES ('available'), ('committed'), ('reserved')) s (state)",
 )
