@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from console.access.types import Role
 from tests.console.api_door import Api, an_api
 from tests.console.pages.busy import a_busy_house
 from tests.servers import Clock, Database
-
-playwright = pytest.importorskip("playwright.sync_api")
 
 _CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -33,11 +32,11 @@ class Seen:
     complaints    what its console said of errors and warnings
     """
 
-    page: playwright.Page
+    page: Page
     url: str
     complaints: list[str] = field(default_factory=list)
 
-    def go(self, address: str) -> playwright.Page:
+    def go(self, address: str) -> Page:
         """Open a page of the house."""
         self.page.goto(f"{self.url}{address}")
         return self.page
@@ -49,10 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[playwright.Browser]:
+def chromium() -> Iterator[Browser]:
     if _CHROMIUM is None:
         pytest.skip("there is no Chromium on this machine: `make test-browser` says how to get one")
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=_CHROMIUM, args=list(_QUIET))
         yield browser
         browser.close()
@@ -66,7 +65,7 @@ def api(database: Database, clock: Clock, tmp_path: Path) -> Iterator[Api]:
 
 
 @pytest.fixture
-def seen_by(chromium: playwright.Browser, api: Api) -> Iterator[object]:
+def seen_by(chromium: Browser, api: Api) -> Iterator[object]:
     """A function: the house as seen by a role, in a width and a scheme."""
     contexts = []
 

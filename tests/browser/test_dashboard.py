@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from console.access.types import Role
 from console.pages.rendering import MENU
 from tests.console.api_door import Api
 
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 Look = Callable[..., Any]
 pytestmark = pytest.mark.browser
 
@@ -46,7 +46,7 @@ def test_every_page_can_be_used_by_everybody(seen_by: Look, scheme: str, pages: 
     found = {}
     for address in pages:
         page = seen.go(address)
-        result = axe.Axe().run(page)
+        result = Axe().run(page)
         if result.violations_count:
             found[address] = [
                 (each["id"], [node["html"][:120] for node in each["nodes"][:3]])
