@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from console.demo import checks
 from console.local.layout import played
@@ -115,13 +116,27 @@ def test_up_prints_where_everything_is_until_it_is_told_to_stop(scratch: Path) -
     assert up.stdout is not None
     said = []
     for line in up.stdout:
-        said.append(line.split(" ", 1)[0])
+        said.append(line)
         if line.startswith("home"):
             break
+    words = [line.split() for line in said]
+    url, token = words[1][1], words[2][3]
+    opened = requests.post(f"{url}/login", data={"token": token}, timeout=30, allow_redirects=False)
+    page = requests.get(
+        url,
+        cookies=opened.cookies,
+        headers={"Accept": "text/html"},
+        timeout=30,
+        allow_redirects=False,
+    )
 
     up.send_signal(signal.SIGINT)
     up.communicate(timeout=120)
 
-    assert said == ["up", "relay", "Flower", "PostgreSQL", "Valkey", "shopify", "home"]
+    assert [first for first, *_ in words] == [
+        "up", "dashboard", "log", "relay", "Flower", "PostgreSQL", "Valkey", "shopify", "home"
+    ]  # fmt: skip
+    assert page.status_code == 200
+    assert "No channel is set up." in page.text
     assert up.returncode == 0
     assert gone(scratch)
