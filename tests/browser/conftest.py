@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -73,7 +74,7 @@ def seen_by(chromium: Browser, api: Api) -> Iterator[object]:
         role: Role = Role.ADMIN,
         *,
         width: int = 1280,
-        scheme: str = "light",
+        scheme: Literal["light", "dark"] = "light",
         scripts: bool = True,
         strict: bool = True,
     ) -> Seen:
