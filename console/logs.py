@@ -76,6 +76,10 @@ def one_line(secrets: Iterable[str]) -> Callable[[Any, str, Any], str]:
     return write
 
 
+#: One list for the life of the process: a logger that wrote once keeps the list it had then.
+_STEPS: Final[list[structlog.typing.Processor]] = []
+
+
 def configure(level: str, secrets: Iterable[str] = ()) -> None:
     """Write the logs of structlog and of the libraries to stderr in one form.
 
@@ -89,8 +93,9 @@ def configure(level: str, secrets: Iterable[str] = ()) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    _STEPS[:] = [*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=_STEPS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

@@ -131,3 +131,20 @@ def test_no_line_of_ours_names_what_must_not_be_written() -> None:
     ]
 
     assert found == []
+
+
+def test_who_configures_again_reaches_loggers_that_wrote_before() -> None:
+    (line,) = lines_of(
+        "log = structlog.get_logger('x')\n"
+        "from structlog.testing import capture_logs\n"
+        "import os\n"
+        "with open(os.devnull, 'w') as nowhere:\n"
+        "    logging.getLogger().handlers[0].setStream(nowhere)\n"
+        "    log.warning('first')\n"
+        "logs.configure('INFO')\n"
+        "with capture_logs() as said:\n"
+        "    log.warning('second')\n"
+        "structlog.get_logger('y').warning('seen', lines=[each['event'] for each in said])\n"
+    )
+
+    assert line["lines"] == ["second"]

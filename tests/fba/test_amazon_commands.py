@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from channels.simulators.amazon.serving import AmazonRunning, start_amazon
+from console.cli.common import user
 from tests.builders import a_fact, a_house, book
 from tests.channels.amazon_rig import CHANNEL, AmazonRig
 from tests.console.command import Said, lockstep, surroundings
@@ -124,7 +125,7 @@ def test_scores_and_offers_are_kept_and_listed(run: Lockstep) -> None:
     assert (wrong.code, late.code) == (2, 1)
     assert [(s["scored_on"], s["score"], s["above"], s["set_by"]) for s in scores] == [
         ("2026-01-12", 380, -20, "ann"),
-        ("2026-01-05", 512, 112, "operator"),
+        ("2026-01-05", 512, 112, user()),
     ]
     assert run("amazon", "offers", "--json").read == []
     assert run("amazon", "health", "--json").read == []
