@@ -181,11 +181,11 @@ class ShopDrill(Drill):
         with suppress(ChannelError):
             verify.verify(self.house.push_lane(CHANNEL))
 
-    def settle(self) -> None:
+    def settle(self, seconds: float = 120) -> None:
         """Two minutes go by: what was pushed is no longer on its way."""
         for table, columns in _MOMENTS.items():
             for column in columns:
-                self.older(table, column, 120)
+                self.older(table, column, seconds)
 
     def poll(self) -> None:
         """The poll of orders that the clock asks for."""
@@ -200,6 +200,7 @@ class ShopDrill(Drill):
             chores.reconcile_channel(self.house, channel, window_at.isoformat())
         for column in ("updated_at", "observed_at", "due_at", "until_at"):
             self.older("second_look", column, 70)
+        self.settle(70)
         chores.read_early(self.house, CHANNEL)
         # Far away and back, because no two rows may meet on the way.
         for away in ("- interval '100 years'", "+ interval '100 years' - interval '900 s'"):

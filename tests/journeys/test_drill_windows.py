@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from tests.channels.shopify_rig import CHANNEL
 from tests.journeys.drill import ShopDrill, a_shop, a_shop_drill
 from tests.servers import Database
 from workers.flows import jobs, reconcile
+from workers.flows.allocate import allocate
 from workers.wiring import now
 
 
@@ -73,17 +75,22 @@ def test_drill_job_missed(shop: ShopDrill) -> None:
 
 
 def test_drill_mapping(shop: ShopDrill) -> None:
+    # The listings of the two were exchanged: each is written what is meant for the other.
+    for sku, other in (("SKU-A", "SKU-B"), ("SKU-B", "SKU-A")):
+        shop.rig.do("fault", kind="crossed", sku=sku, other=other)
     shop.fact(kind="receipt", id="few", sku="SKU-A", location="OSLO", units=3)
     shop.fact(kind="receipt", id="more", sku="SKU-B", location="OSLO", units=7)
-    shop.work()
-    shop.settle()
-    shop.rig.drift("SKU-A", 4)
-    shop.rig.drift("SKU-B", -4)
+    allocate(shop.house.engine, now=now, rise_wait_s=0)
+    shop.push()
+    assert (shop.rig.shown("SKU-A"), shop.rig.shown("SKU-B")) == (17, 13)
     shop.reconcile()
 
     def mended() -> None:
+        shop.rig.clear_faults()
         with transaction(shop.house.engine) as connection:
-            halt_store.lift_halt(connection, CHANNEL, "SKU-B", "ann", "bound anew", now())
+            for sku in ("SKU-A", "SKU-B"):
+                with suppress(halt_store.NothingToLift):
+                    halt_store.lift_halt(connection, CHANNEL, sku, "ann", "bound anew", now())
 
     shop.drill("mapping", mend=mended, work=lambda: turn(shop))
 
