@@ -30,7 +30,7 @@ class Terms:
 
     window_s: int = 900
     lease_s: float = 60.0
-    page_skus: int = 1000
+    page_skus: int = 2000
     limits: Limits = field(default_factory=Limits)
     rule: HaltRule = field(default_factory=HaltRule)
     fast_per_day: float = 24.0
