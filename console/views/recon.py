@@ -28,7 +28,8 @@ EARLY: Final = Listing(
 
 #: all: resolved ones too; channel, sku, cause (or NULL)
 DRIFT: Final = Listing(
-    "id, channel, sku, location, expected, actual, delta, cause, action, times, seen_at, resolved_at, result",
+    "id, channel, sku, location, expected, actual, delta, cause,"
+    " evidence ->> 'first_named' AS first_named, action, times, seen_at, resolved_at, result",
     "FROM drift",
     """
     (CAST(:channel AS text) IS NULL OR channel = :channel)
