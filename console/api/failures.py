@@ -31,8 +31,8 @@ _Origin = Literal["inbox", "push", "job", "task", "edi", "case", "alert"]
 _State = Literal["open", "retrying", "resolved", "discarded"]
 
 
-class FailureQuery(Paging):
-    """state: open and retrying if left out."""
+class FailureFields(Said):
+    """By what failures are told apart."""
 
     channel: Name | None = None
     kind: _Class | None = None
@@ -41,20 +41,18 @@ class FailureQuery(Paging):
     order: Name | None = None
     task: Name | None = None
     since: Moment | None = None
+
+
+class FailureQuery(Paging, FailureFields):
+    """state: open and retrying if left out."""
+
     state: list[_State] = Field(default=["open", "retrying"], max_length=4)
 
 
-class FailureWords(Reason):
+class FailureWords(Reason, FailureFields):
     """Which failures are meant; expect: how many they are, needed where they are more than a thousand."""
 
     ids: list[Id] = Field(default=[], max_length=1000)
-    channel: Name | None = None
-    kind: _Class | None = None
-    origin: _Origin | None = None
-    sku: Name | None = None
-    order: Name | None = None
-    task: Name | None = None
-    since: Moment | None = None
     expect: Annotated[int, Field(ge=0, le=10_000_000)] | None = None
 
     def filter(self) -> Filter:
@@ -70,17 +68,10 @@ class FailureAssign(FailureWords):
     assignee: Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
 
 
-class FailurePreview(Said):
+class FailurePreview(FailureFields):
     """What a verb would do to these failures."""
 
     verb: Literal["retry", "discard", "assign"]
-    channel: Name | None = None
-    kind: _Class | None = None
-    origin: _Origin | None = None
-    sku: Name | None = None
-    order: Name | None = None
-    task: Name | None = None
-    since: Moment | None = None
 
 
 @router.get("/failures", responses=PAGE, tags=["failures"])

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
 
 from ledger.db import connect
 from tests.databases import Shelf
+from tests.servers import FIRST_NOW
+from tests.workers.shelf import apply
+
+
+def seed(connection: Connection, skus: int, rules: str, statements: Sequence[str]) -> None:
+    """So many SKUs, rules in force, and what the statements add as of the first moment of every test.
+
+    Nothing is checked on the way in: it is right by how it is made.
+    """
+    connection.execute(text("SET session_replication_role = replica"))
+    connection.execute(
+        text(
+            "INSERT INTO sku (sku) SELECT 'S' || lpad(n::text, 6, '0') FROM generate_series(1, :n) n"
+        ),
+        {"n": skus},
+    )
+    apply(connection, rules, FIRST_NOW)
+    for statement in statements:
+        connection.execute(text(statement), {"now": FIRST_NOW})
 
 
 @contextmanager

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from allocation import holder_store, missing, outlook_store
 from allocation.document import read
 from allocation.positions import positions
 from tests.databases import Shelf
-from tests.plans.large import filled
+from tests.plans.large import filled, seed
 from tests.plans.test_push_plans import indexes, plan_of, scanned_whole
-from tests.servers import FIRST_NOW, Clock
-from tests.workers.shelf import apply
+from tests.servers import Clock
 from tests.workers.two_shops import RULES
 
 SKUS = [f"S{number:06}" for number in range(1, 501)]
@@ -26,18 +25,7 @@ QUOTAS = RULES + 'quota = { units = 9, since = 2026-01-01 }\nwhy = "a limited ed
 def stocked(shelf: Shelf) -> Iterator[Engine]:
     """The application's engine in a house where every hundredth SKU is scarce and every thousandth waits."""
 
-    def fill(connection: Connection) -> None:
-        connection.execute(text("SET session_replication_role = replica"))
-        connection.execute(
-            text(
-                "INSERT INTO sku (sku) SELECT 'S' || lpad(n::text, 6, '0') FROM generate_series(1, 50000) n"
-            )
-        )
-        apply(connection, QUOTAS, FIRST_NOW)
-        for statement in SEED:
-            connection.execute(text(statement), {"now": FIRST_NOW})
-
-    with filled(shelf, fill) as engine:
+    with filled(shelf, lambda connection: seed(connection, 50_000, QUOTAS, SEED)) as engine:
         yield engine
 
 

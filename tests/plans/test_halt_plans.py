@@ -7,16 +7,16 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from allocation import backlog, verifying
 from reconcile import halt_scopes, halt_store, velocity
 from reconcile.halt_scopes import Scope
 from tests.databases import Shelf
-from tests.plans.large import filled
+from tests.plans.large import filled, seed
 from tests.plans.test_push_plans import indexes, plan_of
 from tests.servers import FIRST_NOW
-from tests.workers.shelf import RULES, apply
+from tests.workers.shelf import RULES
 
 SEED = (
     "INSERT INTO sku (sku) SELECT 'S' || lpad(n::text, 6, '0') FROM generate_series(1, 50000) n",
@@ -40,13 +40,7 @@ SMALL = {"channel", "halt_scope", "early_read", "exposure", "push_due", "locatio
 def stocked(shelf: Shelf) -> Iterator[Engine]:
     """The application's engine in such a house."""
 
-    def fill(connection: Connection) -> None:
-        connection.execute(text("SET session_replication_role = replica"))
-        apply(connection, RULES, FIRST_NOW)
-        for statement in SEED:
-            connection.execute(text(statement), {"now": FIRST_NOW})
-
-    with filled(shelf, fill) as engine:
+    with filled(shelf, lambda connection: seed(connection, 0, RULES, SEED)) as engine:
         yield engine
 
 

@@ -7,15 +7,15 @@ from typing import Any, Self
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from allocation import pushes, store, verifying
 from allocation.positions import positions
 from allocation.types import Target
 from tests.databases import Shelf
-from tests.plans.large import filled
-from tests.servers import FIRST_NOW, Clock
-from tests.workers.shelf import RULES, apply
+from tests.plans.large import filled, seed
+from tests.servers import Clock
+from tests.workers.shelf import RULES
 
 ROWS = 50_000
 
@@ -24,19 +24,7 @@ ROWS = 50_000
 def stocked(shelf: Shelf) -> Iterator[Engine]:
     """The application's engine in a house with fifty thousand SKUs due, queued, shown and listed."""
 
-    def fill(connection: Connection) -> None:
-        connection.execute(text("SET session_replication_role = replica"))
-        connection.execute(
-            text(
-                "INSERT INTO sku (sku) SELECT 'S' || lpad(n::text, 6, '0') FROM generate_series(1, :n) n"
-            ),
-            {"n": ROWS},
-        )
-        apply(connection, RULES, FIRST_NOW)
-        for statement in SEED:
-            connection.execute(text(statement), {"now": FIRST_NOW})
-
-    with filled(shelf, fill) as engine:
+    with filled(shelf, lambda connection: seed(connection, ROWS, RULES, SEED)) as engine:
         yield engine
 
 

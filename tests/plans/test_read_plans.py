@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from reconcile import early, lateness, runs, second_looks
 from reconcile.cadence import Early
 from reconcile.runs import Run
 from reconcile.types import Counts
 from tests.databases import Shelf
-from tests.plans.large import filled
+from tests.plans.large import filled, seed
 from tests.plans.test_push_plans import indexes, plan_of
 from tests.servers import FIRST_NOW
-from tests.workers.shelf import RULES, apply
+from tests.workers.shelf import RULES
 
 ROWS = 30_000
 SEED = (
@@ -56,19 +56,7 @@ SMALL = {"channel", "early_plan", "location"}
 def stocked(shelf: Shelf) -> Iterator[Engine]:
     """The application's engine in such a house."""
 
-    def fill(connection: Connection) -> None:
-        connection.execute(text("SET session_replication_role = replica"))
-        connection.execute(
-            text(
-                "INSERT INTO sku (sku) SELECT 'S' || lpad(n::text, 6, '0') FROM generate_series(1, :n) n"
-            ),
-            {"n": ROWS},
-        )
-        apply(connection, RULES, FIRST_NOW)
-        for statement in SEED:
-            connection.execute(text(statement), {"now": FIRST_NOW})
-
-    with filled(shelf, fill) as engine:
+    with filled(shelf, lambda connection: seed(connection, ROWS, RULES, SEED)) as engine:
         yield engine
 
 
