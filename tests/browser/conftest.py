@@ -43,11 +43,6 @@ class Seen:
         return self.page
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """These take minutes and a browser; they are run by their own command."""
-    config.addinivalue_line("markers", "browser: drives a real browser; run by `make test-browser`")
-
-
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     if _CHROMIUM is None:
