@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -45,6 +46,35 @@ def _secrets(here: Settings) -> Iterator[str]:
             yield from (*held.named.values(), *held.webhook_secrets)
 
 
+def _open(
+    here: Settings,
+    app: Any,
+    port: int,
+    *,
+    most: int,
+    keep_alive_s: int = 15,
+    proxy_headers: bool = True,
+) -> None:
+    """Open a door until the process is told to stop.
+
+    app     an ASGI application
+    most    requests at once; further ones are refused with 503
+    """
+    import uvicorn
+
+    uvicorn.run(
+        app,
+        host=here.relay_host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        limit_concurrency=most,
+        timeout_keep_alive=keep_alive_s,
+        server_header=False,
+        proxy_headers=proxy_headers,
+    )
+
+
 @click.group()
 def serve() -> None:
     """Run a door."""
@@ -54,32 +84,19 @@ def serve() -> None:
 def relay() -> None:
     """Take webhooks (POST /hooks/...) and canonical events (POST /events)."""
     here = _here()
-    import uvicorn
-
     from console.relay import application
     from workers.tasks import ring_drain
     from workers.wiring import Wiring
 
     with sentences():
         app = application(here, Wiring(here).engine, ring_drain)
-    uvicorn.run(
-        app,
-        host=here.relay_host,
-        port=here.relay_port,
-        log_config=None,
-        access_log=False,
-        limit_concurrency=512,
-        timeout_keep_alive=15,
-        server_header=False,
-    )
+    _open(here, app, here.relay_port, most=512)
 
 
 @serve.command()
 def availability() -> None:
     """Answer what stores may promise for pick-up (GET /availability/...), without the relay's other doors."""
     here = _here()
-    import uvicorn
-
     from console.availability import application
     from workers.garbage import collect_seldom
     from workers.wiring import Wiring
@@ -89,48 +106,25 @@ def availability() -> None:
     # A thread that reads the database would hold up answers for five milliseconds at a time.
     sys.setswitchinterval(0.0005)
     collect_seldom()
-    uvicorn.run(
-        app,
-        host=here.relay_host,
-        port=here.availability_port,
-        log_config=None,
-        access_log=False,
-        limit_concurrency=512,
-        timeout_keep_alive=15,
-        server_header=False,
-        proxy_headers=False,
-    )
+    _open(here, app, here.availability_port, most=512, proxy_headers=False)
 
 
 @serve.command()
 def api() -> None:
     """Answer operators and programs (/api/v1), and let browsers in (/login)."""
     here = _here()
-    import uvicorn
-
     from console.api.app import application
     from workers.wiring import Wiring
 
     with sentences():
         app = application(Wiring(here))
-    uvicorn.run(
-        app,
-        host=here.relay_host,
-        port=here.api_port,
-        log_config=None,
-        access_log=False,
-        limit_concurrency=256,
-        timeout_keep_alive=15,
-        server_header=False,
-    )
+    _open(here, app, here.api_port, most=256)
 
 
 @serve.command()
 def metrics() -> None:
     """Answer Prometheus (GET /metrics); one such process serves the whole house."""
     here = _here()
-    import uvicorn
-
     from console.metrics.door import application
     from console.metrics.exporter import Exporter
     from workers.wiring import Wiring, now
@@ -138,15 +132,8 @@ def metrics() -> None:
     with sentences():
         wiring = Wiring(here)
         _ = wiring.engine
-    uvicorn.run(
-        application(Exporter(wiring, now), here.metrics_token.get_secret_value()),
-        host=here.relay_host,
-        port=here.metrics_port,
-        log_config=None,
-        access_log=False,
-        limit_concurrency=16,
-        server_header=False,
-    )
+    app = application(Exporter(wiring, now), here.metrics_token.get_secret_value())
+    _open(here, app, here.metrics_port, most=16, keep_alive_s=5)
 
 
 @click.command()
