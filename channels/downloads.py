@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from channels.base import Refused, Unavailable
-from channels.http import CONNECT_S, READ_S, USER_AGENT
+from channels.http import CONNECT_S, READ_S, new_session
 
 _PIECE: Final = 1 << 18
 
@@ -26,18 +26,18 @@ def lines(url: str, *, connect_s: float = CONNECT_S, read_s: float = READ_S) -> 
     """
     host = urlsplit(url).netloc
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            session.headers["User-Agent"] = USER_AGENT
-            with session.get(url, stream=True, timeout=(connect_s, read_s)) as answer:
-                if answer.status_code >= 500:
-                    raise Unavailable(f"{host} answered {answer.status_code} for a file")
-                if answer.status_code != 200:
-                    raise Refused(
-                        f"{host} answered {answer.status_code} for a file; its address may have expired",
-                        code=str(answer.status_code),
-                    )
-                yield from split(answer.iter_content(_PIECE))
+        with (
+            new_session({}) as session,
+            session.get(url, stream=True, timeout=(connect_s, read_s)) as answer,
+        ):
+            if answer.status_code >= 500:
+                raise Unavailable(f"{host} answered {answer.status_code} for a file")
+            if answer.status_code != 200:
+                raise Refused(
+                    f"{host} answered {answer.status_code} for a file; its address may have expired",
+                    code=str(answer.status_code),
+                )
+            yield from split(answer.iter_content(_PIECE))
     except requests.RequestException as error:
         # Without the address, which is a permission.
         raise Unavailable(f"a file at {host} broke off: {type(error).__name__}") from None

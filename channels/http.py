@@ -6,7 +6,9 @@ Nobody looks at a status code after this file. Secrets are cut out of every mess
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,7 +17,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from channels.base import (
@@ -36,8 +38,33 @@ _SHOWN_CHARACTERS = 200
 _DEFAULT_RETRY_AFTER_S = 1.0
 #: What is further away than this is looked at again in between.
 _LONGEST_RETRY_AFTER_S = 3600.0
+#: What answers instead of the network, by the beginning of the address.
+_in_place: ContextVar[Mapping[str, BaseAdapter]] = ContextVar("in_place", default={})  # noqa: B039 - never changed
 #: Later secrets that are remembered; a token that lives an hour is long dead when it is forgotten.
 _HIDDEN = 50
+
+
+@contextmanager
+def answered_by(adapters: Mapping[str, BaseAdapter]) -> Iterator[None]:
+    """Connections that are made inside go to these instead of the network: address's beginning -> what answers."""
+    token = _in_place.set(adapters)
+    try:
+        yield
+    finally:
+        _in_place.reset(token)
+
+
+def new_session(headers: Mapping[str, str], *, pool: int = 8) -> requests.Session:
+    """A session of ours; proxies and .netrc of the machine neither see nor replace a merchant's token."""
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.update({"User-Agent": USER_AGENT, **headers})
+    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    for beginning, answers in _in_place.get().items():
+        session.mount(beginning, answers)
+    return session
 
 
 class Unreached(Unavailable):
@@ -78,13 +105,7 @@ class Http:
         #: The vendor's clock, by the Date header of the last answer; None before the first.
         self.vendor_time: datetime | None = None
         self._timeouts = (connect_s, read_s)
-        self._session = requests.Session()
-        # Proxies and .netrc of the machine must neither see nor replace a merchant's token.
-        self._session.trust_env = False
-        self._session.headers.update({"User-Agent": USER_AGENT, **headers})
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._session = new_session(headers, pool=pool)
 
     def hide(self, secret: str) -> None:
         """Cut this too out of every error: a token that was made only after the connections."""

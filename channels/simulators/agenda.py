@@ -15,6 +15,8 @@ from channels.simulators.clock import Clock
 class Agenda:
     """Runs jobs when the simulated clock reaches their moment.
 
+    threads   who do them; with 0 nobody does but whoever calls `do_one`
+
     Threads start with the first job. A job that raises takes its thread's current job with it, not the thread: jobs
     are expected to handle their own errors, so what escapes is kept in `failures` for a test to look at.
     """
@@ -40,6 +42,20 @@ class Agenda:
             heapq.heappush(self._heap, (moment, next(self._order), job))
             self._start()
             self._changed.notify()
+
+    def due_at(self) -> datetime | None:
+        """The moment of the next job; None when there is none."""
+        with self._changed:
+            return self._heap[0][0] if self._heap else None
+
+    def do_one(self) -> bool:
+        """Do the next job in this thread if its moment has come; what it raises is raised. False when none was due."""
+        with self._changed:
+            if not self._due():
+                return False
+            job = heapq.heappop(self._heap)[2]
+        job()
+        return True
 
     def clear(self) -> None:
         """Forget every job that has not begun."""

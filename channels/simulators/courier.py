@@ -9,11 +9,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from channels.simulators.agenda import Agenda
 from channels.simulators.clock import Clock
 from channels.simulators.events import EventLog
+
+Post: TypeAlias = Callable[[str, Mapping[str, str], bytes], tuple[int, str]]
+"""(address, headers, body) -> status and reason; status 0 when there is no answer."""
 
 
 @dataclass(slots=True)
@@ -51,6 +55,7 @@ class Courier:
 
     ended              called with the parcel and whether it was delivered, once per parcel
     headers_of_attempt   what an attempt's headers say beside the parcel's own
+    post                 carries an attempt; over HTTP when None
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Courier:
         patience: Patience,
         ended: Callable[[Parcel, bool], None],
         headers_of_attempt: Callable[[Parcel], Mapping[str, str]] = lambda _: {},
+        post: Post | None = None,
     ) -> None:
         self._agenda = agenda
         self._clock = clock
@@ -68,6 +74,7 @@ class Courier:
         self._patience = patience
         self._ended = ended
         self._headers_of_attempt = headers_of_attempt
+        self._by_hand = post
         self._local = threading.local()
         self._opened: list[dict[tuple[str, str], http.client.HTTPConnection]] = []
 
@@ -109,6 +116,8 @@ class Courier:
 
     def _post(self, parcel: Parcel) -> tuple[int, str]:
         """Status (0 when there was none) and reason. A redirect is an answer like any other: not followed."""
+        if self._by_hand is not None:
+            return self._by_hand(parcel.url, self._headers_of(parcel), parcel.body)
         for _ in range(2):
             connection, reused = self._connection(parcel.url)
             try:
@@ -132,13 +141,15 @@ class Courier:
         parts = urlsplit(parcel.url)
         target = parts.path or "/"
         target += f"?{parts.query}" if parts.query else ""
-        headers = {**parcel.headers, **self._headers_of_attempt(parcel)}
-        connection.request("POST", target, body=parcel.body, headers=headers)
+        connection.request("POST", target, body=parcel.body, headers=self._headers_of(parcel))
         answer = connection.getresponse()
         answer.read(65_536)
         if answer.will_close or not answer.isclosed():
             self._drop(parcel.url)
         return answer.status, answer.reason
+
+    def _headers_of(self, parcel: Parcel) -> dict[str, str]:
+        return {**parcel.headers, **self._headers_of_attempt(parcel)}
 
     def _connections(self) -> dict[tuple[str, str], http.client.HTTPConnection]:
         if not hasattr(self._local, "connections"):

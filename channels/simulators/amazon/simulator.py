@@ -20,7 +20,7 @@ from channels.simulators.amazon.state import Subscription
 from channels.simulators.amazon.tokens import Lwa
 from channels.simulators.amazon.usage import UsagePlans
 from channels.simulators.clock import Clock
-from channels.simulators.courier import Courier, Parcel
+from channels.simulators.courier import Courier, Parcel, Post
 from channels.simulators.dispatch import Dispatch
 from channels.simulators.events import EventLog
 from channels.simulators.faults import Faults
@@ -33,6 +33,7 @@ class AmazonSimulator:
 
     client_id, client_secret, refresh_token   what Login with Amazon gives access tokens for
     hook_secret                               what the pipe signs with;  control_token: keeps the control plane
+    agenda   of the same clock, where somebody else does the jobs;  post: carries webhooks, over HTTP when None
     """
 
     def __init__(
@@ -47,13 +48,15 @@ class AmazonSimulator:
         hook_secret: str = "pipe_simulated",
         control_token: str = "control",
         seed: int = 0,
+        agenda: Agenda | None = None,
+        post: Post | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.hook_secret, self.control_token = hook_secret, control_token
         self.base_url = "https://sellingpartnerapi-na.example.com"
         self.log = EventLog()
         self.faults = Faults()
-        self.agenda = Agenda(self.clock)
+        self.agenda = agenda or Agenda(self.clock)
         self.pipe = Pipe()
         self.lwa = Lwa(client_id, client_secret, refresh_token, seed)
         self.plans = UsagePlans()
@@ -68,7 +71,9 @@ class AmazonSimulator:
             PageTokens(self.account),
         )
         self.engine = Engine(self.service, self.lwa, self.plans)
-        self._courier = Courier(self.agenda, self.clock, self.log, pipe.PATIENCE, self._ended)
+        self._courier = Courier(
+            self.agenda, self.clock, self.log, pipe.PATIENCE, self._ended, post=post
+        )
         self._dispatch = Dispatch(self._courier, self.agenda, self.clock, self.faults, self._note)
         self.account.tell = self._tell
         self.account.changes = notices.stock_changed

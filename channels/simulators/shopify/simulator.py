@@ -14,7 +14,7 @@ import orjson
 
 from channels.simulators.agenda import Agenda
 from channels.simulators.clock import Clock
-from channels.simulators.courier import Courier, Parcel, Patience
+from channels.simulators.courier import Courier, Parcel, Patience, Post
 from channels.simulators.dispatch import Dispatch
 from channels.simulators.events import EventLog
 from channels.simulators.faults import Faults
@@ -32,6 +32,7 @@ class ShopifySimulator:
 
     token, secret, control_token   what the API, the webhook signature and the control plane are kept with
     bucket_size, restore_rate      the plan's cost bucket: points, and points per second of the clock
+    agenda   of the same clock, where somebody else does the jobs;  post: carries webhooks, over HTTP when None
     """
 
     def __init__(
@@ -46,16 +47,18 @@ class ShopifySimulator:
         huge_ids_every: int = 4,
         bucket_size: float = 2000,
         restore_rate: float = 100,
+        agenda: Agenda | None = None,
+        post: Post | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.token, self.secret, self.control_token = token, secret, control_token
         self.base_url = f"https://{domain}"
         self.log = EventLog()
         self.faults = Faults()
-        self.agenda = Agenda(self.clock)
+        self.agenda = agenda or Agenda(self.clock)
         self.shop = Shop(self.clock, domain=domain, seed=seed, huge_ids_every=huge_ids_every)
         self.engine = Engine(self.shop, self.faults, bucket_size, restore_rate)
-        self._courier = Courier(self.agenda, self.clock, self.log, PATIENCE, self._ended)
+        self._courier = Courier(self.agenda, self.clock, self.log, PATIENCE, self._ended, post=post)
         self._dispatch = Dispatch(self._courier, self.agenda, self.clock, self.faults, self._note)
         self.shop.tell = self._tell
         self.shop.note = lambda kind, facts: self._note(kind, facts)

@@ -13,7 +13,7 @@ import orjson
 
 from channels.simulators.agenda import Agenda
 from channels.simulators.clock import Clock
-from channels.simulators.courier import Courier, Parcel, Patience
+from channels.simulators.courier import Courier, Parcel, Patience, Post
 from channels.simulators.dispatch import Dispatch
 from channels.simulators.events import EventLog
 from channels.simulators.faults import Faults
@@ -42,6 +42,7 @@ class SquareSimulator:
     token, signature_key, control_token   what the API, the webhook signature and the control plane are kept with
     notification_url   subscribed to every event from the start, when given; also after a reset
     default_version    `Square-Version` of calls that send none, and of that subscription
+    agenda   of the same clock, where somebody else does the jobs;  post: carries webhooks, over HTTP when None
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class SquareSimulator:
         notification_url: str = "",
         default_version: str = NEWEST,
         seed: int = 0,
+        agenda: Agenda | None = None,
+        post: Post | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.token, self.control_token = token, control_token
@@ -61,11 +64,11 @@ class SquareSimulator:
         self.default_version = default_version
         self.log = EventLog()
         self.faults = Faults()
-        self.agenda = Agenda(self.clock)
+        self.agenda = agenda or Agenda(self.clock)
         self.merchant = Merchant(self.clock, signature_key=signature_key, seed=seed)
         self.engine = Engine(self.merchant, self.faults, token, default_version)
         self._courier = Courier(
-            self.agenda, self.clock, self.log, PATIENCE, lambda *_: None, _headers_of_attempt
+            self.agenda, self.clock, self.log, PATIENCE, lambda *_: None, _headers_of_attempt, post
         )
         self._dispatch = Dispatch(self._courier, self.agenda, self.clock, self.faults, self._note)
         self.merchant.tell = self._tell
