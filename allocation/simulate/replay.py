@@ -47,7 +47,26 @@ def simulate(
     returns    scores by name: the engine's, then the naive ones, then the best possible
     raises     Unusable when the rules have no channel that shows anything
     """
-    entries = _entries(history.start, rules, delays)
+    return _scores(history, _entries(history.start, rules, delays), seed, progress)
+
+
+def beside(
+    history: History, rules: Rules, seed: int, progress: Progress = lambda done, of: None
+) -> dict[str, Score]:
+    """Play a history under everything but the engine: the naive strategies, and the best possible one.
+
+    rules      whose layout of channels and locations they work with
+    returns, raises    as `simulate`
+    """
+    layout = layout_of(rules)
+    if not layout.draws:
+        raise Unusable("the rules have no channel that shows a number; add one")
+    return _scores(history, _others(history.start, layout), seed, progress)
+
+
+def _scores(
+    history: History, entries: Mapping[str, _Entry], seed: int, progress: Progress
+) -> dict[str, Score]:
     tallies = {name: Tally() for name in entries}
     for done, stream in enumerate(history.streams):
         progress(done, len(history.streams))
@@ -68,15 +87,18 @@ def _entries(start: datetime, rules: Mapping[str, Rules], delays: Delays) -> dic
         entries[name] = _Entry(
             _engine(Plan(Seasons(each, start), layouts[name], delays)), layouts[name]
         )
-    layout = next(iter(layouts.values()))
-    entries["hub_15min"] = _Entry(lambda seed: hub_15min(), layout)
-    nightly_s = _seconds_until(start, 2, None)
-    entries["point_to_point"] = _Entry(lambda seed: point_to_point(seed, nightly_s), layout)
-    weekly_s = _seconds_until(start, 9, 0)
-    entries["spreadsheet"] = _Entry(lambda seed: spreadsheet(weekly_s), layout)
+    return entries | _others(start, next(iter(layouts.values())))
+
+
+def _others(start: datetime, layout: Layout) -> dict[str, _Entry]:
+    nightly_s, weekly_s = _seconds_until(start, 2, None), _seconds_until(start, 9, 0)
     all_true = replace(layout, mirrors=frozenset(layout.draws))
-    entries[BEST] = _Entry(lambda seed: Spectator(), all_true)
-    return entries
+    return {
+        "hub_15min": _Entry(lambda seed: hub_15min(), layout),
+        "point_to_point": _Entry(lambda seed: point_to_point(seed, nightly_s), layout),
+        "spreadsheet": _Entry(lambda seed: spreadsheet(weekly_s), layout),
+        BEST: _Entry(lambda seed: Spectator(), all_true),
+    }
 
 
 def _engine(plan: Plan) -> _Make:

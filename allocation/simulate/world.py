@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from allocation.simulate.score import Tally
-from allocation.simulate.types import Line, Movement, Place, Stream, Way
+from allocation.simulate.types import Event, Line, Movement, Place, Stream, Way
 from allocation.types import Rules, Show
 
 #: Something that happens later, told the time.
@@ -122,21 +122,33 @@ class World:
 
     def run(self, strategy: Strategy) -> None:
         """Let everything happen, in order of time; what falls on the same moment in the order it was foreseen."""
-        strategy.begins(self)
-        for place in self.shown:
-            self._look(place, 0.0)
+        self.begin(strategy)
         later = self._later
         for event in self.stream.events:
             while later and later[0][0] <= event.at:
                 at, _, then = heapq.heappop(later)
                 then(at)
-            if isinstance(event, Line):
-                self._ordered(strategy, event)
-            else:
-                self._moved(strategy, event)
+            self.happen(strategy, event)
         while later and later[0][0] <= self._ends:
             at, _, then = heapq.heappop(later)
             then(at)
+        self.end()
+
+    def begin(self, strategy: Strategy) -> None:
+        """The first numbers are shown."""
+        strategy.begins(self)
+        for place in self.shown:
+            self._look(place, 0.0)
+
+    def happen(self, strategy: Strategy, event: Event) -> None:
+        """Let one event happen, for whoever keeps the time of many SKUs himself."""
+        if isinstance(event, Line):
+            self._ordered(strategy, event)
+        else:
+            self._moved(strategy, event)
+
+    def end(self) -> None:
+        """Nothing happens any more: count what was starving until now."""
         for since in self._starving_since.values():
             self.tally.starvation_s += max(0.0, self._ends - since)
 
