@@ -26,8 +26,8 @@ demo: $(STAMP) ## Run a whole Lockstep here and walk through its day
 	$(RUN) -m console demo
 
 .PHONY: test
-test: lint types ## Everything CI checks: format, lint, types, import contracts, tests
-	$(RUN) -m pytest $(SPREAD) -m "not battery and not browser"
+test: lint types ## Everything CI checks: format, lint, types, import contracts, tests (in a browser where there is one)
+	$(RUN) -m pytest $(SPREAD) -rs -m "not battery"
 
 .PHONY: test-battery
 test-battery: $(STAMP) ## Kill and freeze real processes for minutes, one at a time; `make test` has the short form
@@ -43,7 +43,7 @@ test-proof: $(STAMP) ## What allocation promises, each with ten thousand houses;
 
 .PHONY: test-browser
 test-browser: $(STAMP) ## The dashboard in a real Chromium (Debian: apt-get install chromium); skipped without one
-	$(RUN) -m pytest --timeout=300 tests/browser
+	$(RUN) -m pytest -rs tests/browser
 
 REFEREES := .venv-referees/bin/python
 REFEREES_STAMP := .venv-referees/.made-for-$(shell (pwd; cat requirements-referees.lock) | cksum | tr ' ' '-')

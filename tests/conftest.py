@@ -96,7 +96,11 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """In a worker of pytest-xdist: files with slow tests come first, so that none is begun when all others are done."""
     if hasattr(config, "workerinput"):
-        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        slow = {
+            item.path
+            for item in items
+            if item.get_closest_marker("slow") or item.get_closest_marker("browser")
+        }
         items.sort(key=lambda item: item.path not in slow)
 
 
