@@ -13,7 +13,7 @@ A single bad row of a batch is not an error but an `Outcome` (see `Rejected`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -193,6 +193,7 @@ class Place:
 class ChannelOrder:
     """A raw order of the channel's own order API, as the document its webhook would have carried.
 
+    updated_at     its place in the order of changes that the channel told
     delivery_id    a stable id for the inbox: the same order at the same revision has the same id
     """
 
@@ -201,6 +202,23 @@ class ChannelOrder:
     delivery_id: str
     topic: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """That an order changed, without what it says now; fields as in `ChannelOrder`."""
+
+    updated_at: datetime
+    delivery_id: str
+
+
+#: Which of these changes need not be read again, by their delivery ids.
+Known: TypeAlias = Callable[[Sequence[Change]], Set[str]]
+
+
+def nothing_known(_: Sequence[Change]) -> Set[str]:
+    """Every order is read."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +273,11 @@ class Channel(Protocol):
     def resume_sale(self, binding: Binding, undo: Mapping[str, str]) -> None:
         """Undo `stop_sale`; what a person changed meanwhile is left as it is."""
 
-    def orders_since(self, mark: datetime) -> Iterator[ChannelOrder]:
-        """Orders created or changed at or after `mark`, oldest change first."""
+    def orders_since(self, mark: datetime, known: Known = nothing_known) -> Iterator[ChannelOrder]:
+        """Orders created or changed at or after `mark`, oldest change first.
+
+        known    what is known is left out by a channel that tells changes for less than it tells orders
+        """
 
     def bindings(self, locations: Mapping[str, str]) -> Iterator[Binding]:
         """Everything sellable on the channel as bindings; `locations` maps the vendor's location ids to ours."""

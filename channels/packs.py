@@ -10,7 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from channels.base import Binding, Channel, ChannelOrder, Level, Outcome, Reading, Subscription
+from channels.base import (
+    Binding,
+    Channel,
+    ChannelOrder,
+    Known,
+    Level,
+    Outcome,
+    Reading,
+    Subscription,
+    nothing_known,
+)
 
 
 class Packed:
@@ -55,9 +65,9 @@ class Packed:
         """See `base.Channel`."""
         self.vendor.resume_sale(binding, undo)
 
-    def orders_since(self, mark: datetime) -> Iterator[ChannelOrder]:
+    def orders_since(self, mark: datetime, known: Known = nothing_known) -> Iterator[ChannelOrder]:
         """See `base.Channel`."""
-        return self.vendor.orders_since(mark)
+        return self.vendor.orders_since(mark, known)
 
     def bindings(self, locations: Mapping[str, str]) -> Iterator[Binding]:
         """See `base.Channel`."""

@@ -16,6 +16,7 @@ from channels.amazon.subscriptions import Pipes, Subscriptions
 from channels.base import (
     Binding,
     ChannelOrder,
+    Known,
     Level,
     NotSent,
     Outcome,
@@ -23,6 +24,7 @@ from channels.base import (
     Refused,
     Subscription,
     Throttled,
+    nothing_known,
 )
 
 #: Up to so many rows go one by one and are known at once; more go in one feed (a minute of patches, at five a second).
@@ -159,7 +161,7 @@ class Amazon:
 
     # ---- what the account knows ----
 
-    def orders_since(self, mark: datetime) -> Iterator[ChannelOrder]:
+    def orders_since(self, mark: datetime, known: Known = nothing_known) -> Iterator[ChannelOrder]:
         """Orders changed at or after `mark`; see `orders.orders_since`."""
         return orders.orders_since(self.api, mark, now=self._now(), page=self._orders_page)
 

@@ -15,11 +15,13 @@ from channels.base import (
     Binding,
     ChannelOrder,
     Confirmed,
+    Known,
     Level,
     Outcome,
     Reading,
     Refused,
     Subscription,
+    nothing_known,
 )
 from channels.edi import mail, showing, told
 from channels.edi.partner import Partner
@@ -91,7 +93,7 @@ class WholesalePartner:
     def resume_sale(self, binding: Binding, undo: Mapping[str, str]) -> None:
         """The next push says what is there."""
 
-    def orders_since(self, mark: datetime) -> Iterator[ChannelOrder]:
+    def orders_since(self, mark: datetime, known: Known = nothing_known) -> Iterator[ChannelOrder]:
         """None: orders come as documents, through the exchange."""
         return iter(())
 

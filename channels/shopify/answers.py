@@ -179,15 +179,28 @@ class ItemLevelsAnswer(_Answer):
     item: _LevelsOfItem | None = Field(alias="inventoryItem")
 
 
-class _Orders(_Answer):
+class ChangeNode(_Answer):
+    """An order and when it changed last."""
+
+    id: str
+    updated_at: datetime = Field(alias="updatedAt")
+
+
+class _Changes(_Answer):
     page: order_nodes.Page = Field(alias="pageInfo")
-    nodes: tuple[order_nodes.OrderNode, ...]
+    nodes: tuple[ChangeNode, ...]
+
+
+class ChangesAnswer(_Answer):
+    """One page of changed orders."""
+
+    orders: _Changes
 
 
 class OrdersAnswer(_Answer):
-    """One page of orders."""
+    """Orders in the order of the ids asked for; null for one that was deleted meanwhile."""
 
-    orders: _Orders
+    nodes: tuple[order_nodes.OrderNode | None, ...]
 
 
 class OrderAnswer(_Answer):

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from channels.base import (
     Binding,
     ChannelOrder,
+    Known,
     Level,
     Outcome,
     Place,
@@ -21,6 +22,7 @@ from channels.base import (
     Stale,
     Subscription,
     Unavailable,
+    nothing_known,
 )
 from channels.http import CONNECT_S, READ_S, Http
 from channels.limits import Limiter
@@ -279,9 +281,9 @@ class Shopify:
 
     # ---- what the shop knows ----
 
-    def orders_since(self, mark: datetime) -> Iterator[ChannelOrder]:
+    def orders_since(self, mark: datetime, known: Known = nothing_known) -> Iterator[ChannelOrder]:
         """Orders changed at or after `mark`; see `orders.orders_since`."""
-        return orders.orders_since(self._graphql, mark, self._sizes)
+        return orders.orders_since(self._graphql, mark, self._sizes, known)
 
     def bindings(self, locations: Mapping[str, str]) -> Iterator[Binding]:
         """Every variant with a SKU whose stock the shop counts, at each of the given locations that stocks it."""

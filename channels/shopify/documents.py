@@ -173,18 +173,25 @@ fragment Whole on Order {
   }
 }"""
 
-READ_ORDERS: Final = Document(
+READ_CHANGES: Final = Document(
     """
-query ReadOrders(
-  $search: String!, $first: Int!, $after: String, $lines: Int!, $parts: Int!, $works: Int!, $linesAfter: String
-) {
+query ReadChanges($search: String!, $first: Int!, $after: String) {
   orders(first: $first, after: $after, query: $search, sortKey: UPDATED_AT) {
     pageInfo { hasNextPage endCursor }
-    nodes { ...Whole }
+    nodes { id updatedAt }
   }
+}""",
+    cost=14,
+)
+
+#: By their ids, since a list of nodes costs what one of them does, and a page of a connection many times that.
+READ_ORDERS: Final = Document(
+    """
+query ReadOrders($ids: [ID!]!, $lines: Int!, $parts: Int!, $works: Int!, $linesAfter: String) {
+  nodes(ids: $ids) { ... on Order { ...Whole } }
 }"""
     + _ORDER,
-    cost=800,
+    cost=160,
 )
 
 READ_ORDER: Final = Document(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-from channels.base import ChannelOrder, Unreadable
+from channels.base import Change, ChannelOrder, Known, Unreadable, nothing_known
 from channels.http import Json
 from channels.shopify import answers, documents, order_nodes, wire
 from channels.shopify.graphql import GraphQL
@@ -19,12 +19,14 @@ Part = TypeVar("Part")
 class Sizes:
     """How much one call asks for; what does not fit is read by further calls.
 
-    orders   per page;  lines: per order, fulfillment or refund;  parts: fulfillments and refunds per order
+    changes  per page (vendor: 250 at most);  orders: read whole in one call
+    lines    per order, fulfillment or refund;  parts: fulfillments and refunds per order
     works    fulfillment orders per order: one for each location that ships a share of it
     whole    of everything, when a single order did not fit (vendor: 250 at most), with so many `whole_works`
     """
 
-    orders: int = 20
+    changes: int = 250
+    orders: int = 50
     lines: int = 100
     parts: int = 50
     works: int = 5
@@ -36,48 +38,73 @@ SIZES: Final = Sizes()
 _NO_RETURN: Final = "NO_RETURN"
 
 
-def orders_since(graphql: GraphQL, mark: datetime, sizes: Sizes = SIZES) -> Iterator[ChannelOrder]:
+def orders_since(
+    graphql: GraphQL, mark: datetime, sizes: Sizes = SIZES, known: Known = nothing_known
+) -> Iterator[ChannelOrder]:
     """Orders created or changed at or after `mark`, oldest change first.
 
-    The vendor gives the last 60 days only, unless the app has read_all_orders.
+    The vendor gives the last 60 days only, unless the app has read_all_orders. A change costs nearly nothing, an order
+    as much as thirty: what is known is not read again.
     """
     since = mark.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     cursor: str | None = None
     while True:
-        answer = graphql.ask(
-            documents.READ_ORDERS,
-            {
-                "search": f"updated_at:>='{since}'",
-                "first": sizes.orders,
-                "after": cursor,
-                "lines": sizes.lines,
-                "parts": sizes.parts,
-                "works": sizes.works,
-            },
-            answers.OrdersAnswer,
-        )
-        for found in answer.orders.nodes:
-            order = _completed(graphql, found, sizes)
-            if order is not None:
-                yield _channel_order(order, _disposed(graphql, order))
-        if not answer.orders.page.more:
+        found = graphql.ask(
+            documents.READ_CHANGES,
+            {"search": f"updated_at:>='{since}'", "first": sizes.changes, "after": cursor},
+            answers.ChangesAnswer,
+        ).orders
+        told = [(node.id, _change(node)) for node in found.nodes]
+        kept = known([change for _, change in told])
+        fresh = [(order, change) for order, change in told if change.delivery_id not in kept]
+        for start in range(0, len(fresh), sizes.orders):
+            yield from _read(graphql, fresh[start : start + sizes.orders], sizes)
+        if not found.page.more:
             return
-        cursor = answer.orders.page.cursor
+        cursor = found.page.cursor
+
+
+def _change(node: answers.ChangeNode) -> Change:
+    at = node.updated_at.astimezone(UTC)
+    return Change(at, _delivery_id(node.id, at))
+
+
+def _delivery_id(order: str, updated_at: datetime) -> str:
+    return f"order:{wire.number_of(order)}:{updated_at.isoformat()}"
+
+
+def _read(
+    graphql: GraphQL, changed: Sequence[tuple[str, Change]], sizes: Sizes
+) -> Iterator[ChannelOrder]:
+    nodes = graphql.ask(
+        documents.READ_ORDERS,
+        {
+            "ids": [order for order, _ in changed],
+            "lines": sizes.lines,
+            "parts": sizes.parts,
+            "works": sizes.works,
+        },
+        answers.OrdersAnswer,
+    ).nodes
+    for (_, change), found in zip(changed, nodes, strict=True):
+        order = None if found is None else _completed(graphql, found, sizes)
+        if order is not None:
+            yield _channel_order(order, change.updated_at, _disposed(graphql, order))
 
 
 def _channel_order(
-    order: order_nodes.OrderNode, disposed: Sequence[order_nodes.Disposed]
+    order: order_nodes.OrderNode, told_at: datetime, disposed: Sequence[order_nodes.Disposed]
 ) -> ChannelOrder:
-    number = wire.number_of(order.id)
+    """told_at: its place among the changes; it may have changed again before it was read."""
     updated_at = order.updated_at.astimezone(UTC)
     try:
         body = order_nodes.order_document(order, disposed)
     except ValueError as error:
         raise Unreadable(f"Shopify: {error}") from None
     return ChannelOrder(
-        order_id=str(number),
-        updated_at=updated_at,
-        delivery_id=f"order:{number}:{updated_at.isoformat()}",
+        order_id=str(wire.number_of(order.id)),
+        updated_at=told_at,
+        delivery_id=_delivery_id(order.id, updated_at),
         topic="orders/updated",
         body=body,
     )

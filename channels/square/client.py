@@ -9,6 +9,7 @@ from typing import Final
 from channels.base import (
     Binding,
     ChannelOrder,
+    Known,
     Level,
     NotSent,
     Outcome,
@@ -19,6 +20,7 @@ from channels.base import (
     Subscription,
     Throttled,
     Unavailable,
+    nothing_known,
 )
 from channels.http import CONNECT_S, READ_S
 from channels.limits import Limiter
@@ -196,7 +198,7 @@ class Square:
 
     # ---- what the account knows ----
 
-    def orders_since(self, mark: datetime) -> Iterator[ChannelOrder]:
+    def orders_since(self, mark: datetime, known: Known = nothing_known) -> Iterator[ChannelOrder]:
         """Orders changed at or after `mark`, at every location; see `orders.orders_since`."""
         return orders.orders_since(self._api, mark, only=self._only, page=self._order_page)
 

@@ -40,7 +40,8 @@ class ShopifyRig:
             ],
         )
         self.bucket = self._bucket()
-        self.channel = self.client(running.facts.token)
+        self.token = running.facts.token
+        self.channel = self.client(self.token)
 
     def _bucket(self) -> Bucket:
         return Bucket(
@@ -54,7 +55,7 @@ class ShopifyRig:
 
     def client(self, token: str, **more: Any) -> Shopify:
         """A client of ours."""
-        more = {"sizes": orders.Sizes(orders=2, lines=2, parts=3), **more}
+        more = {"sizes": orders.Sizes(changes=2, orders=2, lines=2, parts=3), **more}
         return Shopify(
             CHANNEL,
             self._running.facts.base_url,

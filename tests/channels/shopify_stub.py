@@ -30,7 +30,7 @@ def a_client(vendor: Stub, bucket: Bucket) -> Shopify:
         limiter=bucket,
         now=lambda: NOW,
         read_s=1,
-        sizes=orders.Sizes(orders=2, lines=1, parts=2, whole=3),
+        sizes=orders.Sizes(changes=2, orders=2, lines=1, parts=2, whole=3),
     )
 
 

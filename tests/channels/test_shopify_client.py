@@ -234,6 +234,12 @@ def a_node(lines: dict[str, object], *parcels: dict[str, object]) -> dict[str, o
     }
 
 
+def a_change(*orders: dict[str, object]) -> dict[str, object]:
+    """The vendor's page of changes that tells of these orders."""
+    nodes = [{"id": order["id"], "updatedAt": order["updatedAt"]} for order in orders]
+    return {"data": {"orders": a_page(*nodes)}}
+
+
 class TestOrders:
     def test_an_order_that_does_not_fit_a_page_is_read_whole(
         self, vendor: Stub, shop: Shopify
@@ -241,7 +247,8 @@ class TestOrders:
         cut = a_node(a_page(an_order_line(1), cursor="c1"))
         parcel = a_parcel(a_page(carried(1, 5), carried(2, 5), cursor="p1"))
         vendor.says(
-            {"data": {"orders": a_page(cut)}},
+            a_change(cut),
+            {"data": {"nodes": [cut]}},
             {"data": {"order": a_node(a_page(an_order_line(1), cursor="l1"), parcel)}},
             {"data": {"order": a_node(a_page(an_order_line(2), an_order_line(3)), parcel)}},
             {"data": {"node": {"fulfillmentLineItems": a_page(carried(3, 2))}}},
@@ -257,12 +264,12 @@ class TestOrders:
         assert [line.quantity for line in parsed.fulfillments[0].line_items] == [5, 5, 2]
         asked = [heard.json["variables"] for heard in vendor.heard]
         assert asked[0]["search"] == "updated_at:>='2026-07-01T00:00:00Z'"
-        assert [each.get("linesAfter") for each in asked[1:3]] == [None, "l1"]
-        assert asked[3]["after"] == "p1"
+        assert [each.get("linesAfter") for each in asked[2:4]] == [None, "l1"]
+        assert asked[4]["after"] == "p1"
 
     def test_an_order_deleted_while_we_read_is_left_out(self, vendor: Stub, shop: Shopify) -> None:
         cut = a_node(a_page(an_order_line(1), cursor="c1"))
-        vendor.says({"data": {"orders": a_page(cut)}}, {"data": {"order": None}})
+        vendor.says(a_change(cut), {"data": {"nodes": [cut]}}, {"data": {"order": None}})
 
         assert list(shop.orders_since(MARK)) == []
 
@@ -270,7 +277,7 @@ class TestOrders:
         self, vendor: Stub, shop: Shopify
     ) -> None:
         order = a_node(a_page(an_order_line(1)), a_parcel(a_page(carried(9, 1))))
-        vendor.says({"data": {"orders": a_page(order)}})
+        vendor.says(a_change(order), {"data": {"nodes": [order]}})
 
         with pytest.raises(Unreadable, match="Order/500"):
             list(shop.orders_since(MARK))

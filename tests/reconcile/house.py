@@ -8,7 +8,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
-from channels.base import Binding, ChannelError, ChannelOrder, Level, Outcome, Reading, Subscription
+from channels.base import (
+    Binding,
+    ChannelError,
+    ChannelOrder,
+    Known,
+    Level,
+    Outcome,
+    Reading,
+    Subscription,
+    nothing_known,
+)
 from tests.servers import Clock
 
 CHANNEL = "shopify"
@@ -166,7 +176,7 @@ class MemoryChannel:
     def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
         raise AssertionError(f"reconciliation never pushes by itself: {key} {levels}")
 
-    def orders_since(self, mark: datetime) -> Iterator[ChannelOrder]:
+    def orders_since(self, mark: datetime, known: Known = nothing_known) -> Iterator[ChannelOrder]:
         return iter(())
 
     def bindings(self, locations: Mapping[str, str]) -> Iterator[Binding]:

@@ -67,7 +67,7 @@ def _sell_in_pieces(rig: ShopifyRig, token: str) -> None:
     back = [{"sku": sku, "units": 1, "restock_type": "return"} for sku in skus]
     rig.do("refund", order=order, lines=back)
     rig.advance(30)
-    small = rig.client(token, sizes=Sizes(orders=2, lines=2, parts=3, whole=2))
+    small = rig.client(token, sizes=Sizes(changes=2, orders=2, lines=2, parts=3, whole=2))
     list(small.orders_since(mark))
     small.close()
 

@@ -18,6 +18,7 @@ from channels.base import (
     Binding,
     ChannelOrder,
     Confirmed,
+    Known,
     Level,
     NotSent,
     Outcome,
@@ -27,6 +28,7 @@ from channels.base import (
     Stale,
     Subscription,
     Throttled,
+    nothing_known,
 )
 from tests.builders import may_write
 from tests.servers import Clock
@@ -180,7 +182,7 @@ class Shelf:
         self.log.append(f"resume {binding.sku} {undo['policy']}")
         del self.off_sale[binding.sku]
 
-    def orders_since(self, mark: datetime) -> Iterator[ChannelOrder]:
+    def orders_since(self, mark: datetime, known: Known = nothing_known) -> Iterator[ChannelOrder]:
         return iter(())
 
     def bindings(self, locations: Mapping[str, str]) -> Iterator[Binding]:

@@ -9,7 +9,7 @@ is repeated and does no harm.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -18,7 +18,7 @@ from typing import Final, Literal
 from sqlalchemy import Connection, Engine, text
 
 from allocation import missing
-from channels.base import Channel, ChannelError, ChannelOrder
+from channels.base import Change, Channel, ChannelError, ChannelOrder
 from ledger import inbox
 from ledger.db import transaction
 from reconcile import runs
@@ -35,6 +35,10 @@ _HEARD_S: Final = 2.0
 #: How far the first poll of a channel looks back.
 LOOK_BACK_S: Final = 3600.0
 _ROWS: Final = 100
+
+_KNOWN = text("""
+    SELECT delivery_id FROM inbox WHERE source = :channel AND delivery_id = ANY(CAST(:delivery_ids AS text[]))
+""")
 
 _MARK = text("SELECT orders_mark FROM channel WHERE channel = :channel")
 
@@ -107,9 +111,9 @@ def poll_orders(
         mark: datetime | None = connection.execute(_MARK, {"channel": channel}).scalar_one()
     begun = now()
     since = (mark or begun - timedelta(seconds=look_back_s)) - timedelta(seconds=overlap_s)
-    poll = _Poll(engine, channel, now, begun, run, lag_s)
+    poll = _Poll(engine, channel, now, begun, mark, run, lag_s)
     try:
-        for batch in _batches(client.orders_since(since)):
+        for batch in _batches(client.orders_since(since, poll.known)):
             poll.keep(batch)
         done = poll.done()
     except runs.LeaseLost:
@@ -144,7 +148,7 @@ def _batches(orders: Iterator[ChannelOrder]) -> Iterator[list[ChannelOrder]]:
 
 
 class _Poll:
-    """One poll on its way; `begun` is when."""
+    """One poll on its way; `begun` is when, `mark` what was whole before it."""
 
     def __init__(
         self,
@@ -152,6 +156,7 @@ class _Poll:
         channel: str,
         now: Clock,
         begun: datetime,
+        mark: datetime | None,
         run: runs.Run | None,
         lag_s: float,
     ) -> None:
@@ -161,10 +166,24 @@ class _Poll:
         self._begun = begun
         #: The latest mark it may set, whatever it reads.
         self._safe = begun - timedelta(seconds=lag_s)
+        self._mark = mark
         self._run = run
         self._last: datetime | None = None
         self._in_order = True
         self.report = PollReport(channel, "done")
+
+    def known(self, changes: Sequence[Change]) -> Set[str]:
+        """Changes before the mark that the inbox holds: each poll is told them again, and need not read them again.
+
+        After the mark an order may have changed once more in the second that its change is stamped with.
+        """
+        mark = self._mark
+        told = [each.delivery_id for each in changes if mark is not None and each.updated_at < mark]
+        if not told:
+            return frozenset()
+        with transaction(self._engine) as connection:
+            found = connection.execute(_KNOWN, {"channel": self._channel, "delivery_ids": told})
+            return frozenset(found.scalars())
 
     def keep(self, orders: Sequence[ChannelOrder]) -> None:
         """A batch into the inbox, and the mark up to it: orders come by their last change, oldest first."""
