@@ -1,0 +1,143 @@
+"""The broker in memory: messages that say "look now", lost and doubled by dice, and the clock that sends some of them."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Final
+
+from console.chaos.types import Weather
+
+#: A bell that was rung and not heard is not rung again for so long (`workers.flows.bells`).
+_LIFE: Final = timedelta(seconds=3)
+#: Seconds between two messages of the clock; look-ups of waiting work are as often as in `celeryconfig.py` while
+#: something happens, and seldom when nothing has happened for a while.
+BEAT: Final = {
+    "sweep": 3.0,
+    "look_early": 3.0,
+    "measure": 30.0,
+    "open_windows": 900.0,
+    "seal": 60.0,
+    "forget": 3600.0,
+}
+_SELDOM: Final = {"sweep": 120.0, "look_early": 120.0, "measure": 300.0, "seal": 600.0}
+_QUIET_AFTER: Final = timedelta(seconds=4)
+#: What is rung for this is work that was left to do.
+_WORK: Final = frozenset({"drain", "allocate", "push", "work_halts", "ask_receipts"})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Message:
+    """A message for workers. `due_at` is when one may take it."""
+
+    due_at: datetime
+    number: int
+    task: str = field(compare=False)
+    channel: str = field(compare=False, default="")
+    window_at: datetime | None = field(compare=False, default=None)
+
+    @property
+    def name(self) -> str:
+        """The bell it answers."""
+        window = f":{self.window_at.isoformat()}" if self.window_at else ""
+        return f"{self.task}:{self.channel}{window}"
+
+
+class Broker:
+    """Redis and beat of one house."""
+
+    def __init__(
+        self, now: Callable[[], datetime], dice: Random, weather: Callable[[], Weather]
+    ) -> None:
+        self._now, self._dice, self._weather = now, dice, weather
+        self._heap: list[Message] = []
+        self._numbers = itertools.count()
+        self._pending: dict[str, datetime] = {}
+        self._beats = dict.fromkeys(BEAT, now())
+        self._busy_at = now()
+
+    def ring(
+        self,
+        task: str,
+        channel: str = "",
+        *,
+        window_at: datetime | None = None,
+        after_s: float = 0.0,
+    ) -> None:
+        """Send a message, unless its bell is pending; it may be lost, or come twice."""
+        at = self._now()
+        message = self._message(task, channel, window_at, after_s)
+        if self._pending.get(message.name, at) > at:
+            return
+        self._pending[message.name] = at + _LIFE
+        if task in _WORK:
+            self._busy_at = at
+        if self._dice.random() >= self._weather().bell_lost:
+            heapq.heappush(self._heap, message)
+            if self._dice.random() < self._weather().bell_twice:
+                again = self._message(task, channel, window_at, self._dice.uniform(0.0, 10.0))
+                heapq.heappush(self._heap, again)
+
+    def again(self, message: Message) -> None:
+        """Whoever took this died: the broker hands it out again."""
+        late = self._message(message.task, message.channel, message.window_at, 300.0)
+        heapq.heappush(self._heap, late)
+
+    def heard(self, message: Message) -> None:
+        """From here on its bell may be rung again."""
+        self._pending.pop(message.name, None)
+
+    def waiting(self) -> list[Message]:
+        """Messages that can be taken now, the oldest first."""
+        at = self._now()
+        return sorted(message for message in self._heap if message.due_at <= at)
+
+    def take(self, message: Message) -> None:
+        """It is on its way to a worker."""
+        self._heap.remove(message)
+        heapq.heapify(self._heap)
+
+    def emptied(self) -> None:
+        """Everything in memory is gone."""
+        self._heap.clear()
+        self._pending.clear()
+
+    def touch(self) -> None:
+        """Something happened: waiting work is looked for often again."""
+        self._busy_at = self._now()
+
+    def beat(self) -> None:
+        """Send what the clock asks for by now."""
+        at = self._now()
+        for task, every_s in BEAT.items():
+            if self.next_beat(task) > at:
+                continue
+            self._beats[task] = at
+            if task == "open_windows":
+                self._beats[task] = datetime.fromtimestamp(
+                    at.timestamp() // every_s * every_s, at.tzinfo
+                )
+            if self._dice.random() >= self._weather().bell_lost / 3:
+                heapq.heappush(self._heap, self._message(task, "", None, 0.0))
+
+    def next_beat(self, task: str) -> datetime:
+        """When the clock asks for this again."""
+        every_s = BEAT[task]
+        if task in _SELDOM and self._beats[task] - self._busy_at > _QUIET_AFTER:
+            every_s = _SELDOM[task]
+        return self._beats[task] + timedelta(seconds=every_s)
+
+    def next_at(self) -> datetime:
+        """The next moment at which something is to be done."""
+        beats = [self.next_beat(task) for task in BEAT]
+        return min([*beats, *(message.due_at for message in self._heap)])
+
+    def _message(
+        self, task: str, channel: str, window_at: datetime | None, after_s: float
+    ) -> Message:
+        due_at = self._now() + timedelta(seconds=after_s)
+        return Message(due_at, next(self._numbers), task, channel, window_at)

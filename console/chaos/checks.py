@@ -1,0 +1,107 @@
+"""What must hold when a storm is over and everything has had its time: the promises, one function each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from console.chaos.deeds import Deeds, as_booked
+from console.chaos.house import House
+from console.chaos.types import Breach
+from console.chaos.vendors import throttled
+from ledger.verify import verify
+
+_INBOX = "SELECT source, delivery_id, state, coalesce(error, '') AS error FROM inbox ORDER BY id"
+_BOOK = "SELECT sku, location, state, units FROM balance WHERE location <> 'OUTSIDE' AND units <> 0"
+_SHOULD = """
+    SELECT t.channel, t.sku, t.location, t.units, s.units AS believed,
+           EXISTS (SELECT FROM halt AS h WHERE h.channel = t.channel AND h.sku = t.sku AND h.state <> 'lifted') AS halted
+    FROM target AS t LEFT JOIN shown AS s USING (channel, sku, location) ORDER BY 1, 2, 3
+"""
+_HALTS = "SELECT channel, sku, state, error FROM halt WHERE state IN ('setting', 'lifting') ORDER BY id"
+_WAITS: Final = {
+    "SKUs to be computed": "SELECT sku AS what FROM due ORDER BY 1",
+    "numbers to be pushed": """
+        SELECT channel || ' ' || sku || ' ' || location || ': ' || coalesce(error, '') AS what FROM push_due AS d
+        WHERE NOT EXISTS (SELECT FROM halt AS h WHERE h.channel = d.channel AND h.sku = d.sku AND h.state <> 'lifted')
+        ORDER BY 1
+    """,
+    "calls without an answer": "SELECT channel || ' ' || receipt AS what FROM receipt WHERE state = 'waiting' ORDER BY 1",
+    "channels stopped": "SELECT channel || ': ' || paused_why AS what FROM channel WHERE paused ORDER BY 1",
+}
+
+Check = Callable[[House, Deeds], Iterator[str]]
+
+
+def each_delivery_once(house: House, _: Deeds) -> Iterator[str]:
+    """Every delivery that was accepted is in the inbox once, and applied."""
+    states = {(row.source, row.delivery_id): (row.state, row.error) for row in house.rows(_INBOX)}
+    for key in house.accepted:
+        state, error = states.get(key, ("lost", ""))
+        if state != "applied":
+            yield f"{key[0]} {key[1]} was accepted and is {state} {error}".rstrip()
+    for key, (state, error) in states.items():
+        if key not in house.accepted and state != "applied":
+            yield f"{key[0]} {key[1]} is {state} {error}".rstrip()
+
+
+def the_book_proves_itself(house: House, _: Deeds) -> Iterator[str]:
+    """`ledger verify` finds nothing."""
+    for finding in verify(house.engine).findings:
+        yield f"{finding.check}: {finding.row} {finding.says}"
+
+
+def units_are_conserved(house: House, deeds: Deeds) -> Iterator[str]:
+    """The book holds at each place what the diary of all that happened says."""
+    book = {(row.sku, row.location, row.state): row.units for row in house.rows(_BOOK)}
+    diary = as_booked(deeds.diary)
+    for place in sorted({*book, *diary}):
+        if book.get(place, 0) != diary.get(place, 0):
+            yield f"{' '.join(place)}: {book.get(place, 0)} in the book, {diary.get(place, 0)} by the diary"
+
+
+def every_channel_shows_its_target(house: House, _: Deeds) -> Iterator[str]:
+    """Every vendor shows the target, or nothing where a halt stands."""
+    levels = {name: account.levels() for name, account in house.accounts.items()}
+    for row in house.rows(_SHOULD):
+        shows = levels[row.channel][row.sku, row.location]
+        if row.halted and shows > 0:
+            yield f"{row.channel} {row.sku} {row.location} is halted and shows {shows}"
+        # Below zero a vendor says itself that nothing is there.
+        if not row.halted and max(0, shows) != row.units:
+            yield f"{row.channel} {row.sku} {row.location} shows {shows}, should {row.units}, believed {row.believed}"
+
+
+def nothing_waits(house: House, _: Deeds) -> Iterator[str]:
+    """Nothing is left to be computed, pushed, asked for or carried out."""
+    for what, statement in _WAITS.items():
+        for row in house.rows(statement):
+            yield f"{what}: {row.what}"
+    for row in house.rows(_HALTS):
+        yield f"halt of {row.sku} on {row.channel} is still {row.state} {row.error}"
+
+
+def limits_are_kept(house: House, _: Deeds) -> Iterator[str]:
+    """No vendor refused a call because there were too many, but where it was told to."""
+    for name, account in house.accounts.items():
+        struck = sum(f.struck for f in account.simulator.faults.all() if f.kind == "throttle")
+        if throttled(account) > struck:
+            yield f"{name} refused {throttled(account)} calls, {struck} by a fault"
+
+
+CHECKS: Final[tuple[tuple[str, Check], ...]] = (
+    ("each delivery once", each_delivery_once),
+    ("the book proves itself", the_book_proves_itself),
+    ("units are conserved", units_are_conserved),
+    ("every channel shows its target", every_channel_shows_its_target),
+    ("nothing waits", nothing_waits),
+    ("limits are kept", limits_are_kept),
+)
+
+
+def breaches(house: House, deeds: Deeds) -> list[Breach]:
+    """Every promise that does not hold."""
+    found = list(deeds.breaches)
+    for invariant, check in CHECKS:
+        found += [Breach(invariant, said) for said in check(house, deeds)]
+    return found

@@ -1,0 +1,331 @@
+"""What people, buyers and bad luck do in a schedule, and the diary of what that means for the stock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from allocation import store
+from allocation.document import read
+from console.chaos.house import OPENED, House, rules
+from console.chaos.types import Breach, Step
+from console.chaos.vendors import REFUSALS
+from ledger.db import transaction
+from reconcile.halt_store import NothingToHalt, NothingToLift
+from workers.flows import halts
+from workers.flows.receive import receive
+
+_BOOK = "SELECT sku, location, state, units FROM balance WHERE sku = :sku AND location = :place"
+_BELIEF = "SELECT units FROM shown WHERE channel = :shop AND sku = :sku AND location = :place"
+_WAITS = """
+    SELECT EXISTS (SELECT FROM due WHERE sku = :sku) OR EXISTS (SELECT FROM push_due WHERE sku = :sku)
+        OR EXISTS (SELECT FROM inbox WHERE state IN ('pending', 'waiting'))
+"""
+
+
+@dataclass
+class Placed:
+    """An order of one line that a shop took.
+
+    units      ordered now;  cancelled: will not ship;  shipped, returned: left, and came back
+    """
+
+    shop: str
+    ref: str
+    sku: str
+    place: str
+    units: int
+    cancelled: int = 0
+    shipped: int = 0
+    returned: int = 0
+    closed: bool = False
+
+    @property
+    def open(self) -> int:
+        """Units that are still to ship."""
+        return self.units - self.cancelled - self.shipped
+
+
+@dataclass
+class Deeds:
+    """The hands of everybody outside.
+
+    diary      (SKU, place, state) -> units as they must be when everything is known
+    oversold   order lines taken beyond what was there;  breaches: promises that broke on the spot
+    """
+
+    house: House
+    diary: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    placed: list[Placed] = field(default_factory=list)
+    taken: int = 0
+    oversold: int = 0
+    refused: int = 0
+    breaches: list[Breach] = field(default_factory=list)
+    facts: int = 0
+
+    def __post_init__(self) -> None:
+        for (sku, place), units in OPENED.items():
+            self.diary[sku, place, "available"] += units
+
+    def do(self, step: Step) -> None:
+        """One step; what a vendor refuses, or what makes no sense by now, is left out."""
+        try:
+            getattr(self, step.verb)(**step.facts)
+        except REFUSALS as refusal:
+            self.refused += 1
+            self.house.note(f"refused: {refusal}")
+
+    # ---- buyers and clerks of the shops ----
+
+    def order(self, shop: str, sku: str, place: str, units: int) -> None:
+        """A buyer."""
+        account = self.house.accounts[shop]
+        showed = account.levels()[sku, place]
+        was_there = self.diary[sku, place, "available"]
+        calm = units > was_there and self._all_is_known(shop, sku, place, showed)
+        told = account.do(
+            "order", lines=[{"sku": sku, "units": units}], location=account.places[place]
+        )
+        self.taken += 1
+        self.placed.append(Placed(shop, told["id"], sku, place, units))
+        self._move(sku, place, "available", "committed", units)
+        if units > was_there:
+            self.oversold += 1
+            if calm:
+                said = f"{shop} sold {units} of {sku} at {place}, showed {showed}, {was_there} were there, all was known"
+                self.breaches.append(Breach("oversold without need", said))
+
+    def _all_is_known(self, shop: str, sku: str, place: str, showed: int) -> bool:
+        """Whether the book knows everything, nothing waits, and the shop shows what we believe it does."""
+        house = self.house
+        book = {row.state: row.units for row in house.rows(_BOOK, sku=sku, place=place)}
+        believed = house.rows(_BELIEF, shop=shop, sku=sku, place=place)
+        return (
+            book.get("available", 0) == self.diary[sku, place, "available"]
+            and not house.rows(_WAITS, sku=sku)[0][0]
+            and bool(believed)
+            and believed[0][0] == showed
+            and not house.stage.workers
+        )
+
+    def cancel(self, shop: str, nth: int, restock: bool) -> None:
+        """An order that has not been shipped is cancelled."""
+        order = self._order(shop, nth)
+        if order is None or order.shipped > order.returned:
+            return
+        self.house.accounts[shop].do("cancel_order", order=order.ref, restock=restock)
+        state = "available" if restock else "unavailable"
+        self._move(order.sku, order.place, "committed", state, order.open)
+        order.cancelled += order.open
+        order.closed = True
+
+    def fulfil(self, shop: str, nth: int) -> None:
+        """All of an order leaves."""
+        order = self._order(shop, nth)
+        if order is None or not order.open:
+            return
+        self.house.accounts[shop].do("fulfil", order=order.ref)
+        self._move(order.sku, order.place, "committed", "customer", order.open)
+        order.shipped += order.open
+
+    def refund(self, shop: str, nth: int, units: int, kind: str) -> None:
+        """Units of an order are paid back: before they left (cancel, no_restock) or after (return)."""
+        order = self._order(shop, nth)
+        if order is None:
+            return
+        most = order.shipped - order.returned if kind == "return" else order.open
+        units = min(units, most)
+        if units < 1:
+            return
+        account = self.house.accounts[shop]
+        line = {"sku": order.sku, "units": units, "restock_type": kind}
+        account.do("refund", order=order.ref, lines=[line | {"location": account.places[order.place]}])
+        if kind == "return":
+            self._move(order.sku, order.place, "customer", "available", units)
+            order.returned += units
+        else:
+            state = "available" if kind == "cancel" else "unavailable"
+            self._move(order.sku, order.place, "committed", state, units)
+            order.cancelled += units
+
+    def edit(self, shop: str, nth: int, units: int) -> None:
+        """The units of an order are changed to so many."""
+        order = self._order(shop, nth)
+        if order is None or order.shipped or order.cancelled:
+            return
+        self.house.accounts[shop].do(
+            "edit_order", order=order.ref, lines=[{"sku": order.sku, "units": units}]
+        )
+        self._move(order.sku, order.place, "available", "committed", units - order.units)
+        order.units = units
+
+    def human(self, shop: str, sku: str, place: str, units: int, silent: bool) -> None:
+        """Somebody changes a number in the shop by hand."""
+        account = self.house.accounts[shop]
+        verb = "drift" if silent else "external_edit"
+        account.do(verb, sku=sku, location=account.places[place], units=units)
+
+    def fault(self, shop: str, kind: str, count: int, seed: int) -> None:
+        """The vendor's own mischief."""
+        more: dict[str, Any] = {}
+        if kind == "throttle":
+            more["seconds"] = 20.0
+        elif kind == "webhook_late":
+            more["seconds"] = 40.0
+        elif kind == "external_edit":
+            more["units"] = 2
+        self.house.accounts[shop].do("fault", kind=kind, count=count, seed=seed, **more)
+
+    # ---- the warehouse ----
+
+    def receive(self, sku: str, place: str, units: int) -> None:
+        """Goods come in."""
+        self._tell("receipt", sku, place, units=units)
+        self.diary[sku, place, "available"] += units
+
+    def write_off(self, sku: str, place: str, units: int) -> None:
+        """Goods are broken; no more than lie there."""
+        units = min(units, self.diary[sku, place, "available"])
+        if units > 0:
+            self._tell("write_off", sku, place, units=units, reason="broken")
+            self.diary[sku, place, "available"] -= units
+
+    def adjust(self, sku: str, place: str, units: int) -> None:
+        """Goods are found or missing."""
+        units = max(units, -max(0, self.diary[sku, place, "available"]))
+        if units:
+            self._tell("adjustment", sku, place, units=units, reason="found")
+            self.diary[sku, place, "available"] += units
+
+    def transfer(self, sku: str, place: str, units: int, takes_s: float) -> None:
+        """Goods go to the other place."""
+        units = min(units, self.diary[sku, place, "available"])
+        if units < 1:
+            return
+        other = "BERGEN" if place == "OSLO" else "OSLO"
+        reference = f"TR-{self.facts}"
+        self._tell("transfer_ship", sku, place, units=units, reference=reference)
+        self.diary[sku, place, "available"] -= units
+        self.diary[sku, "IN-TRANSIT", "in_transit"] += units
+
+        def arrives() -> None:
+            self._tell("transfer_receive", sku, other, units=units, reference=reference)
+            self.diary[sku, other, "available"] += units
+            self.diary[sku, "IN-TRANSIT", "in_transit"] -= units
+
+        at = self.house.now() + timedelta(seconds=takes_s)
+        self.house.later.append((at, self.facts, f"{reference} arrives", arrives))
+
+    def count(self, sku: str, place: str, off: int) -> None:
+        """Somebody counts a shelf and finds `off` more than there should be.
+
+        At the end of a second: vendors stamp whole ones, and whether a parcel left before the count must be sure.
+        """
+        at = self.house.now().replace(microsecond=0) + timedelta(seconds=1)
+        self.house.clock.advance((at - self.house.now()).total_seconds())
+        states = ("available", "unavailable", "committed", "reserved")
+        on_hand = sum(self.diary[sku, place, state] for state in states)
+        counted = max(0, on_hand + off)
+        if on_hand < 0:
+            return
+        seen_at = at - timedelta(milliseconds=1)
+        self._tell("count", sku, place, counted=counted, occurred_at=seen_at.isoformat())
+        self.diary[sku, place, "available"] += counted - on_hand
+
+    def reserve(self, sku: str, place: str, units: int) -> None:
+        """Goods are put aside for somebody."""
+        units = min(units, self.diary[sku, place, "available"])
+        if units > 0:
+            self._tell("reservation", sku, place, units=units, reference=f"FAIR-{self.facts}")
+            self._move(sku, place, "available", "reserved", units)
+
+    # ---- operators, and the machinery ----
+
+    def rules(self, which: int) -> None:
+        """Another rule file comes into force."""
+        source = rules(self.house.accounts, which)
+        with transaction(self.house.engine) as connection:
+            store.apply_rules(connection, source, read(source), "ann", "another day", self.house.now())
+        self.house.broker.ring("allocate")
+
+    def halt(self, shop: str, sku: str) -> None:
+        """A person takes a SKU off sale."""
+        try:
+            halts.halt(
+                self.house.engine,
+                channel=shop,
+                sku=sku,
+                reason="looks wrong",
+                by="ann",
+                now=self.house.now(),
+            )
+        except NothingToHalt as error:
+            self.house.note(f"refused: {error}")
+        self.house.broker.ring("work_halts", shop)
+
+    def lift(self, shop: str, sku: str) -> None:
+        """A person puts a SKU back on sale."""
+        try:
+            halts.lift(
+                self.house.engine,
+                channel=shop,
+                sku=sku,
+                reason="looked right",
+                by="ann",
+                now=self.house.now(),
+            )
+        except NothingToLift as error:
+            self.house.note(f"refused: {error}")
+        self.house.broker.ring("work_halts", shop)
+
+    def repeat(self, nth: int) -> None:
+        """A notification that was kept comes once more."""
+        if self.house.letters:
+            channel, headers, body = self.house.letters[nth % len(self.house.letters)]
+            said = self.house.lane_of(channel).routing(headers, body)
+            receive(
+                self.house.engine,
+                channel,
+                said.topic,
+                said.delivery_id,
+                headers,
+                body,
+                now=self.house.now(),
+            )
+            self.house.broker.ring("drain")
+
+    def ring(self, task: str, shop: str) -> None:
+        """A bell without cause."""
+        self.house.broker.ring(task, "" if task in ("drain", "allocate") else shop)
+
+    def broker_emptied(self) -> None:
+        """Redis loses everything."""
+        self.house.broker.emptied()
+
+    def forget(self) -> None:
+        """Old rows are forgotten."""
+        self.house.broker.ring("forget")
+
+    # ---- the diary ----
+
+    def _order(self, shop: str, nth: int) -> Placed | None:
+        mine = [order for order in self.placed if order.shop == shop and not order.closed]
+        return mine[nth % len(mine)] if mine else None
+
+    def _move(self, sku: str, place: str, before: str, after: str, units: int) -> None:
+        self.diary[sku, place, before] -= units
+        self.diary[sku, place, after] += units
+
+    def _tell(self, kind: str, sku: str, place: str, **more: object) -> None:
+        self.facts += 1
+        fact = {"kind": kind, "id": f"{kind}:{self.facts}", "sku": sku, "location": place}
+        self.house.tell(fact | more)
+
+
+def as_booked(diary: Mapping[tuple[str, str, str], int]) -> dict[tuple[str, str, str], int]:
+    """The diary's places that the book has, without those that hold nothing."""
+    outside = ("customer",)
+    return {place: units for place, units in diary.items() if units and place[2] not in outside}

@@ -1,0 +1,242 @@
+"""The director of a schedule: who goes on next, by dice; when nobody can, the clock goes to the next moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from hashlib import sha256
+from random import Random
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Engine
+
+from channels.simulators.clock import Clock
+from console.chaos import checks
+from console.chaos.broker import Message
+from console.chaos.deeds import Deeds
+from console.chaos.house import BEGINS, House, people, subscribe
+from console.chaos.stage import Stage, Worker
+from console.chaos.tasks import TASKS
+from console.chaos.types import CALM, Breach, Outcome, Plan
+
+#: Tasks at once.
+_WORKERS: Final = 4
+#: Points of a task at which it may die, if it is to die.
+_POINTS: Final = 14
+#: A choice takes a moment, seconds.
+_MOMENT_S: Final = 0.004
+#: Windows after the storm in which all must come right: the second judges what the first repaired.
+WINDOWS: Final = 3
+WINDOW_S: Final = 900
+#: Seconds after a window's beginning in which what it found is put right.
+_AFTER_S: Final = 120
+#: Choices of one schedule; more is a loop without end.
+_MOST_TURNS: Final = 60_000
+
+Choice: TypeAlias = tuple[str, Callable[[], object]]
+
+
+class Director:
+    """One schedule on its way."""
+
+    def __init__(self, plan: Plan, house: House, stage: Stage) -> None:
+        self.plan, self.house, self.stage = plan, house, stage
+        self.dice, self.clock = house.dice, house.clock
+        self.deeds = Deeds(house)
+        self.turns = self.windows = 0
+        self.broken: list[Breach] = []
+        self._steps = list(plan.steps)
+        self._step_at = self._next_step(house.now())
+        self._numbers = 0
+        self._messages: dict[Worker, Message] = {}
+
+    def storm(self) -> None:
+        """Until every step is done."""
+        self.house.weather = self.plan.weather
+        while self._steps:
+            self._turn()
+
+    def settle(self) -> list[Breach]:
+        """Faults end, and windows go by until all is well; what is not well after the last of them."""
+        self.house.weather = CALM
+        for account in self.house.accounts.values():
+            for fault in account.simulator.faults.all():
+                # Kept for its count, and struck no more.
+                fault.rate, fault.count = 0.0, 0
+        self.house.note("the storm is over")
+        begun = self.house.now().timestamp() // WINDOW_S * WINDOW_S
+        found: list[Breach] = []
+        for window in range(1, WINDOWS + 1):
+            self.windows = window
+            self._until(
+                datetime.fromtimestamp(begun + window * WINDOW_S + _AFTER_S, BEGINS.tzinfo)
+            )
+            found = checks.breaches(self.house, self.deeds)
+            if not found:
+                break
+        return [*self.broken, *found]
+
+    def until(self, seconds: float) -> None:
+        """Let so much time go by, and whoever is at work then end it."""
+        self._until(self.house.now() + timedelta(seconds=seconds))
+
+    def _until(self, moment: datetime) -> None:
+        while self.house.now() < moment:
+            self._turn(moment)
+        while self.stage.workers:
+            self._turn()
+
+    def later(self, seconds: float, name: str, deed: Callable[[], object]) -> None:
+        """A deed of the way, so much later."""
+        self._numbers -= 1
+        at = self.house.now() + timedelta(seconds=seconds)
+        self.house.later.append((at, self._numbers, name, deed))
+
+    # ---- one choice ----
+
+    def _turn(self, until: datetime | None = None) -> None:
+        self.house.broker.beat()
+        choices = self._choices()
+        if not choices:
+            self._wait(until)
+            return
+        self.turns += 1
+        if self.turns > _MOST_TURNS:
+            raise RuntimeError(f"seed {self.plan.seed}: no end after {self.turns} choices")
+        name, deed = choices[self.dice.randrange(len(choices))]
+        self.house.note(name)
+        deed()
+        self.clock.advance(self.dice.random() * _MOMENT_S)
+
+    def _choices(self) -> list[Choice]:
+        at = self.house.now()
+        found: list[Choice] = [
+            (f"{worker.name}#{worker.points} {worker.at}", lambda worker=worker: self._go_on(worker))  # type: ignore[misc]
+            for worker in self.stage.workers
+            if worker.wakes_at is None or worker.wakes_at <= at
+        ]
+        if len(self.stage.workers) < _WORKERS:
+            found += [
+                (f"take {message.name}", lambda message=message: self._take(message))  # type: ignore[misc]
+                for message in self.house.broker.waiting()
+            ]
+        for name, account in self.house.accounts.items():
+            due_at = account.simulator.agenda.due_at()
+            if due_at is not None and due_at <= at:
+                found.append((f"{name} sends", account.simulator.agenda.do_one))
+        found += [
+            (name, lambda entry=entry: self._do_later(entry))  # type: ignore[misc]
+            for entry in sorted(self.house.later, key=lambda entry: entry[:2])
+            if entry[0] <= at
+            for name in (entry[2],)
+        ]
+        if self._steps and self._step_at <= at:
+            found.append((str(self._steps[0]), self._step))
+        return found
+
+    def _wait(self, until: datetime | None) -> None:
+        """Nobody can go on: the clock goes to the next moment."""
+        moments = [self.house.broker.next_at()]
+        moments += [w.wakes_at for w in self.stage.workers if w.wakes_at is not None]
+        moments += [entry[0] for entry in self.house.later]
+        for account in self.house.accounts.values():
+            due_at = account.simulator.agenda.due_at()
+            if due_at is not None:
+                moments.append(due_at)
+        if self._steps:
+            moments.append(self._step_at)
+        if until is not None:
+            moments.append(until)
+        ahead_s = (min(moments) - self.house.now()).total_seconds()
+        self.clock.advance(max(ahead_s, 0.001))
+
+    def _go_on(self, worker: Worker) -> None:
+        self.stage.go_on(worker)
+        if not worker.over:
+            return
+        message = self._messages.pop(worker)
+        if worker.dead:
+            self.house.note(f"{worker.name} {worker.at}")
+            # Acknowledged late: the broker hands it out again, if it still knows of it.
+            if self.dice.random() < 0.5:
+                self.house.broker.again(message)
+        if worker.error is not None:
+            self.house.note(f"{worker.name} raised {worker.error!r}")
+            self.broken.append(Breach("tasks end well", f"{worker.name}: {worker.error!r}"))
+
+    def _take(self, message: Message) -> None:
+        self.house.broker.take(message)
+        self.house.broker.heard(message)
+        task = TASKS[message.task]
+        dies_at = None
+        if self.dice.random() < self.house.weather.dies:
+            dies_at = self.dice.randint(1, _POINTS)
+        worker = Worker(message.name, lambda: task(self.house, message), dies_at)
+        self._messages[worker] = message
+        self.stage.enter(worker)
+
+    def _do_later(self, entry: Any) -> None:
+        self.house.later.remove(entry)
+        entry[3]()
+
+    def _step(self) -> None:
+        step = self._steps.pop(0)
+        self.house.broker.touch()
+        self.deeds.do(step)
+        self._step_at = self._next_step(self.house.now())
+
+    def _next_step(self, at: datetime) -> datetime:
+        return at + timedelta(seconds=self._steps[0].after_s) if self._steps else at
+
+
+def play(
+    plan: Plan,
+    engine: Engine,
+    stage: Stage,
+    clock: Clock,
+    shown: dict[tuple[str, str, str], int],
+    *,
+    keep_trace: bool = False,
+) -> Outcome:
+    """Play one schedule in a house that stands as it was opened.
+
+    shown    (channel, SKU, location) -> units the vendors show
+    """
+    house = House(engine, clock, stage, Random(f"dice {plan.seed}"))
+    director = Director(plan, house, stage)
+    with people(house, shown, director.later):
+        try:
+            subscribe(house)
+            director.storm()
+            found = director.settle()
+            digest = _digest(house)
+        finally:
+            stage.clear()
+            for client in house.clients.values():
+                close = getattr(client, "close", None)
+                if close is not None:
+                    close()
+    return Outcome(
+        plan.seed,
+        tuple(found),
+        digest,
+        director.turns,
+        director.windows,
+        tuple(house.trace) if keep_trace or found else (),
+    )
+
+
+_END = """
+    SELECT (SELECT coalesce(string_agg(concat_ws(' ', sku, location, state, units, version), ',' ORDER BY sku, location, state), '')
+            FROM balance) AS book,
+           (SELECT coalesce(string_agg(concat_ws(' ', channel, sku, location, units, number), ',' ORDER BY channel, sku, location), '')
+            FROM target) AS targets,
+           (SELECT coalesce(string_agg(concat_ws(' ', source, delivery_id, state), ',' ORDER BY id), '') FROM inbox) AS inbox,
+           (SELECT coalesce(string_agg(concat_ws(' ', id, channel, sku, location, units, outcome), ',' ORDER BY id), '') FROM push) AS pushes
+"""
+
+
+def _digest(house: House) -> str:
+    """A name for all that happened and for what the book holds in the end."""
+    said = "\n".join([*house.trace, *(str(value) for value in house.rows(_END)[0])])
+    return sha256(said.encode()).hexdigest()

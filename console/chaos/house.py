@@ -1,0 +1,241 @@
+"""The house of a schedule: the real flows' connections, with everything around them in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from allocation import backlog, store
+from allocation.document import read
+from channels import bindings
+from channels.base import Channel, ReadsInBulk
+from channels.http import answered_by
+from channels.lane import Account as Named
+from channels.lane import Lane as Vendor
+from channels.limits import Allowance, Bucket, Limiter
+from channels.packs import Packed
+from channels.registry import LANES
+from channels.simulators.clock import Clock
+from console.chaos.broker import Broker
+from console.chaos.plans import PLACES, SKUS
+from console.chaos.stage import Stage
+from console.chaos.types import CALM, Weather
+from console.chaos.vendors import PLAN, Account, accounts
+from console.chaos.wire import Later, Wire
+from ledger import catalogue, inbox
+from ledger.context import Catalogue
+from ledger.db import transaction
+from ledger.inbox import Delivery
+from workers.flows import ingest
+from workers.flows.lane import Lane
+from workers.flows.receive import receive
+from workers.flows.reconcile_terms import Terms
+from workers.settings import Settings
+from workers.wiring import proof_of
+
+#: A Monday morning, so that nights, months and clock changes are far away; between two windows.
+BEGINS: Final = datetime(2026, 3, 2, 9, 3, tzinfo=UTC)
+#: Units of each SKU at each place when the house is opened.
+OPENED: Final = {("A", "OSLO"): 12, ("A", "BERGEN"): 6, ("B", "OSLO"): 4, ("B", "BERGEN"): 9,
+                 ("C", "OSLO"): 3, ("C", "BERGEN"): 2}  # fmt: skip
+#: What the rules may say; a schedule begins with the first.
+_TWISTS: Final = (
+    "",
+    'buffer = 1\nwhy = "a buffer"\n',
+    'cap = 3\nwhy = "a cap"\n',
+    'percent = 50\nwhy = "shared"\n',
+    'weight = 2\nwhy = "weighed"\n',
+)
+
+
+def rules(accounts: Mapping[str, Account], which: int) -> str:
+    """A rule file; `which` says how the units are divided."""
+    parts = ["".join(f"[locations.{place}]\n" for place in PLACES)]
+    if which == 0:
+        parts.append('[exposure]\nper_day = 2000\nwhy = "a busy day"\n')
+    for account in accounts.values():
+        places = "".join(f'"{theirs}" = "{ours}"\n' for ours, theirs in account.places.items())
+        parts.append(
+            f'[channels.{account.name}]\nkind = "{account.kind}"\nbase_url = "{account.base_url}"\n'
+            f'account = "{account.name}"\nlocations = {list(account.places)!r}\nshow = "per_location"\n'
+            f"{_TWISTS[which]}[channels.{account.name}.vendor_locations]\n{places}"
+        )
+    return "\n".join(parts)
+
+
+@dataclass
+class House:
+    """Everything of one schedule.
+
+    dice      what all chance comes from
+    weather   what goes wrong now; calm once the storm is over
+    accepted  (channel, delivery id) of what the relay said yes to, how often;  letters: as they came
+    later     deeds of the way and of vendors that are done at their moment: (moment, number, name, deed)
+    """
+
+    engine: Engine
+    clock: Clock
+    stage: Stage
+    dice: Random
+    weather: Weather = CALM
+    settings: Settings = field(default_factory=Settings.model_construct)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    clients: dict[str, Channel] = field(default_factory=dict)
+    accepted: dict[tuple[str, str], int] = field(default_factory=dict)
+    letters: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    later: list[tuple[datetime, int, str, Any]] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.broker = Broker(self.now, self.dice, lambda: self.weather)
+        self.drain = ingest.House(self.engine, LANES, Catalogue(), self.dice.randbytes)
+        self._keys = Random(self.dice.getrandbits(64))
+
+    def now(self) -> datetime:
+        """The one clock."""
+        return self.clock.now()
+
+    def note(self, line: str) -> None:
+        """A line of the trace."""
+        self.trace.append(f"{(self.now() - BEGINS).total_seconds():9.3f} {line}")
+
+    def lane_of(self, channel: str) -> Vendor:
+        """What the registry says of a channel's vendor."""
+        return LANES[self.accounts[channel].kind]
+
+    def terms(self, channel: str) -> Terms:
+        """How windows of a channel are judged."""
+        return replace(Terms.of(self.settings), orders_lag_s=self.lane_of(channel).orders_lag_s)
+
+    def bulk(self, channel: str) -> ReadsInBulk | None:
+        """Nobody has thousands of SKUs here."""
+        return None
+
+    def lane(self, channel: str) -> Lane:
+        """What pushing to a channel needs."""
+        settings = self.settings
+        return Lane(
+            engine=self.engine,
+            client=self.clients[channel],
+            now=self.now,
+            chance=self._keys.random,
+            new_key=lambda: str(UUID(int=self._keys.getrandbits(128), version=4)),
+            rise_wait_s=settings.rise_wait_s,
+            verify_after_s=settings.verify_after_s,
+            lease_s=settings.push_lease_s,
+            proof=proof_of(settings),
+        )
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """The relay: a vendor's notification is kept, or refused, or lost on the way there or back."""
+        channel = url.rpartition("/")[2]
+        if self.dice.random() < self.weather.hook_lost:
+            return 0, "lost"
+        lower = {name.lower(): value for name, value in headers.items()}
+        lane, account = self.lane_of(channel), self.accounts[channel]
+        signed = lane.signed(lower)
+        if not lane.verify(body, signed.signature, [account.webhook_secret], url):
+            return 401, "forged"
+        said = lane.routing(lower, body)
+        receive(self.engine, channel, said.topic, said.delivery_id, lower, body, now=self.now())
+        self.broker.ring("drain")
+        self.letters.append((channel, lower, body))
+        if self.dice.random() < self.weather.answer_of_hook_lost:
+            return 0, "the answer is lost"
+        key = (channel, said.delivery_id)
+        self.accepted[key] = self.accepted.get(key, 0) + 1
+        return 200, "OK"
+
+    def tell(self, fact: Mapping[str, Any]) -> None:
+        """A fact of the warehouse comes into the inbox."""
+        import orjson
+
+        said = {"source": "wms", "occurred_at": self.now().isoformat()} | dict(fact)
+        delivery = Delivery("wms", str(said["id"]), inbox.FACT_TOPIC, orjson.dumps(said))
+        with transaction(self.engine) as connection:
+            inbox.keep(connection, [delivery], now=self.now())
+        self.accepted["wms", str(said["id"])] = 1
+        self.broker.ring("drain")
+
+    def rows(self, statement: str, **values: object) -> list[Any]:
+        """What the database says."""
+        with transaction(self.engine) as connection:
+            return list(connection.execute(text(statement), values))
+
+
+def people(house: House, shown: Mapping[tuple[str, str, str], int], later: Later) -> ExitStack:
+    """Set up the accounts and our clients of them; what is returned gives them back.
+
+    shown    (channel, SKU, location) -> units the vendors show from the beginning
+    """
+    stack = ExitStack()
+    house.accounts = accounts(house.clock, house.post, shown)
+    wires = {
+        account.base_url: Wire(
+            name,
+            account.app,
+            house.stage,
+            house.clock,
+            house.dice,
+            later,
+            lambda: house.weather,
+        )
+        for name, account in house.accounts.items()
+    }
+    stack.enter_context(answered_by(wires))
+    for name, account in house.accounts.items():
+        named = Named(name, account.kind, account.base_url, account.secrets, memory=house.engine)
+        client = LANES[account.kind].connect(named, lambda what, of, name=name: _limit(house, name, what, of), house.now)  # type: ignore[misc]
+        house.clients[name] = Packed(client)
+    return stack
+
+
+def _limit(house: House, name: str, what: str, allowance: Allowance) -> Limiter:
+    maximum, rate = PLAN if house.accounts[name].kind == "shopify" else (
+        allowance.maximum,
+        allowance.restore_per_s,
+    )
+    return Bucket(
+        None,
+        f"{name}:{what}",
+        maximum=maximum,
+        restore_rate=rate,
+        alone_share=1.0,
+        monotonic=lambda: house.now().timestamp(),
+    )
+
+
+def found(house: House) -> None:
+    """Put SKUs, rules, listings and stock into an empty database, and mark everything due."""
+    at = house.now()
+    document = rules(house.accounts, 0)
+    listed = [
+        binding
+        for name, account in house.accounts.items()
+        for binding in house.clients[name].bindings(
+            {theirs: ours for ours, theirs in account.places.items()}
+        )
+    ]
+    with transaction(house.engine) as connection:
+        catalogue.add_skus(connection, dict.fromkeys(SKUS, ""))
+        store.apply_rules(connection, document, read(document), "chaos", "a schedule", at)
+        for name in house.accounts:
+            backlog.allow_writes(connection, name)
+        bindings.bind(connection, listed, now=at)
+    for (sku, place), units in OPENED.items():
+        house.tell(
+            {"kind": "opening", "id": f"{sku}@{place}", "sku": sku, "location": place, "units": units}
+        )
+
+
+def subscribe(house: House) -> None:
+    """Have every vendor call us."""
+    for name, account in house.accounts.items():
+        account.listen(house.lane_of(name).topics, account.hook)

@@ -1,0 +1,48 @@
+"""The application's connection to PostgreSQL, at whose door workers take turns and die."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from console.chaos.stage import Died, Stage
+from ledger.db import connect
+
+
+def mortal_engine(url: str, stage: Stage) -> Engine:
+    """An engine whose transactions are places to hand over and whose commits are places to die."""
+    engine = connect(url, pool=12, application="lockstep chaos", idle_s=1e9)
+
+    @event.listens_for(engine, "checkout")
+    def _begins(connection: Any, _record: Any, _proxy: Any) -> None:
+        worker = stage.on
+        if worker is None:
+            return
+        if worker.dead:
+            raise Died(worker.name)
+        stage.hand_over("before a transaction")
+        worker.connections.append(connection)
+
+    @event.listens_for(engine, "checkin")
+    def _ends(connection: Any, record: Any) -> None:
+        worker = stage.on
+        if worker is not None and connection in worker.connections:
+            worker.connections.remove(connection)
+        if connection is not None and connection.closed:
+            record.invalidate()
+
+    dialect = engine.dialect
+    commit, roll_back = dialect.do_commit, dialect.do_rollback
+
+    def do_commit(connection: Any) -> None:
+        stage.point("before a commit")
+        commit(connection)
+        stage.point("after a commit")
+
+    def do_rollback(connection: Any) -> None:
+        if not connection.closed:
+            roll_back(connection)
+
+    dialect.do_commit, dialect.do_rollback = do_commit, do_rollback  # type: ignore[method-assign]
+    return engine

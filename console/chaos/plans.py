@@ -1,0 +1,174 @@
+"""From a seed to a schedule, and from a schedule that fails to a shorter one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from random import Random
+from typing import Any, Final
+
+from console.chaos.types import Plan, Step, Weather
+
+SKUS: Final = ("A", "B", "C")
+PLACES: Final = ("OSLO", "BERGEN")
+SHOPS: Final = ("shop", "mall")
+#: Steps of a schedule, fewest and most.
+STEPS: Final = (6, 22)
+#: Seconds from one step to the next: mostly a moment, sometimes long enough for a window.
+_GAPS: Final = (0.0, 0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 20.0, 70.0, 400.0)
+#: The worst of each kind of weather.
+_WORST: Final = Weather(
+    bell_lost=0.3,
+    bell_twice=0.3,
+    dies=0.2,
+    call_lost=0.1,
+    answer_lost=0.1,
+    call_late=0.08,
+    call_twice=0.08,
+    call_slow=0.15,
+    hook_lost=0.3,
+    answer_of_hook_lost=0.3,
+)
+#: Kinds of fault at a vendor, as its own control plane sets them.
+_FAULTS: Final = (
+    "swallow",
+    "server_error",
+    "failed_write",
+    "reset_after_apply",
+    "truncate",
+    "html",
+    "throttle",
+    "external_edit",
+    "webhook_duplicate",
+    "webhook_late",
+    "webhook_reorder",
+    "webhook_drop",
+)
+#: Verb -> how often.
+_OFTEN: Final = {
+    "order": 34,
+    "cancel": 6,
+    "fulfil": 8,
+    "refund": 7,
+    "edit": 5,
+    "receive": 7,
+    "write_off": 5,
+    "adjust": 4,
+    "transfer": 5,
+    "count": 4,
+    "reserve": 3,
+    "repeat": 4,
+    "rules": 3,
+    "halt": 3,
+    "lift": 3,
+    "human": 4,
+    "fault": 9,
+    "ring": 5,
+    "broker_emptied": 2,
+    "forget": 1,
+}
+
+
+def plan_of(seed: int) -> Plan:
+    """The schedule of a seed."""
+    dice = Random(f"plan {seed}")
+    # Not every kind of trouble at once: a kind that is away lets others show what they do alone.
+    weather = Weather(
+        **{
+            each.name: round(getattr(_WORST, each.name) * dice.random(), 3)
+            if dice.random() < 0.5
+            else 0.0
+            for each in fields(Weather)
+        }
+    )
+    count = dice.randint(*STEPS)
+    verbs = dice.choices(list(_OFTEN), weights=list(_OFTEN.values()), k=count)
+    return Plan(seed, weather, tuple(_step(verb, dice) for verb in verbs))
+
+
+def _step(verb: str, dice: Random) -> Step:
+    facts = _FACTS[verb](dice) if verb in _FACTS else {}
+    return Step(dice.choice(_GAPS), verb, facts)
+
+
+def _place(dice: Random) -> dict[str, Any]:
+    return {"sku": dice.choice(SKUS), "place": dice.choice(PLACES)}
+
+
+def _some(most: int) -> Callable[[Random], dict[str, Any]]:
+    return lambda dice: _place(dice) | {"units": dice.randint(1, most)}
+
+
+def _of_an_order(dice: Random) -> dict[str, Any]:
+    return {"shop": dice.choice(SHOPS), "nth": dice.randrange(12)}
+
+
+_FACTS: Final[Mapping[str, Callable[[Random], dict[str, Any]]]] = {
+    "order": lambda dice: _some(3)(dice) | {"shop": dice.choice(SHOPS)},
+    "cancel": lambda dice: _of_an_order(dice) | {"restock": dice.random() < 0.5},
+    "fulfil": _of_an_order,
+    "refund": lambda dice: (
+        _of_an_order(dice)
+        | {"units": dice.randint(1, 2), "kind": dice.choice(("no_restock", "cancel", "return"))}
+    ),
+    "edit": lambda dice: _of_an_order(dice) | {"units": dice.randint(0, 4)},
+    "receive": _some(8),
+    "write_off": _some(4),
+    "adjust": lambda dice: _place(dice) | {"units": dice.choice((-3, -2, -1, 1, 2, 3))},
+    "transfer": lambda dice: _some(4)(dice) | {"takes_s": dice.choice((0.0, 2.0, 30.0))},
+    "count": lambda dice: _place(dice) | {"off": dice.choice((-3, -1, 0, 1, 2))},
+    "reserve": _some(2),
+    "repeat": lambda dice: {"nth": dice.randrange(40)},
+    "rules": lambda dice: {"which": dice.randrange(5)},
+    "halt": lambda dice: {"shop": dice.choice(SHOPS), "sku": dice.choice(SKUS)},
+    "lift": lambda dice: {"shop": dice.choice(SHOPS), "sku": dice.choice(SKUS)},
+    "human": lambda dice: (
+        _place(dice)
+        | {
+            "shop": dice.choice(SHOPS),
+            "units": dice.choice((-2, -1, 1, 3, 6)),
+            "silent": dice.random() < 0.5,
+        }
+    ),
+    "fault": lambda dice: {
+        "shop": dice.choice(SHOPS),
+        "kind": dice.choice(_FAULTS),
+        "count": dice.randint(1, 3),
+        "seed": dice.randrange(1000),
+    },
+    "ring": lambda dice: {
+        "task": dice.choice(("drain", "allocate", "push", "verify", "work_halts", "poll_orders")),
+        "shop": dice.choice(SHOPS),
+    },
+}
+
+
+def shrunk(plan: Plan, fails: Callable[[Plan], bool], *, tries: int = 120) -> Plan:
+    """A shorter schedule that fails too: steps and kinds of weather are left out as long as it still fails.
+
+    fails    runs a schedule; True when a promise is broken
+    tries    most schedules run
+    """
+    left = [tries]
+
+    def still(shorter: Plan) -> bool:
+        left[0] -= 1
+        return left[0] >= 0 and fails(shorter)
+
+    for each in fields(Weather):
+        if getattr(plan.weather, each.name):
+            calmer = replace(plan, weather=replace(plan.weather, **{each.name: 0.0}))
+            plan = calmer if still(calmer) else plan
+    size = max(1, len(plan.steps) // 2)
+    while left[0] > 0:
+        at = 0
+        while at < len(plan.steps) and left[0] > 0:
+            shorter = replace(plan, steps=plan.steps[:at] + plan.steps[at + size :])
+            if still(shorter):
+                plan = shorter
+            else:
+                at += size
+        if size == 1:
+            break
+        size //= 2
+    return plan

@@ -1,0 +1,138 @@
+"""Workers that take turns: each runs in a thread of its own, and only one of all goes on at a time.
+
+A worker hands over where the real ones could be overtaken: before each of its transactions, before and after each call
+of a vendor. Inside a transaction nobody hands over, so nobody waits for a lock of somebody who stands still. Where a
+worker may die (before and after each commit, before and after each call) it can be told to: its connection is closed,
+and nothing it still tries reaches anybody.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+class Died(BaseException):
+    """The process that did this is gone. Not an Exception: no flow may catch it."""
+
+
+class NotOver(RuntimeError):
+    """A worker called a vendor with a transaction open."""
+
+
+def _held() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+@dataclass(eq=False)
+class Worker:
+    """One task on its way.
+
+    dies_at        the how-manieth point at which it dies; None: it lives
+    wakes_at       it does not go on before
+    connections    what it holds of the database
+    at             where it stands
+    """
+
+    name: str
+    task: Callable[[], object]
+    dies_at: int | None = None
+    wakes_at: datetime | None = None
+    at: str = "begins"
+    points: int = 0
+    over: bool = False
+    dead: bool = False
+    error: BaseException | None = None
+    connections: list[Any] = field(default_factory=list)
+    turn: threading.Lock = field(default_factory=_held)
+
+
+class Stage:
+    """The workers of one house."""
+
+    def __init__(self) -> None:
+        self.workers: list[Worker] = []
+        self._director = _held()
+        self._me = threading.local()
+
+    def enter(self, worker: Worker) -> None:
+        """Have a worker stand ready to begin."""
+        self.workers.append(worker)
+        context = copy_context()
+        thread = threading.Thread(
+            target=lambda: context.run(self._live, worker), name=worker.name, daemon=True
+        )
+        thread.start()
+
+    def go_on(self, worker: Worker) -> None:
+        """Let a worker go on until it hands over or is done."""
+        worker.wakes_at = None
+        worker.turn.release()
+        self._director.acquire()
+        if worker.over:
+            self.workers.remove(worker)
+
+    def clear(self) -> None:
+        """Everybody dies where they stand."""
+        for worker in list(self.workers):
+            worker.dead = True
+            self.go_on(worker)
+
+    @property
+    def on(self) -> Worker | None:
+        """The worker that runs in this thread; None in the director's."""
+        return getattr(self._me, "worker", None)
+
+    def hand_over(self, at: str, *, until: datetime | None = None) -> None:
+        """Let others go on; not in the middle of a transaction. The director never waits."""
+        worker = self.on
+        if worker is None or worker.connections:
+            return
+        if not worker.dead:
+            worker.at, worker.wakes_at = at, until
+            self._director.release()
+            worker.turn.acquire()
+        if worker.dead:
+            raise Died(worker.name)
+
+    def point(self, at: str) -> None:
+        """A place where a worker may die."""
+        worker = self.on
+        if worker is None:
+            return
+        worker.points += 1
+        if worker.points == worker.dies_at:
+            worker.dead, worker.at = True, f"dies {at}"
+        if worker.dead:
+            for connection in worker.connections:
+                if not connection.closed:
+                    # What a server does some time after its client is gone; at once, so that it is always the same.
+                    connection.rollback()
+                    connection.close()
+            raise Died(worker.name)
+
+    def refuse_inside_transaction(self) -> None:
+        """Raises NotOver when the worker of this thread holds the database while it calls a vendor."""
+        worker = self.on
+        if worker is not None and worker.connections:
+            raise NotOver(f"{worker.name} calls a vendor inside a transaction")
+
+    def _live(self, worker: Worker) -> None:
+        worker.turn.acquire()
+        self._me.worker = worker
+        try:
+            if not worker.dead:
+                worker.task()
+        except Died:
+            pass
+        except BaseException as error:
+            worker.error = error
+        finally:
+            worker.over = True
+            self._director.release()

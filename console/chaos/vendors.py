@@ -1,0 +1,166 @@
+"""The simulated accounts of a schedule: made anew for each, all on one clock, their jobs done one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Protocol
+
+from starlette.applications import Starlette
+
+from channels.simulators.agenda import Agenda
+from channels.simulators.clock import Clock
+from channels.simulators.courier import Post
+from channels.simulators.events import EventLog
+from channels.simulators.faults import Faults, UnknownFault
+from channels.simulators.server import BadRequest
+from channels.simulators.shopify import subscriptions
+from channels.simulators.shopify.app import make_app
+from channels.simulators.shopify.control import Control
+from channels.simulators.shopify.shop import Refused, Unknown
+from channels.simulators.shopify.simulator import ShopifySimulator
+from console.chaos.plans import PLACES, SHOPS, SKUS
+
+#: Points of a shop's plan, and points a second: few, so that limits are met.
+PLAN: Final = (1000.0, 50.0)
+#: What a vendor's own act may refuse: that is its own no, and no fault of ours.
+REFUSALS: Final = (Refused, Unknown, BadRequest, UnknownFault)
+
+
+class Simulated(Protocol):
+    """What all simulators have."""
+
+    clock: Clock
+    log: EventLog
+    faults: Faults
+    agenda: Agenda
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account of ours at a vendor.
+
+    base_url   where its API answers, in this process
+    secrets    as the settings name them
+    do         (verb, **facts) -> an act of its control plane
+    places     location of ours -> the vendor's
+    levels     units that buyers see, by SKU and location of ours
+    listen     (topics, address) -> it tells that address of these from now on
+    """
+
+    name: str
+    kind: str
+    base_url: str
+    simulator: Simulated
+    app: Starlette
+    secrets: Mapping[str, str]
+    webhook_secret: str
+    do: Callable[..., Any]
+    places: Mapping[str, str]
+    levels: Callable[[], dict[tuple[str, str], int]]
+    listen: Callable[[Iterable[str], str], None]
+
+    @property
+    def hook(self) -> str:
+        """Where its notifications go."""
+        return f"http://relay.chaos/hooks/{self.name}"
+
+
+def shopify(
+    name: str, clock: Clock, post: Post, stock: Mapping[tuple[str, str], int], number: int
+) -> Account:
+    """A shop with our SKUs at both places.
+
+    stock    (SKU, location of ours) -> units it shows
+    """
+    simulator = ShopifySimulator(
+        clock,
+        domain=f"{name}.myshopify.com",
+        token=f"token-{name}",
+        secret=f"secret-{name}",
+        seed=number,
+        bucket_size=PLAN[0],
+        restore_rate=PLAN[1],
+        agenda=Agenda(clock, threads=0),
+        post=post,
+    )
+    simulator.base_url = f"http://{name}.chaos"
+    verbs = Control(simulator).verbs()
+    do = partial(_do, verbs)
+    places = {ours: str(do("location", name=ours.title())["id"]) for ours in PLACES}
+    do(
+        "products",
+        products=[
+            {
+                "variants": [
+                    {
+                        "sku": sku,
+                        "policy": "DENY",
+                        "stock": {place.title(): stock.get((sku, place), 0) for place in PLACES},
+                    }
+                ]
+            }
+            for sku in SKUS
+        ],
+    )
+
+    def levels() -> dict[tuple[str, str], int]:
+        return {
+            (level["sku"], level["location"].upper()): int(level["available"])
+            for level in do("state")["levels"]
+        }
+
+    def listen(topics: Iterable[str], uri: str) -> None:
+        # Without the API, whose calls would take a tenth of every schedule.
+        with simulator.shop.act() as act:
+            for topic in sorted(topics):
+                made, errors = subscriptions.create(
+                    simulator.shop, act, subscriptions.enum_topic(topic), {"uri": uri}
+                )
+                if made is None:
+                    raise ValueError(f"{name} does not tell of {topic}: {errors}")
+
+    return Account(
+        name=name,
+        kind="shopify",
+        base_url=simulator.base_url,
+        simulator=simulator,
+        app=make_app(simulator),
+        secrets={"token": simulator.token},
+        webhook_secret=simulator.secret,
+        do=do,
+        places=places,
+        levels=levels,
+        listen=listen,
+    )
+
+
+def _do(verbs: Mapping[str, Callable[[Mapping[str, Any]], Any]], verb: str, **facts: Any) -> Any:
+    return verbs[verb](facts)
+
+
+def accounts(
+    clock: Clock, post: Post, shown: Mapping[tuple[str, str, str], int]
+) -> dict[str, Account]:
+    """Every account, by its channel's name.
+
+    shown    (channel, SKU, location) -> units it shows from the beginning
+    """
+    return {
+        name: shopify(
+            name,
+            clock,
+            post,
+            {(sku, place): units for (of, sku, place), units in shown.items() if of == name},
+            number,
+        )
+        for number, name in enumerate(SHOPS, 1)
+    }
+
+
+def throttled(account: Account) -> int:
+    """Calls that the vendor refused because they were too many, in its own count; not those that a fault refused."""
+    return sum(
+        entry.facts.get("outcome") == "throttled" for entry in account.simulator.log.since(0, "api")
+    )
