@@ -25,6 +25,10 @@ setup: $(STAMP) ## Make .venv from the hashed lock file; quick when nothing chan
 demo: $(STAMP) ## Run a whole Lockstep here and walk through its day
 	$(RUN) -m console demo
 
+.PHONY: play
+play: $(STAMP) ## Open a house with played shops and keep it up, to try things in
+	$(RUN) -m console play
+
 .PHONY: test
 test: lint types ## Everything CI checks: format, lint, types, import contracts, tests (in a browser where there is one)
 	$(RUN) -m pytest $(SPREAD) -rs -m "not battery"

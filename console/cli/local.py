@@ -1,9 +1,10 @@
-"""Everything on this machine: the demo, the local stack, the vendors as simulators."""
+"""Everything on this machine: the demo, a house to try things in, the local stack."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -12,14 +13,12 @@ import click
 
 from console.access.secrets import BYTES
 from console.access.types import Role
-from console.cli.common import Failed, sentences, user
-from console.local.layout import Played
+from console.cli.common import sentences, user
 from console.local.stack import Stack
 from console.local.supervisor import State, raise_on_sigterm
 from workers.settings import settings
 
 _OPEN_FOR = timedelta(days=1)
-_NAME = "[a-z][a-z0-9_-]{0,63}"
 
 
 @click.command()
@@ -83,92 +82,29 @@ def up(ephemeral: bool, simulators: bool) -> None:
             click.echo("ending ...", err=True)
 
 
-@click.group()
-def sim() -> None:
-    """Play the vendors."""
-
-
-@sim.command("up")
+@click.command()
 @click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    type=click.Choice(["shopify", "amazon", "square", "edi"]),
-    help="Which vendors; Shopify if left out.",
-)
-@click.option(
-    "--name", "names", multiple=True, help="An account of this name, or NAME=KIND; may be repeated."
-)
-@click.option(
-    "--count",
-    default=1,
+    "--rate",
+    default=0.0,
     show_default=True,
-    type=click.IntRange(1, 20),
-    help="Accounts of each kind, when none are named.",
+    type=click.FloatRange(0, 20),
+    help="Orders a second that buyers place by themselves in both shops.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option(
-    "--port",
-    default=0,
-    type=click.IntRange(0, 65000),
-    help="Port of the first account, the others follow; free ones if left out.",
-)
-@click.option("--seed", default=0, show_default=True, help="What tokens, ids and dice follow from.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON line for scripts.")
-@click.option(
-    "--facts",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the JSON to this file when everything answers.",
-)
-def sim_up(
-    kinds: tuple[str, ...],
-    names: tuple[str, ...],
-    count: int,
-    host: str,
-    port: int,
-    seed: int,
-    as_json: bool,
-    facts: Path | None,
-) -> None:
-    """Serve accounts of vendors until Ctrl-C or SIGTERM, and print where they are and their secrets."""
-    import re
+@click.option("--seed", default=1, show_default=True, help="What buyers' dice follow from.")
+def play(rate: float, seed: int) -> None:
+    """Open a whole house with played shops on this machine and keep it up, to try things in, until Ctrl-C.
 
-    from console.demo import playing
+    It lives in LOCKSTEP_HOME, where other commands find it, and is gone afterwards; a house that is there already is
+    not touched. Buy with `lockstep sim order`.
+    """
+    from console.demo.play import Wishes, run
 
-    bare = [name.partition("=")[0] for name in names]
-    if len(set(bare)) != len(bare) or not all(re.fullmatch(_NAME, name) for name in bare):
-        raise Failed("names are different, and made of small letters, digits, - and _", code=2)
-    try:
-        wanted = playing.at_ports(playing.wanted(names, kinds, count), port)
-    except ValueError as error:
-        raise Failed(str(error), code=2) from None
-    # Beside the facts, so that they go with a home that goes.
-    mailboxes = facts.absolute().with_suffix(".mailboxes") if facts is not None else None
-    try:
-        players = playing.Players(wanted, host=host, seed=seed, mailboxes=mailboxes)
-    except OSError as error:
-        raise Failed(f"cannot listen: {error}") from None
-    with players:
-        end = playing.told_to_end()
-        if facts is not None:
-            playing.write_facts(facts, players.told)
-        if as_json:
-            click.echo(playing.as_json(players.told))
-        else:
-            for one in players.told.values():
-                click.echo(f"{one.name}: {one.kind} {one.account} at {one.base_url}")
-                for line in _secrets(one):
-                    click.echo(line)
-                click.echo(f"  control plane   {one.control_url}  Bearer {one.control_token}")
-        end.wait()
-
-
-def _secrets(one: Played) -> list[str]:
-    """What a client of the account must know beside its address, in lines."""
-    said = {"token": one.token, "webhook secret": one.webhook_secret}
-    shown = {one.base_url, one.account, one.control_url, one.control_token, *said.values()}
-    said |= {name: text for name, text in one.facts.items() if text not in shown}
-    return [f"  {name:<14}  {text}" for name, text in said.items() if text]
+    raise_on_sigterm()
+    with sentences():
+        try:
+            run(settings(), Wishes(rate, seed))
+        except KeyboardInterrupt:
+            click.echo("ending; nothing of it stays", err=True)
 
 
 def dashboard(stack: Stack) -> list[str]:
@@ -211,11 +147,15 @@ def addresses(stack: Stack) -> list[str]:
     return lines
 
 
-def wait_while_up(stack: Stack) -> None:
-    """Wait for Ctrl-C; a process that comes back does not end the wait, one that does not is said once."""
+def wait_while_up(stack: Stack, meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Wait for Ctrl-C; a process that comes back does not end the wait, one that does not is said once.
+
+    meanwhile    what is done twice a second
+    """
     said: set[str] = set()
     while True:
         time.sleep(0.5)
+        meanwhile()
         for status in stack.supervisor.status():
             if status.state is State.STOPPED and status.name not in said:
                 said.add(status.name)

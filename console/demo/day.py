@@ -68,8 +68,8 @@ def run(settings: Settings, wishes: Wishes) -> bool:
     screen = Screen()
     with ExitStack() as ending:
         try:
-            stack = ending.enter_context(Stack(_settings(settings), ephemeral=True))
-            with _ends_of_logs(screen, stack):
+            stack = ending.enter_context(Stack(own_settings(settings), ephemeral=True))
+            with ends_of_logs(screen, stack):
                 passed = _day(screen, stack, wishes)
             if not passed:
                 print_ends(screen, stack)
@@ -87,7 +87,7 @@ def run(settings: Settings, wishes: Wishes) -> bool:
     return passed
 
 
-def _settings(given: Settings) -> Settings:
+def own_settings(given: Settings) -> Settings:
     """Our own servers, whatever the settings name: the demo touches nobody's database."""
     return given.model_copy(
         update={
@@ -108,10 +108,10 @@ def _settings(given: Settings) -> Settings:
 
 
 def _day(screen: Screen, stack: Stack, wishes: Wishes) -> bool:
-    _start(screen, stack)
+    start(screen, stack)
     house, notes = House(stack), Notes()
     try:
-        rules = _open(screen, house)
+        rules = open_house(screen, house)
         _busy(screen, house, notes, wishes)
         _ordinary(screen, house, notes)
         with screen.step("settle") as seen:
@@ -128,7 +128,8 @@ def _day(screen: Screen, stack: Stack, wishes: Wishes) -> bool:
     return all(check.passed for check in checks)
 
 
-def _start(screen: Screen, stack: Stack) -> None:
+def start(screen: Screen, stack: Stack) -> None:
+    """Servers, accounts, schema and processes."""
     with screen.step("PostgreSQL, Valkey, five played accounts"):
         stack.start_servers(goods.PLAYED)
     with screen.step("schema"):
@@ -138,7 +139,8 @@ def _start(screen: Screen, stack: Stack) -> None:
         seen.append(f"relay {stack.relay_url}, Flower {stack.flower_url}")
 
 
-def _open(screen: Screen, house: House) -> Rules:
+def open_house(screen: Screen, house: House) -> Rules:
+    """Goods, stock, rules, listings, certificates, until every place shows its first number."""
     with screen.step("catalogue") as seen:
         seen += [opening.list_goods(house), opening.open_book(house)]
     with screen.step("channels") as seen:
@@ -230,7 +232,7 @@ def _rest(house: House) -> str:
 
 
 @contextmanager
-def _ends_of_logs(screen: Screen, stack: Stack) -> Iterator[None]:
+def ends_of_logs(screen: Screen, stack: Stack) -> Iterator[None]:
     """When the day breaks off, what the processes said last; the logs go with the home."""
     try:
         yield

@@ -56,7 +56,7 @@ class ControlPlane:
         url = f"{self.played.control_url}/{verb}"
         answer = self._session.post(url, json=facts, timeout=_TIMEOUT_S)
         if not answer.ok:
-            raise ShopSays(verb, answer.status_code, answer.text[:300])
+            raise ShopSays(verb, answer.status_code, _why(answer))
         told: dict[str, Any] = answer.json()
         return told
 
@@ -137,6 +137,14 @@ class View:
     calls: list[dict[str, Any]] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     writes: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _why(answer: requests.Response) -> str:
+    """The reason of a refusal: its `error`, or what else the answer says."""
+    try:
+        return str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:300]
 
 
 def _number(gid: str) -> str:

@@ -46,7 +46,7 @@ def behave(house: House, notes: Notes) -> None:
 def busy(house: House, notes: Notes, *, orders: int, rate: float, seed: int) -> str:
     """Orders at a steady rate with everything running; `rate` is orders a second over both shops."""
     begun, begun_s, before = now(), time.monotonic(), len(notes.placed)
-    _place(house, notes, _baskets(list(house.shops), orders, seed), rate, {})
+    _place(house, notes, baskets(list(house.shops), orders, seed), rate, {})
     notes.stretch_s = time.monotonic() - begun_s
     notes.stretch_orders = len(notes.placed) - before
     notes.stretch = (begun, now())
@@ -60,7 +60,7 @@ def rough(house: House, notes: Notes, *, orders: int, rate: float, seed: int) ->
         int(orders * _SHOT_AT): lambda: _shoot(house, notes),
         int(orders * _EMPTIED_AT): lambda: _empty(house, notes),
     }
-    _place(house, notes, _baskets(list(house.shops), orders, seed + 1000), rate, happens)
+    _place(house, notes, baskets(list(house.shops), orders, seed + 1000), rate, happens)
     notes.rough = (begun, now())
     told = _told(notes, before, time.monotonic() - begun_s)
     return f"{told}; {_SHOT} killed, Valkey emptied"
@@ -97,7 +97,7 @@ def _told(notes: Notes, before: int, took_s: float) -> str:
     return f"{len(placed)} orders, {units} units, {len(placed) / took_s:.1f} orders/s"
 
 
-def _baskets(
+def baskets(
     shops: Sequence[str], orders: int, seed: int
 ) -> Iterator[tuple[str, list[tuple[str, int]]]]:
     """(shop, lines) one after the other, the same for the same seed."""

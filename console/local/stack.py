@@ -37,6 +37,7 @@ from console.local.valkey import RunningValkey
 from workers.settings import Settings
 
 _STATE = "stack.json"
+_FACTS = "simulators.json"
 
 
 class Stack(AbstractContextManager["Stack"]):
@@ -53,17 +54,22 @@ class Stack(AbstractContextManager["Stack"]):
         settings: Settings,
         *,
         ephemeral: bool = False,
+        in_its_home: bool = False,
         workers: Sequence[Worker] = LAPTOP,
         entry: Sequence[str] = ENTRY,
     ) -> None:
         """Take the home and start nothing yet.
 
         ephemeral  a new home in the temporary folder, fast servers, all of it removed at the end
+        in_its_home  an ephemeral one takes the home of the settings, where commands in other terminals look for it
         workers    how the queues are shared out among workers
         entry      the command line that `serve relay`, `worker`, ... are appended to
-        raises     AlreadyRunning when another stack holds the home
+        raises     AlreadyRunning when another stack holds the home, LocalError when one that shall go holds anything
         """
-        self.home = _new_home() if ephemeral else settings.home.absolute()
+        if ephemeral:
+            self.home = _passing(settings.home.absolute()) if in_its_home else _new_home()
+        else:
+            self.home = settings.home.absolute()
         self.home.mkdir(parents=True, exist_ok=True)
         self.ephemeral = ephemeral
         self.postgres: RunningPostgres | None = None
@@ -113,7 +119,7 @@ class Stack(AbstractContextManager["Stack"]):
                       that was not named in them, its queue
         raises        BinaryMissing, PlaceRefused, AlreadyRunning, NotReady
         """
-        facts = self.home / "simulators.json"
+        facts = self.home / _FACTS
         facts.unlink(missing_ok=True)
         group: list[Service | Server] = []
         if simulators:
@@ -258,7 +264,7 @@ def _kinds(simulators: Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
 
 
 def attached(settings: Settings) -> Settings:
-    """The settings with the addresses of the stack that runs in their home filled in.
+    """The settings with what the stack that runs in their home was told: addresses, name, secrets of its channels.
 
     Settings that name a database and a Redis are returned as they are.
     raises  LocalError when they name none and no stack runs there
@@ -266,8 +272,15 @@ def attached(settings: Settings) -> Settings:
     if settings.database_url and settings.redis_url:
         return settings
     told = _state(settings.home)["environment"]
+    secretless = not settings.channel_secrets_file and (
+        settings.channel_secrets.get_secret_value().strip() in ("", "{}")
+    )
+    secrets_told = SecretStr(told.get("LOCKSTEP_CHANNEL_SECRETS", "{}"))
     return settings.model_copy(
         update={
+            "env": told["LOCKSTEP_ENV"],
+            "channels": tuple(told["LOCKSTEP_CHANNELS"].split(",")),
+            "channel_secrets": secrets_told if secretless else settings.channel_secrets,
             "database_url": settings.database_url or told["LOCKSTEP_DATABASE_URL"],
             "database_admin_url": settings.database_admin_url
             or (told["LOCKSTEP_DATABASE_ADMIN_URL"] if not settings.database_url else ""),
@@ -275,6 +288,19 @@ def attached(settings: Settings) -> Settings:
             "relay_port": int(told["LOCKSTEP_RELAY_PORT"]),
         }
     )
+
+
+def dashboard_of(home: Path) -> str:
+    """Where the dashboard of the stack in this home is; raises LocalError when none runs there."""
+    told = _state(home)["environment"]
+    return f"http://{told['LOCKSTEP_RELAY_HOST']}:{told['LOCKSTEP_API_PORT']}"
+
+
+def played_in(home: Path) -> dict[str, Played]:
+    """The accounts that are played in the stack of this home, by name; raises LocalError when no stack runs there."""
+    _state(home)
+    facts = home / _FACTS
+    return layout.played(facts.read_text()) if facts.exists() else {}
 
 
 def forget(home: Path) -> None:
@@ -328,6 +354,21 @@ def _launcher(server: RunningPostgres | RunningValkey) -> Callable[[], Child]:
         return server.child
 
     return launch
+
+
+def _passing(home: Path) -> Path:
+    """A home that goes when its stack ends: nothing of anybody's may be in it."""
+    home.mkdir(parents=True, exist_ok=True)
+    found = sorted(entry.name for entry in home.iterdir() if entry.name != "lock")
+    if found:
+        _hold(home).close()
+        raise LocalError(
+            f"{home} holds a house already ({', '.join(found[:3])}), which stays as it is: set LOCKSTEP_HOME"
+            " to a folder that is not there, here and for the commands in other terminals"
+        )
+    home.chmod(0o711)
+    lifeline().remove(home)
+    return home
 
 
 def _new_home() -> Path:

@@ -22,7 +22,7 @@ from tests.servers import Database
 
 #: What runs a process, or works in a database that is gone afterwards: nobody's stock changes.
 PROCESSES = {
-    "beat", "demo", "flower", "serve", "sim", "up", "worker", "bench", "recon bench", "recon drill"
+    "beat", "demo", "flower", "play", "serve", "sim", "up", "worker", "bench", "recon bench", "recon drill"
 }  # fmt: skip
 #: What only reads.
 READS = {
@@ -32,9 +32,9 @@ READS = {
     "channel list", "channel test", "channel unmapped", "count accuracy", "count orders", "count plan",
     "count shrinkage", "db status", "edi documents", "edi parse", "edi status", "edi validate", "failed export",
     "failed list", "failed show", "halt list", "inbox list", "inbox show", "lag", "ledger verify", "op list",
-    "op show", "op watch", "pace", "partner burn", "partner list", "partner show", "pickup show", "push parked",
+    "op show", "op watch", "pace", "partner burn", "partner list", "partner show", "pickup show", "push list", "push parked", "push show",
     "queue list", "recon causes", "recon debt", "recon drift", "recon early", "recon quarantine", "recon report",
-    "recon status", "sku atp", "sku explain", "sku show", "supply list", "supply requests", "token list",
+    "recon status", "sku atp", "sku explain", "sku search", "sku show", "sku timeline", "supply list", "supply requests", "token list",
 }  # fmt: skip
 WHY = ("--reason", "a test")
 #: Each command that changes something, with words it understands.

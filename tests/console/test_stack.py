@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from console.local import layout
 from console.local.errors import AlreadyRunning, LocalError
 from console.local.layout import LAPTOP, Worker, environment
-from console.local.stack import Stack, attached, forget
+from console.local.stack import Stack, attached, dashboard_of, forget, played_in
 from console.local.supervisor import State
 from tests.servers import Database
 from workers.settings import Settings
@@ -25,14 +25,15 @@ from workers.settings import Settings
 # Stands where `python -m console` stands: says and answers what the real processes say when they are ready.
 PUPPET = """
 import http.server, json, os, sys, time
-door = {"serve": "LOCKSTEP_RELAY_PORT", "flower": "LOCKSTEP_FLOWER_PORT"}
+door = {"relay": "LOCKSTEP_RELAY_PORT", "api": "LOCKSTEP_API_PORT", "flower": "LOCKSTEP_FLOWER_PORT"}
 words = {"worker": "celery@here ready.", "beat": "beat: Starting...", "sim": ""}
 print(json.dumps({k: v for k, v in os.environ.items() if k.startswith("LOCKSTEP_")}), flush=True)
 class Yes(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers()
-if sys.argv[1] in door:
-    port = int(os.environ[door[sys.argv[1]]])
+named = sys.argv[2] if sys.argv[1] == "serve" else sys.argv[1]
+if named in door:
+    port = int(os.environ[door[named]])
     http.server.HTTPServer(("127.0.0.1", port), Yes).serve_forever()
 if sys.argv[1] == "sim":
     names = [name for flag, name in zip(sys.argv, sys.argv[1:]) if flag == "--name"]
@@ -193,6 +194,58 @@ def test_another_command_finds_the_running_stack(stack: Stack, wishes: Settings)
     assert found.redis_url == stack.settings.redis_url
     assert found.relay_port == stack.settings.relay_port
     assert stat.S_IMODE((stack.home / "stack.json").stat().st_mode) == 0o600
+
+
+def test_another_command_knows_the_secrets_of_the_channels_unless_it_has_its_own(
+    puppet: tuple[str, ...], wishes: Settings
+) -> None:
+    theirs = Settings(home=wishes.home, channel_secrets='{"shop": {"token": "mine"}}')
+    with Stack(wishes.model_copy(update={"env": "peak"}), entry=puppet) as stack:
+        stack.start_servers(["outlet"])
+        stack.start_doors()
+
+        found = attached(wishes)
+
+        assert json.loads(found.channel_secrets.get_secret_value())["outlet"]["token"]
+        assert (found.env, found.channels) == ("peak", stack.settings.channels)
+        assert attached(theirs).channel_secrets == theirs.channel_secrets
+
+
+def test_another_command_knows_the_dashboard_and_who_is_played(
+    stack: Stack, wishes: Settings
+) -> None:
+    stack.start_servers(["outlet"])
+    stack.start_doors()
+
+    stack.start_dashboard()
+
+    assert dashboard_of(wishes.home) == stack.dashboard_url
+    assert played_in(wishes.home) == stack.simulators
+
+
+def test_a_house_that_shall_go_takes_no_home_of_somebody_else(
+    wishes: Settings, puppet: tuple[str, ...]
+) -> None:
+    wishes.home.mkdir()
+    (wishes.home / "certificate.key").write_text("of a house that stands")
+
+    with pytest.raises(LocalError, match=r"certificate\.key.*LOCKSTEP_HOME"):
+        Stack(wishes, ephemeral=True, in_its_home=True, entry=puppet)
+
+    assert [entry.name for entry in wishes.home.iterdir() if entry.name != "lock"] == [
+        "certificate.key"
+    ]
+
+
+def test_a_house_that_shall_go_leaves_nothing_in_its_home(
+    wishes: Settings, puppet: tuple[str, ...]
+) -> None:
+    with Stack(wishes, ephemeral=True, in_its_home=True, entry=puppet) as stack:
+        stack.start_servers()
+        found = attached(wishes).database_url
+
+    assert found == stack.settings.database_url
+    assert not wishes.home.exists()
 
 
 def test_without_a_stack_another_command_is_told_what_to_do(

@@ -7,10 +7,14 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 
+from console.demo import travel
+from console.demo.shop import ShopSays
+from console.local.layout import Played
 from tests.console.door import signed
 from tests.journeys.estate import Estate, Shop, an_estate, wait_for
 
@@ -43,6 +47,44 @@ def test_a_sale_in_one_shop_reaches_the_other_within_seconds(estate: Estate) -> 
     assert time.monotonic() - begun < 5
     estate.settles()
     assert estate.book_is_whole()
+
+
+def as_played(shop: Shop) -> Played:
+    facts = shop.running.facts
+    return Played(
+        shop.name, "shopify", facts.base_url, facts.shop, facts.control_url, facts.token,
+        facts.webhook_secret, facts.control_token,
+    )  # fmt: skip
+
+
+def test_an_order_is_followed_to_the_last_display(estate: Estate) -> None:
+    north, south = estate.shops["north"], estate.shops["south"]
+    sku = estate.skus[7]
+    left = north.shown()[sku] - 2
+
+    bought = travel.buy(as_played(north), sku, 2)
+    steps = list(travel.follow(estate.engine, bought, limit_s=40))
+
+    stages = [step.stage for step in steps]
+    said = {step.stage: step.said for step in steps}
+    # Delivered as created and as paid: whichever was first is the one that counts.
+    assert stages[:2] == ["relay", "ledger"]
+    assert stages[-1] == travel.ARRIVED
+    assert "committed 0 -> 2" in said["ledger"]
+    assert said["push"].startswith(f"south at WH told {left}: confirmed")
+    assert f"south at WH shows {left}" in [step.said for step in steps]
+    assert north.shown()[sku] == south.shown()[sku] == left
+    assert travel.pages(bought, "http://here")["watch it"] == f"http://here/sku/{sku}"
+
+
+def test_an_order_that_is_not_booked_does_not_arrive(estate: Estate) -> None:
+    bought = travel.buy(as_played(estate.shops["north"]), estate.skus[8], 1)
+    unknown = replace(bought, order="none of ours")
+
+    assert list(travel.follow(estate.engine, unknown, limit_s=0.5)) == []
+    with pytest.raises(ShopSays, match="no SKU 'NOPE'"):
+        travel.buy(as_played(estate.shops["north"]), "NOPE", 1)
+    estate.settles()
 
 
 def test_webhooks_that_repeat_come_late_and_out_of_order_change_nothing(estate: Estate) -> None:
