@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from ledger.lists import Lists
 
 _open_transactions: ContextVar[int] = ContextVar("open_transactions", default=0)
+_rehearsal: ContextVar[Connection | None] = ContextVar("rehearsal", default=None)
 
 
 class NetworkInTransaction(RuntimeError):
@@ -99,12 +100,35 @@ def _become_the_application(cursor: Any, login: str) -> None:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction: committed when the block ends, rolled back when it raises."""
+    rehearsed = _rehearsal.get()
     token = _open_transactions.set(_open_transactions.get() + 1)
     try:
-        with engine.begin() as connection:
-            yield connection
+        if rehearsed is not None:
+            with rehearsed.begin_nested():
+                yield rehearsed
+        else:
+            with engine.begin() as connection:
+                yield connection
     finally:
         _open_transactions.reset(token)
+
+
+@contextmanager
+def rehearsal(engine: Engine) -> Iterator[None]:
+    """What this thread does by `transaction` in this block is done, can be read there, and is taken back at its end.
+
+    It holds its locks until then. What calls the network is refused: outside nothing can be taken back.
+    """
+    with engine.connect() as connection, connection.begin() as whole:
+        token = _rehearsal.set(connection)
+        opened = _open_transactions.set(_open_transactions.get() + 1)
+        try:
+            yield
+        finally:
+            _open_transactions.reset(opened)
+            _rehearsal.reset(token)
+            if whole.is_active:
+                whole.rollback()
 
 
 #: With more rows than these a plan pays for itself.

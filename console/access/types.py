@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -90,11 +90,26 @@ class Forbidden(Exception):
 
 
 class Refusal(Exception):
-    """What was asked for is not done; the message says why and what to do next."""
+    """What was asked for is not done; the message says why and what to do next.
+
+    faults    what is to be put right, one by one, where there is more than a sentence
+    """
+
+    def __init__(self, message: str, *, faults: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
 
 
 class Unknown(Refusal):
     """Something is named that is not there."""
+
+
+class Unfit(Refusal):
+    """What was handed in has faults, and nothing of it was taken; `faults` name them."""
+
+
+class NotApplied(Refusal):
+    """It was taken, and the book did not apply it: it waits, or is parked, with its reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -13,14 +12,11 @@ from starlette.responses import Response
 
 from console.access import secrets
 from console.access.rights import VERBS
-from console.access.types import Refusal, Unknown
 from console.api.answers import PROBLEMS, told
-from console.api.problems import Problem
-from console.api.state import Act, TheAct
+from console.api.state import TheAct, TheFirmAct
 from console.api.words import (
     CaseChoice,
     CaseClose,
-    CountSheet,
     HaltSet,
     HaltWords,
     InboxReplay,
@@ -36,15 +32,7 @@ from console.api.words import (
     SilenceEnd,
     TokenCreate,
 )
-from console.verbs import halts, rules, tokens, work
-from ledger.db import transaction
-from reconcile.counting.file import REASONS, read
-from reconcile.oversold import steps
-from workers import casework
-from workers.alerts.rules import RULES
-from workers.flows import alerts, cases
-from workers.flows.count_sheets import Refused, name_of, submit
-from workers.flows.count_terms import terms_of
+from console.verbs import alerts, cases, halts, ledger, rules, tokens, work
 
 router = APIRouter(responses=PROBLEMS)
 _Route = TypeVar("_Route", bound=Callable[..., Any])
@@ -115,61 +103,65 @@ def lift(act: TheAct, body: HaltWords) -> Response:
 def ack(act: TheAct, incident: PathId) -> Response:
     """Say that you work on an incident; every door that knows of it is told."""
     with act.doing({"incident": incident}):
-        if not alerts.acknowledge(act.engine, incident, by=act.by, now=act.now()):
-            raise Refusal(f"inc-{incident} is not open, or somebody works on it")
-    return told({"incident": incident, "acked_by": act.by})
+        done = alerts.ack(act.engine, incident, by=act.by, now=act.now())
+    return told(done)
 
 
 @does("alert.silence", "/silences", "alerts")
 def silence(act: TheAct, body: Silence) -> Response:
     """Tell nothing new of a rule for a while; what is still so then is told then."""
     with act.doing(body.arguments(), body.reason):
-        _known_rule(body.rule)
-        until = alerts.silence(
-            act.engine, body.rule, body.channel, for_s=body.for_s, by=act.by, reason=body.reason, now=act.now()
+        done = alerts.silence(
+            act.engine, body.rule, body.channel, body.for_s, by=act.by, reason=body.reason, now=act.now()
         )  # fmt: skip
-    return told({"rule": body.rule, "channel": body.channel, "until": until})
+    return told(done)
 
 
 @does("alert.silence", "/silences/end", "alerts")
 def end_silence(act: TheAct, body: SilenceEnd) -> Response:
     """Let a rule speak again."""
     with act.doing(body.arguments() | {"end": True}, body.reason):
-        _known_rule(body.rule)
-        ended = alerts.end_silence(
+        done = alerts.end_silence(
             act.engine, body.rule, body.channel, by=act.by, reason=body.reason, now=act.now()
         )
-    return told({"rule": body.rule, "ended": ended})
+    return told(done)
+
+
+@does("alert.test", "/alerts/test", "alerts")
+def try_doors(act: TheFirmAct) -> Response:
+    """Tell every door something harmless, and that it is over; what came back."""
+    wiring = act.house.wiring
+    with act.doing({}):
+        came = alerts.try_doors(act.engine, wiring.doors, env=wiring.settings.env, now=act.now)
+    return told(came)
 
 
 @does("case.choose", "/cases/{number}/choose", "cases")
 def choose(act: TheAct, number: PathId, body: CaseChoice) -> Response:
     """Say what is done about a case; workers begin at once."""
     with act.doing({"number": number, "response": body.response.value}, body.reason):
-        means = casework.means_of(act.house.wiring)
-        with _possible():
-            cases.choose(
-                act.engine, means, number, body.response, by=act.by, reason=body.reason, now=act.now()
-            )  # fmt: skip
-    return _steps(act, number)
+        done = cases.choose(
+            act.house.wiring, number, body.response, by=act.by, reason=body.reason, now=act.now()
+        )
+    return told(done)
 
 
 @does("case.run", "/cases/{number}/run", "cases")
 def run(act: TheAct, number: PathId) -> Response:
     """Let everything of a case that failed or waits be tried at once; workers do it within seconds."""
-    with act.doing({"number": number}), _possible():
-        cases.again(act.engine, number, by=act.by, now=act.now())
-    return _steps(act, number)
+    with act.doing({"number": number}):
+        done = cases.again(act.engine, number, by=act.by, now=act.now())
+    return told(done)
 
 
 @does("case.close", "/cases/{number}/close", "cases")
 def close(act: TheAct, number: PathId, body: CaseClose) -> Response:
     """End a case; what was held at the channel is let go within seconds."""
-    with act.doing({"number": number, "keep_hold": body.keep_hold}, body.reason), _possible():
-        lets_go = cases.close(
-            act.engine, number, by=act.by, reason=body.reason, keep_hold=body.keep_hold, now=act.now()
+    with act.doing({"number": number, "keep_hold": body.keep_hold}, body.reason):
+        done = cases.close(
+            act.engine, number, keep_hold=body.keep_hold, by=act.by, reason=body.reason, now=act.now()
         )  # fmt: skip
-    return told({"case": number, "lets_go": lets_go})
+    return told(done)
 
 
 @does("recon.release", "/quarantine/release", "reconciliation")
@@ -180,27 +172,6 @@ def release(act: TheAct, body: Release) -> Response:
             act.engine, body.sku, body.channel, body.location, by=act.by, reason=body.reason, now=act.now()
         )  # fmt: skip
     return told({"sku": body.sku, "channel": body.channel, "locations": places})
-
-
-@does("count.submit", "/counts", "counts")
-def count(act: TheAct, body: CountSheet) -> Response:
-    """Book a filled sheet, whole or not at all, as of its minute. The same sheet twice is one count."""
-    if body.reason_code and body.reason_code not in REASONS:
-        raise Problem(
-            422, f"no reason {body.reason_code!r}", which="reason_code", next=", ".join(REASONS)
-        )
-    name = name_of(body.sheet.encode(), body.at)
-    said = {"file": f"sheet {name}", "at": body.at, "location": body.location}
-    with act.doing(said):
-        try:
-            done = submit(
-                act.house.wiring.house, read(body.sheet, body.location), name=name, at=body.at, by=act.by,
-                terms=terms_of(act.house.settings), now=act.now, reason=body.reason_code,
-            )  # fmt: skip
-        except Refused as refused:
-            first = "; ".join(f"line {f.line}: {f.what}" for f in refused.faults[:10])
-            raise Refusal(f"nothing was booked: {first}"[:2000]) from None
-    return told(done)
 
 
 @does("alloc.apply", "/rules", "rules")
@@ -227,24 +198,24 @@ def rollback(act: TheAct, body: RulesBack) -> Response:
 
 
 @does("token.create", "/tokens", "access")
-def create(act: TheAct, body: TokenCreate) -> Response:
+def create(act: TheFirmAct, body: TokenCreate) -> Response:
     """Make a token; the answer is the only place where it can be read."""
     with act.doing(body.model_dump(mode="json")):
         made = tokens.create(
             act.engine, body.name, body.role, by=act.by, now=act.now(), random=os.urandom(secrets.BYTES),
             lasts=timedelta(days=body.days) if body.days else None,
         )  # fmt: skip
-    return _made(made)
+    return told(tokens.told(made))
 
 
 @does("token.rotate", "/tokens/{name}/rotate", "access")
-def rotate(act: TheAct, name: PathName) -> Response:
+def rotate(act: TheFirmAct, name: PathName) -> Response:
     """End a token and make another of the same name and role; sessions of the old one end."""
     with act.doing({"name": name}):
         made = tokens.rotate(
             act.engine, name, by=act.by, now=act.now(), random=os.urandom(secrets.BYTES)
         )
-    return _made(made)
+    return told(tokens.told(made))
 
 
 @does("token.revoke", "/tokens/{name}/revoke", "access")
@@ -255,33 +226,9 @@ def revoke(act: TheAct, name: PathName) -> Response:
     return told(ended)
 
 
-def _made(made: tokens.Made) -> Response:
-    token = made.token
-    return told(
-        {
-            "name": token.name,
-            "role": token.role,
-            "expires_at": token.expires_at,
-            "token": made.secret,
-        }
-    )
-
-
-def _known_rule(rule: str) -> None:
-    if rule not in RULES:
-        raise Unknown(f"no rule {rule!r}: {', '.join(sorted(RULES))}")
-
-
-@contextmanager
-def _possible() -> Iterator[None]:
-    """What a case refuses is a refusal here too."""
-    try:
-        yield
-    except cases.NotPossible as error:
-        raise Refusal(str(error)) from None
-
-
-def _steps(act: Act, number: int) -> Response:
-    with transaction(act.engine) as connection:
-        stood = [step for step in steps.of(connection, [number]) if step.state != "dropped"]
-    return told({"case": number, "steps": stood})
+@does("ledger.seal", "/ledger/seal", "ledger")
+def seal(act: TheAct) -> Response:
+    """Seal everything that is not sealed yet; workers do this once a minute."""
+    with act.doing({}):
+        done = ledger.seal(act.engine, now=act.now())
+    return told(done)

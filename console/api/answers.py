@@ -31,6 +31,7 @@ class ProblemBody(BaseModel):
     detail: str
     which: str
     next: str
+    faults: list[str] = []
 
 
 #: What any route may answer besides what it is for.
@@ -43,6 +44,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (409, "refused: the detail says why"),
         (413, "the body is too large"),
         (422, "the request cannot be read"),
+        (424, "it was taken, and the book did not apply it"),
         (503, "the database does not answer"),
     )
 }

@@ -12,7 +12,18 @@ from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.api import acts, failures, login, problems, reads, reads_watch
+from console.api import (
+    acts,
+    acts_book,
+    acts_trade,
+    failures,
+    login,
+    problems,
+    reads,
+    reads_book,
+    reads_trade,
+    reads_watch,
+)
 from console.api.answers import told
 from console.api.gate import Gate
 from console.api.sessions import Sessions
@@ -50,8 +61,11 @@ def application(wiring: Wiring, *, now: Callable[[], datetime] = clock) -> FastA
         redirect_slashes=False,
     )
     app.state.house = House(wiring, sessions, now)
-    for router in (reads.router, reads_watch.router, acts.router, failures.router):
-        app.include_router(router, prefix=PREFIX)
+    # What is more special comes first: /skus/{sku}/explain before /skus/{sku}, /cases/rate before /cases/{number}.
+    for part in (
+        reads_book, reads_trade, reads, reads_watch, acts, acts_book, acts_trade, failures
+    ):  # fmt: skip
+        app.include_router(part.router, prefix=PREFIX)
     app.include_router(login.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"], include_in_schema=False)
     app.add_api_route("/readyz", _readyz, methods=["GET"], include_in_schema=False)

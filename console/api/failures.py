@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from console.access.types import Refusal, Role, Unknown
+from console.access.types import Role
 from console.api.acts import does
-from console.api.answers import PAGE, PROBLEMS, sliced, told
+from console.api.answers import PAGE, PROBLEMS, paged, sliced, told
 from console.api.state import Act, Reading, TheAct, TheHouse, needs
 from console.api.words import Id, Moment, Name, Paging, PathId, PathName, Reason, ReasonIfAny, Said
-from console.views.listing import cursor, read_cursor
-from workers.failures import operations as stored
+from console.verbs import queues
+from console.verbs.queues import refusals
+from console.views import failures as views
 from workers.failures import pauses, store
-from workers.failures.types import Cursor, Filter, Operation, Refused, Row, Verb
-from workers.flows import operations, queues
+from workers.failures.types import Filter, Verb
+from workers.flows import operations
 
 router = APIRouter(responses=PROBLEMS)
 
@@ -72,37 +69,33 @@ class FailurePreview(FailureFields):
     """What a verb would do to these failures."""
 
     verb: Literal["retry", "discard", "assign"]
+    ids: list[Id] = Field(default=[], max_length=1000)
 
 
 @router.get("/failures", responses=PAGE, tags=["failures"])
 def failures(reading: Reading, query: Annotated[FailureQuery, Query()]) -> Response:
     """What failed for good, newest first. As the rows of `lockstep failed list --json`."""
     wanted = _filter(query, tuple(query.state))
-    before = None
-    if query.after is not None:
-        at, number = read_cursor(query.after, ["timestamptz", "bigint"])
-        before = Cursor(datetime.fromisoformat(at), int(number))
-    rows = store.page(reading, wanted, most=query.limit + 1, before=before)
-    more, rows = len(rows) > query.limit, rows[: query.limit]
-    after = cursor([rows[-1].last_seen.isoformat(), rows[-1].id]) if more else None
-    return told({"items": [_row(row) for row in rows], "after": after})
+    return paged(views.failures(reading, wanted, limit=query.limit, after=query.after))
+
+
+@router.get("/failures/counts", tags=["failures"])
+def counts(reading: Reading) -> Response:
+    """Open and retrying failures by class, channel and state."""
+    return told(store.counts(reading))
 
 
 @router.get("/failures/preview", tags=["failures"])
 def preview(house: TheHouse, query: Annotated[FailurePreview, Query()]) -> Response:
     """How many failures are meant, and how many of them would be refused; nothing is changed."""
-    with _refusals():
+    with refusals():
         return told(operations.preview(house.engine, query.verb, _filter(query)))
 
 
 @router.get("/failures/{number}", dependencies=[Depends(needs(Role.OPERATOR))], tags=["failures"])
 def failure(reading: Reading, number: PathId) -> Response:
     """One failure whole, with what is kept of its object, which may name a buyer: for operators and above."""
-    found = store.one(reading, number)
-    if found is None:
-        raise Unknown(f"there is no failure {number}")
-    row, trace = found
-    return told(_row(row) | {"traceback": trace, "kept": store.kept(reading, row)})
+    return told(views.failure(reading, number))
 
 
 @does("failed.retry", "/failures/retry", "failures", router)
@@ -126,29 +119,21 @@ def assign(act: TheAct, body: FailureAssign) -> Response:
 @router.get("/operations", responses=PAGE, tags=["operations"])
 def bulk(reading: Reading, query: Annotated[Paging, Query()]) -> Response:
     """Bulk work, newest first. As `lockstep op list --json`."""
-    before = UUID(read_cursor(query.after, ["uuid"])[0]) if query.after is not None else None
-    found = stored.page(reading, most=query.limit + 1, before=before)
-    more, found = len(found) > query.limit, found[: query.limit]
-    after = cursor([str(found[-1].id)]) if more else None
-    return told({"items": [_operation(each) for each in found], "after": after})
+    return paged(views.bulk(reading, limit=query.limit, after=query.after))
 
 
 @router.get("/operations/{number}", tags=["operations"])
 def operation(reading: Reading, number: UUID) -> Response:
     """One of them, with how its failures stand now. As `lockstep op show --json`."""
-    found = stored.one(reading, number)
-    if found is None:
-        raise Unknown(f"there is no operation {number}")
-    stand = {str(state): rows for state, rows in store.states_of(reading, number).items()}
-    return told(_operation(found) | {"failures": stand})
+    return told(views.operation(reading, number))
 
 
 @does("op.cancel", "/operations/{number}/cancel", "operations", router)
 def cancel(act: TheAct, number: UUID, body: ReasonIfAny) -> Response:
     """End bulk work after the batch that is being done; what is done stays done."""
-    with act.doing({"number": str(number)}, body.reason), _refusals():
-        state = operations.cancel(act.engine, number, by=act.by, reason=body.reason, now=act.now())
-    return told({"operation": str(number), "state": state})
+    with act.doing({"number": str(number)}, body.reason):
+        done = queues.cancel(act.engine, number, by=act.by, reason=body.reason, now=act.now())
+    return told(done)
 
 
 @router.get("/queues", responses=PAGE, tags=["queues"])
@@ -161,21 +146,21 @@ def standing(reading: Reading, query: Annotated[Paging, Query()]) -> Response:
 @does("queue.pause", "/queues/{name}/pause", "queues", router)
 def pause(act: TheAct, name: PathName, body: Reason) -> Response:
     """Let a queue's tasks do nothing until it is resumed, over every restart; what waits stays."""
-    with act.doing({"name": name}, body.reason), _refusals():
-        fresh = queues.pause(act.engine, name, by=act.by, reason=body.reason, now=act.now())
-    return told({"queue": name, "paused": True, "fresh": fresh})
+    with act.doing({"name": name}, body.reason):
+        done = queues.pause(act.engine, name, by=act.by, reason=body.reason, now=act.now())
+    return told(done)
 
 
 @does("queue.resume", "/queues/{name}/resume", "queues", router)
 def resume(act: TheAct, name: PathName, body: ReasonIfAny) -> Response:
     """Let a paused queue work again."""
-    with act.doing({"name": name}, body.reason), _refusals():
-        queues.resume(act.engine, name, by=act.by, reason=body.reason, now=act.now())
-    return told({"queue": name, "paused": False})
+    with act.doing({"name": name}, body.reason):
+        done = queues.resume(act.engine, name, by=act.by, reason=body.reason, now=act.now())
+    return told(done)
 
 
 def _ask(act: Act, verb: Verb, body: FailureWords, assignee: str = "") -> Response:
-    with act.doing(body.arguments(), body.reason), _refusals():
+    with act.doing(body.arguments(), body.reason), refusals():
         asked = operations.ask(
             act.engine,
             verb,
@@ -186,25 +171,10 @@ def _ask(act: Act, verb: Verb, body: FailureWords, assignee: str = "") -> Respon
             expect=body.expect,
             assignee=assignee,
         )
-    return told({"operation": None if asked is None else _operation(asked)})
+    return told({"operation": None if asked is None else views.of(asked)})
 
 
 def _filter(said: FailureQuery | FailurePreview, states: tuple[str, ...] = ()) -> Filter:
     names = ("channel", "kind", "origin", "sku", "order", "task", "since")
-    return Filter(states=states, **{name: getattr(said, name) for name in names})
-
-
-def _row(row: Row) -> dict[str, Any]:
-    return asdict(row) | {"operation": str(row.operation) if row.operation else None}
-
-
-def _operation(each: Operation) -> dict[str, Any]:
-    return asdict(each) | {"id": str(each.id)}
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except Refused as error:
-        raise Refusal(str(error)) from None
+    ids = tuple(getattr(said, "ids", ()))
+    return Filter(ids=ids, states=states, **{name: getattr(said, name) for name in names})

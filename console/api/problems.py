@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import structlog
@@ -14,7 +15,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from console.access.types import Forbidden, Refusal, Unknown
+from console.access.types import Forbidden, NotApplied, Refusal, Unfit, Unknown
 from console.views.listing import BadCursor
 from workers.wiring import NotSetUp
 
@@ -30,6 +31,7 @@ class Problem(Exception):
     title    what it is
     which    the field, object or route it is about
     next     what to do
+    faults   what is to be put right, one by one
     """
 
     def __init__(
@@ -40,9 +42,11 @@ class Problem(Exception):
         which: str = "",
         next: str = "",
         headers: Mapping[str, str] | None = None,
+        faults: Sequence[str] = (),
     ) -> None:
         super().__init__(title)
         self.status, self.title, self.which, self.next = status, title, which, next
+        self.faults = list(faults)
         self.headers = dict(headers or {})
 
 
@@ -56,6 +60,8 @@ def answer(problem: Problem) -> Response:
         "which": problem.which,
         "next": problem.next,
     }
+    if problem.faults:
+        said["faults"] = problem.faults
     return Response(
         orjson.dumps(said), status_code=problem.status, headers=problem.headers, media_type=TYPE
     )
@@ -68,8 +74,14 @@ def of(error: Exception) -> Problem:
     for kind, told in _ANSWERS:
         if isinstance(error, kind):
             return told(error)
-    log.error("api.failed", error=type(error).__name__, exc_info=error)
-    return Problem(500, "a mistake in Lockstep", next="report it with the time it happened")
+    number = uuid4().hex[:12]
+    log.error("api.failed", error_id=number, error=type(error).__name__, exc_info=error)
+    return Problem(
+        500,
+        "a mistake in Lockstep",
+        which=f"error {number}",
+        next=f"report it with its number, {number}: the log of this process says more under it",
+    )
 
 
 def _away(error: Exception) -> Problem:
@@ -112,6 +124,11 @@ _ANSWERS: tuple[tuple[type[Exception], Callable[[Any], Problem]], ...] = (
         lambda e: Problem(403, str(e), which=e.verb.name, next="use a token of a higher role"),
     ),
     (Unknown, lambda e: Problem(404, str(e), next="look the name up in its list")),
+    (Unfit, lambda e: Problem(422, str(e), next="correct it and send it again", faults=e.faults)),
+    (
+        NotApplied,
+        lambda e: Problem(424, str(e), next="mend its cause, then replay it from the inbox"),
+    ),
     (Refusal, lambda e: Problem(409, str(e), next="see what stands in its way, then ask again")),
     (BadCursor, lambda e: Problem(422, str(e), which="after", next="leave `after` out to begin")),
     (NotSetUp, lambda e: Problem(409, str(e), next="set it up as the message says")),

@@ -21,7 +21,7 @@ from console.api.words import (
     Search,
     SkuQuery,
 )
-from console.views import stock, work
+from console.views import book, stock, work
 from console.views.explained import in_full
 from workers.flows import explain as explaining
 
@@ -73,6 +73,15 @@ def pushes(reading: Reading, query: Annotated[OfPlace, Query()]) -> Response:
 def due(reading: Reading, query: Annotated[DueQuery, Query()]) -> Response:
     """What waits to be shown, the oldest first; `parked=true`: what a channel refuses, with its words."""
     return listed(reading, work.DUE, query, _place(query) | {"parked": query.parked})
+
+
+@router.get("/pushes/{number}", tags=["pushes"])
+def push(reading: Reading, number: PathId) -> Response:
+    """A push with its answer. As `lockstep push show --json`."""
+    found = book.push(reading, number)
+    if found is None:
+        raise Unknown(f"there is no push {number}")
+    return told(found)
 
 
 @router.get("/inbox", responses=PAGE, tags=["inbox"])

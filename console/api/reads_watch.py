@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from allocation import program_store
-from allocation import store as rule_store
 from console.access.types import Role, Unknown
 from console.api.answers import PAGE, PROBLEMS, listed, paged, sliced, told
 from console.api.state import Reading, TheHouse, needs
@@ -31,9 +28,8 @@ from console.api.words import (
     TokenQuery,
 )
 from console.views import access, alerts, cases, counts, halts, programs, recon, rules
-from reconcile import aftermath, count_orders, debt, halt_scopes
+from reconcile import aftermath, count_orders, halt_scopes
 from workers.alerts import keeping
-from workers.flows import program_watch
 
 router = APIRouter(responses=PROBLEMS)
 
@@ -61,18 +57,15 @@ def early(reading: Reading, query: Annotated[OfChannel, Query()]) -> Response:
 @router.get("/debt", responses=PAGE, tags=["reconciliation"])
 def debts(house: TheHouse, reading: Reading, query: Annotated[DebtQuery, Query()]) -> Response:
     """What keeps drifting, the costliest first, with its owner. As `lockstep recon debt --json`."""
-    at = house.now()
-    since = at - timedelta(days=query.days)
-    found = debt.debts(reading, now=at, since=since, channel=query.channel, limit=10_000)
-    return sliced(found, query, lambda d: "\x1f".join((d.channel, d.sku, d.location, d.cause)))
+    found = recon.debts(reading, house.now(), query.days, query.channel, 10_000)
+    key = ("channel", "sku", "location", "cause")
+    return sliced(found, query, lambda row: "\x1f".join(row[name] for name in key))
 
 
 @router.get("/causes", tags=["reconciliation"])
 def causes(house: TheHouse, reading: Reading, query: Annotated[DebtQuery, Query()]) -> Response:
     """Drifts by cause, and the share without one. As `lockstep recon causes --json`."""
-    since = house.now() - timedelta(days=query.days)
-    rows = debt.causes(reading, since=since, channel=query.channel)
-    return told({"unknown_share": debt.unknown_share(rows), "goal": 0.05, "causes": rows})
+    return told(recon.causes(reading, house.now(), query.days, query.channel))
 
 
 @router.get("/quarantine", responses=PAGE, tags=["reconciliation"])
@@ -163,8 +156,7 @@ def shrinkage(reading: Reading, query: Annotated[ShrinkageQuery, Query()]) -> Re
 @router.get("/programs", responses=PAGE, tags=["programs"])
 def burning(house: TheHouse, reading: Reading, query: Annotated[ProgramQuery, Query()]) -> Response:
     """Programs and how they are used up. As `lockstep partner list --json`."""
-    known = program_store.programs(reading, partner=query.partner, also_ended=query.all)
-    found = [programs.burn_row(each) for each in program_watch.burns(reading, known, house.now())]
+    found = programs.burning(reading, query.partner, house.now(), also_ended=query.all)
     return sliced(
         found, query, lambda row: f"{row['program']}\x1f{row['sku']}\x1f{row['location']}"
     )
@@ -176,13 +168,16 @@ def versions(reading: Reading, query: Annotated[Paging, Query()]) -> Response:
     return listed(reading, rules.VERSIONS, query, {})
 
 
+@router.get("/rules/newest", tags=["rules"])
+def newest(reading: Reading) -> Response:
+    """The version in force, as it was applied. As `lockstep alloc show --json`."""
+    return told(rules.version(reading, None))
+
+
 @router.get("/rules/{version}", tags=["rules"])
 def version(reading: Reading, version: PathId) -> Response:
-    """A version as it was applied. As `lockstep alloc show --json`."""
-    try:
-        return told({"version": version, "source": rule_store.source_of(reading, version)})
-    except rule_store.NoSuchVersion as error:
-        raise Unknown(str(error)) from None
+    """A version as it was applied. As `lockstep alloc show --version --json`."""
+    return told(rules.version(reading, version))
 
 
 @router.get("/audit", responses=PAGE, tags=["access"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from sqlalchemy import Connection, Engine, text
 
 from console.access.rights import may
@@ -16,7 +16,7 @@ from console.access.types import Actor, Role
 from console.api.gate import Known
 from console.api.problems import Problem
 from console.api.sessions import Sessions
-from console.verbs.doing import doing
+from console.verbs.doing import doing, rehearsing
 from workers.settings import Settings
 from workers.wiring import Wiring
 
@@ -49,6 +49,7 @@ class Act:
     house: House
     actor: Actor
     verb: str
+    dry_run: bool = False
 
     @property
     def by(self) -> str:
@@ -66,7 +67,11 @@ class Act:
 
     @contextmanager
     def doing(self, said: Mapping[str, Any], reason: str = "") -> Iterator[None]:
-        """Do it in this block: written down before, and how it ended after."""
+        """Do it in this block: written down before, and how it ended after. A dry run is done, and taken back."""
+        if self.dry_run:
+            with rehearsing(self.engine, self.actor, self.verb):
+                yield
+            return
         with doing(self.engine, self.actor, self.verb, said, reason=reason, now=self.house.now):
             yield
 
@@ -85,15 +90,25 @@ def known_of(request: Request) -> Known:
     return known
 
 
-def act_of(request: Request) -> Act:
+def act_of(request: Request, *, dry_run: bool = False) -> Act:
     """The route's verb, for who asks. Raises Forbidden, which is written down with what the address names."""
     house = house_of(request)
     verb: str = request.scope["route"].openapi_extra["x-verb"]
-    act = Act(house, known_of(request).actor, verb)
+    act = Act(house, known_of(request).actor, verb, dry_run)
     if not may(act.actor.role, verb):
-        with act.doing(request.path_params):
+        with replace(act, dry_run=False).doing(request.path_params):
             pass
     return act
+
+
+def act_asked(
+    request: Request,
+    dry_run: Annotated[
+        bool, Query(description="Do it whole, answer, and take it back: nothing is changed.")
+    ] = False,
+) -> Act:
+    """As `act_of`, for routes that can be tried."""
+    return act_of(request, dry_run=dry_run)
 
 
 def needs(role: Role) -> Callable[[Request], None]:
@@ -120,6 +135,13 @@ def reading(request: Request) -> Iterator[Connection]:
         yield connection
 
 
+def act_firm(request: Request) -> Act:
+    """As `act_of`, for routes that cannot be tried."""
+    return act_of(request)
+
+
 TheHouse = Annotated[House, Depends(house_of)]
-TheAct = Annotated[Act, Depends(act_of)]
+TheAct = Annotated[Act, Depends(act_asked)]
+#: Of what cannot be taken back: it calls a door of ours, or hands out a secret.
+TheFirmAct = Annotated[Act, Depends(act_firm)]
 Reading = Annotated[Connection, Depends(reading)]

@@ -197,7 +197,7 @@ class ExplainQuery(Said):
     rows: int = Field(default=5, ge=1, le=100)
 
 
-class HaltWords(Reason):
+class HaltScope(Said):
     """What is meant: a SKU (everywhere, or on a channel), a location, a channel (with `all`), or everything."""
 
     sku: Name | None = None
@@ -220,6 +220,10 @@ class HaltWords(Reason):
     def scope(self) -> Scope:
         """What they name."""
         return Scope(self.channel, self.location, self.sku)
+
+
+class HaltWords(Reason, HaltScope):
+    """What is meant, and why."""
 
 
 class HaltSet(HaltWords):
@@ -278,8 +282,14 @@ class Release(Reason):
 
 
 class CountSheet(Said):
-    """A filled sheet: CSV with sku, location, counted; at: when it was counted, unless its lines say so."""
+    """A filled sheet: CSV with sku, location, counted; at: when it was counted, unless its lines say so.
 
+    name    of the sheet, where who sends it has one: the same name is the same count
+    """
+
+    name: Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9-]+$")] | None = (
+        None
+    )
     sheet: Annotated[str, Field(min_length=1, max_length=900_000, pattern=r"^[^\x00]*$")]
     at: Moment | None = None
     location: Name | None = None

@@ -8,10 +8,20 @@ from typing import Any, TypeVar
 
 import click
 
-from console.access.types import Actor, Door, Forbidden, Outcome, Refusal, Role, Unknown
+from console.access.types import (
+    Actor,
+    Door,
+    Forbidden,
+    NotApplied,
+    Outcome,
+    Refusal,
+    Role,
+    Unfit,
+    Unknown,
+)
 from console.cli.common import Failed, house, user
 from console.local.errors import LocalError
-from console.verbs.doing import doing, legible
+from console.verbs.doing import doing, legible, rehearsing
 from workers.settings import Settings
 from workers.wiring import NotSetUp, Wiring, now
 
@@ -41,14 +51,22 @@ def _keep(context: click.Context, _option: click.Parameter, said: str) -> None:
 
 
 @contextmanager
-def acting(verb: str, *, dry_run: bool = False, throw_away: bool = False) -> Iterator[Wiring]:
+def acting(
+    verb: str, *, dry_run: bool = False, rehearse: bool = False, throw_away: bool = False
+) -> Iterator[Wiring]:
     """The house, for a command that does `verb` in this block; its parameters are the verb's arguments.
 
-    dry_run       nothing is changed: nothing is asked and nothing written down
-    throw_away    the same, in a database that is gone afterwards
+    dry_run       the command itself changes nothing: nothing is asked and nothing written down
+    rehearse      it is done and taken back: nothing is written down
+    throw_away    the same as a dry run, in a database that is gone afterwards
     """
     context = click.get_current_context()
     with house(throw_away=throw_away) as wiring:
+        if rehearse:
+            actor = actor_of(context, wiring.settings)
+            with _sentences(), rehearsing(wiring.engine, actor, verb):
+                yield wiring
+            return
         if dry_run or throw_away:
             with _sentences():
                 yield wiring
@@ -71,6 +89,10 @@ def _sentences() -> Iterator[None]:
         yield
     except Forbidden as error:
         raise Failed(f"{error} (LOCKSTEP_ROLE)", code=_REFUSED) from None
+    except Unfit as error:
+        raise Failed(str(error), faults=error.faults) from None
+    except NotApplied as error:
+        raise Failed(str(error), code=4) from None
     except Unknown as error:
         raise Failed(str(error)) from None
     except Refusal as error:

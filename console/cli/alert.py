@@ -5,26 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import click
-from sqlalchemy import text
 
-from console.cli.acting import acting, said_by
-from console.cli.common import Failed, as_json, by, emit, house, reason
-from console.cli.elsewhere import elsewhere, listed
+from console.cli.acting import said_by
+from console.cli.common import as_json, by, emit, house, reason, tell
+from console.cli.elsewhere import as_told, asked, done, elsewhere, listed, trying
+from console.verbs import alerts as verbs
+from console.views import alerts as views
 from console.views.alerts import ALARMS, INCIDENTS
 from ledger.db import transaction
-from workers.alerts import keeping, outbox
-from workers.alerts.rules import RULES
-from workers.alerts.types import Answer, Told
-from workers.flows import alerts
+from workers.alerts import keeping
 from workers.wiring import now
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-_WAITING = text("""
-    SELECT door, count(*) AS waiting, min(run_at) AS since FROM alert_post WHERE told < wanted GROUP BY door
-""")
 
 
 @click.group()
@@ -92,21 +87,10 @@ def _said(detail: Mapping[str, object]) -> str:
 @as_json
 def doors(as_json: bool) -> None:
     """Where alerts are told, what waits for each door, and why one is shut. 4: one is shut."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        configured = {door.name for door in wiring.doors}
-        known = {row["door"]: row for row in outbox.doors(connection)}
-        waiting = {row.door: row.waiting for row in connection.execute(_WAITING)}
-    rows = [
-        {
-            "door": name,
-            "set_up": name in configured,
-            "waiting": waiting.get(name, 0),
-            "told_at": known.get(name, {}).get("told_at"),
-            "shut_since": known.get(name, {}).get("shut_since"),
-            "why": known.get(name, {}).get("shut_why", ""),
-        }
-        for name in sorted(configured | set(known))
-    ]
+    rows = asked(
+        "/alerts/doors",
+        lambda wiring, book: views.doors(book, {door.name for door in wiring.doors}),
+    )
     emit(rows, as_json=as_json)
     if any(row["set_up"] and row["why"] for row in rows):
         raise SystemExit(4)
@@ -117,30 +101,17 @@ def doors(as_json: bool) -> None:
 @said_by
 def test(as_json: bool) -> None:
     """Tell every door something harmless, and that it is over; say what came back. 4: a door did not take it."""
-    with acting("alert.test") as wiring:
-        if not wiring.doors:
-            raise Failed(
-                "no door is set up: set LOCKSTEP_ALERT_SLACK_TOKEN and LOCKSTEP_ALERT_SLACK_CHANNEL,"
-                " LOCKSTEP_ALERT_PAGERDUTY_KEY or LOCKSTEP_ALERT_WEBHOOK_URL"
-            )
-        came = alerts.test_doors(wiring.engine, wiring.doors, env=wiring.settings.env, now=now)
-    rows = [
-        {"door": door, "step": step, "took_it": isinstance(each, Told), "answer": _words(each)}
-        for door, answers in came.items()
-        for step, each in zip(("told", "over"), answers, strict=False)
-    ]
+    rows = done(
+        "alert.test",
+        "/alerts/test",
+        {},
+        lambda wiring: verbs.try_doors(
+            wiring.engine, wiring.doors, env=wiring.settings.env, now=now
+        ),
+    )
     emit(rows, as_json=as_json)
     if not all(row["took_it"] for row in rows):
         raise SystemExit(4)
-
-
-def _words(answer: Answer) -> str:
-    if isinstance(answer, Told):
-        return answer.place
-    after_s = getattr(answer, "after_s", None)
-    if after_s is not None:
-        return f"asks to be left alone for {after_s:.0f} s"
-    return str(getattr(answer, "why", "what should be edited is gone"))
 
 
 @alert.command()
@@ -148,64 +119,78 @@ def _words(answer: Answer) -> str:
 @click.option("--channel", default="", help="Only incidents of this channel.")
 @click.option("--for", "span", metavar="2h", help="How long: 30m, 2h or 1d.")
 @click.option("--end", is_flag=True, help="Let it speak again.")
+@trying
 @by
 @reason
-def silence(rule: str, channel: str, span: str | None, end: bool, by: str, reason: str) -> None:
+@as_json
+def silence(
+    rule: str,
+    channel: str,
+    span: str | None,
+    end: bool,
+    dry_run: bool,
+    by: str,
+    reason: str,
+    as_json: bool,
+) -> None:
     """Tell nothing new of a rule for a while; what is told already goes on, what is still so then is told then."""
     if end == (span is not None):
         raise click.UsageError("say how long (--for 2h), or --end")
-    seconds = _seconds(span) if span is not None else 0.0
-    if there := elsewhere():
-        said = {"rule": rule, "channel": channel, "reason": reason}
-        if end:
-            click.echo(f"{there.do('/silences/end', **said)['ended']} silences ended")
-        else:
-            told = there.do("/silences", for_s=round(seconds), **said)
-            click.echo(f"{rule} is silent until {told['until']}")
-        return
-    with acting("alert.silence") as wiring:
-        if rule not in RULES:
-            raise Failed(f"no rule {rule!r}: {', '.join(sorted(RULES))}")
-        if end:
-            count = alerts.end_silence(
-                wiring.engine, rule, channel, by=by, reason=reason, now=now()
-            )
-            click.echo(f"{count} silences ended")
-            return
-        until = alerts.silence(
-            wiring.engine, rule, channel, for_s=seconds, by=by, reason=reason, now=now()
+    said = {"rule": rule, "channel": channel, "reason": reason}
+    who: dict[str, Any] = {"by": by, "reason": reason, "now": now()}
+    if end:
+        told = done(
+            "alert.silence",
+            "/silences/end",
+            said,
+            lambda wiring: verbs.end_silence(wiring.engine, rule, channel, **who),
+            dry_run=dry_run,
         )
-    click.echo(f"{rule} is silent until {until:%Y-%m-%d %H:%M} UTC")
+        tell(told, f"{told['ended']} silences ended", as_json=as_json)
+        return
+    for_s = round(_seconds(span or ""))
+    told = done(
+        "alert.silence",
+        "/silences",
+        said | {"for_s": for_s},
+        lambda wiring: verbs.silence(wiring.engine, rule, channel, for_s, **who),
+        dry_run=dry_run,
+    )
+    tell(told, f"{rule} is silent until {told['until']:%Y-%m-%d %H:%M} UTC", as_json=as_json)
 
 
 @alert.command()
 @as_json
 def silences(as_json: bool) -> None:
     """Rules that are silent, with who said so and why."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        emit(keeping.silences(connection, now()), as_json=as_json)
+    if there := elsewhere():
+        found = there.rows("/silences")
+    else:
+        with house() as wiring, transaction(wiring.engine) as connection:
+            found = as_told(list(keeping.silences(connection, now())))
+    emit(found, as_json=as_json)
 
 
 @alert.command()
 @click.argument("incident")
+@trying
 @by
-def ack(incident: str, by: str) -> None:
+@as_json
+def ack(incident: str, dry_run: bool, by: str, as_json: bool) -> None:
     """Say that you work on an incident; every door that knows of it is told."""
     number = incident.removeprefix("inc-")
     if not number.isdigit():
         raise click.BadParameter(
             f"{incident!r} is no incident; write inc-12", param_hint="INCIDENT"
         )
-    if there := elsewhere():
-        by = there.do(f"/incidents/{number}/ack")["acked_by"]
-        click.echo(f"inc-{number} is {by}'s")
-        return
-    with acting("alert.ack") as wiring:
-        if not alerts.acknowledge(wiring.engine, int(number), by=by, now=now()):
-            raise Failed(
-                f"inc-{number} is not open, or somebody works on it: see `lockstep alert list`"
-            )
-    click.echo(f"inc-{number} is {by}'s")
+    told = done(
+        "alert.ack",
+        f"/incidents/{number}/ack",
+        {},
+        lambda wiring: verbs.ack(wiring.engine, int(number), by=by, now=now()),
+        dry_run=dry_run,
+    )
+    tell(told, f"inc-{number} is {told['acked_by']}'s", as_json=as_json)
 
 
 def _seconds(span: str) -> float:

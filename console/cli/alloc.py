@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import click
 
-from allocation import document, store
+from allocation import document
 from console.cli import rule_files
-from console.cli.acting import acting
 from console.cli.alloc_fit import fit
 from console.cli.alloc_plan import plan
 from console.cli.alloc_simulate import simulate
-from console.cli.common import Failed, as_json, by, emit, house, reason
+from console.cli.common import Failed, as_json, by, emit, reason, tell
+from console.cli.elsewhere import asked, done, listed, trying
 from console.verbs import rules as verbs
-from ledger.db import transaction
-from workers.flows import drafts
-from workers.wiring import Wiring, now
+from console.views import rules as views
+from workers.wiring import now
 
 
 @click.group()
@@ -69,8 +67,16 @@ def check(file: Path, as_json: bool) -> None:
     default=None,
     help="Refuse (exit 5) unless this version is in force: the one the plan was made against; 0 is none yet.",
 )
+@trying
 @as_json
-def apply(file: Path, author: str, reason: str, expect_version: int | None, as_json: bool) -> None:
+def apply(
+    file: Path,
+    author: str,
+    reason: str,
+    expect_version: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Put a rule file in force; a faulty one is refused whole and the running version stays.
 
     The text is stored as a new version. Workers compute every SKU with it from then on; changing the file afterwards
@@ -78,12 +84,19 @@ def apply(file: Path, author: str, reason: str, expect_version: int | None, as_j
     """
     read = rule_files.read(file)
     rule_files.tell(read.remarks)
-    with acting("alloc.apply") as wiring:
-        applied = _put_in_force(wiring, read.source, read.document, author, reason, expect_version)
-    if as_json:
-        emit(applied, as_json=True)
-    else:
-        click.echo(f"version {applied.version} is in force; every SKU is being computed again")
+    _said(author, reason)
+    told = done(
+        "alloc.apply",
+        "/rules",
+        {"source": read.source, "expect_version": expect_version, "reason": reason},
+        lambda wiring: verbs.apply(
+            wiring.engine, read.source, read.document, by=author, reason=reason, now=now(),
+            expected=expect_version,
+        ),
+        dry_run=dry_run,
+    )  # fmt: skip
+    words = f"version {told['version']} is in force; every SKU is being computed again"
+    tell(told, words, as_json=as_json)
 
 
 @alloc.command()
@@ -96,73 +109,52 @@ def apply(file: Path, author: str, reason: str, expect_version: int | None, as_j
 @as_json
 def show(version: int | None, as_json: bool) -> None:
     """Print a version of the rules as it was applied; without --version the one that workers follow."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        newest = store.history(connection, limit=1)
-        if not newest:
-            raise Failed(
-                "no rules were ever applied: lockstep alloc apply FILE --author ... --reason ..."
-            )
-        number = version or newest[0].version
-        try:
-            source = store.source_of(connection, number)
-        except store.NoSuchVersion as error:
-            raise Failed(str(error)) from None
-    if as_json:
-        emit({"version": number, "source": source}, as_json=True)
-    else:
-        click.echo(source)
+    path = f"/rules/{version}" if version else "/rules/newest"
+    told = asked(path, lambda _, book: views.version(book, version))
+    tell(told, told["source"], as_json=as_json)
 
 
 @alloc.command()
 @as_json
 def history(as_json: bool) -> None:
     """Every version ever in force, newest first: the first line is the one that workers follow."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        versions = store.history(connection)
-    emit([dataclasses.asdict(version) for version in versions], as_json=as_json)
+    emit(listed(views.VERSIONS, "/rules", {}), as_json=as_json)
 
 
 @alloc.command()
 @click.argument("version", type=click.IntRange(min=1))
+@trying
 @by
 @reason
 @as_json
-def rollback(version: int, by: str, reason: str, as_json: bool) -> None:
+def rollback(version: int, dry_run: bool, by: str, reason: str, as_json: bool) -> None:
     """Put an older version in force again, as a new one.
 
     It was in force once, so it is not refused for what newer releases would ask of a new file; that is said, though.
     """
-    name = f"version {version}"
-    with acting("alloc.rollback") as wiring:
-        source, read = verbs.stored(wiring.engine, version)
-        rule_files.tell(_would_refuse(source, name))
-        why = f"rollback to {version}: {reason}"
-        applied = _put_in_force(wiring, source, read, by, why, None)
-    if as_json:
-        emit(applied, as_json=True)
-    else:
-        click.echo(f"version {applied.version} is in force, equal to version {version}")
+    _said(by, reason)
+    told = done(
+        "alloc.rollback",
+        "/rules/rollback",
+        {"version": version, "reason": reason},
+        lambda wiring: verbs.rollback(wiring.engine, version, by=by, reason=reason, now=now()),
+        dry_run=dry_run,
+    )
+    rule_files.tell(_would_refuse(version))
+    words = f"version {told['version']} is in force, equal to version {version}"
+    tell(told, words, as_json=as_json)
 
 
-def _would_refuse(source: str, name: str) -> tuple[document.Problem, ...]:
+def _would_refuse(version: int) -> tuple[document.Problem, ...]:
+    stored = asked(f"/rules/{version}", lambda _, book: views.version(book, version))
     try:
-        document.read(source, name)
+        document.read(stored["source"], f"version {version}")
     except document.RuleFileError as error:
         return error.problems
     return ()
 
 
-def _put_in_force(
-    wiring: Wiring,
-    source: str,
-    read: document.Document,
-    author: str,
-    reason: str,
-    expected: int | None,
-) -> drafts.Applied:
+def _said(author: str, reason: str) -> None:
     for name, said in (("who", author), ("why", reason)):
         if not said.strip():
             raise click.UsageError(f"say {name}: it is kept with the version")
-    return verbs.apply(
-        wiring.engine, source, read, by=author, reason=reason, now=now(), expected=expected
-    )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
+from typing import Any
 
 import click
 
 from console.cli import rule_files
 from console.cli.common import as_json, emit, house
-from workers.flows import drafts
+from console.cli.elsewhere import as_told, elsewhere
+from console.views import rules as views
 from workers.wiring import now
 
 
@@ -32,32 +33,37 @@ def plan(file: Path, sku: str, limit: int, as_json: bool) -> None:
     """
     read = rule_files.read(file)
     rule_files.tell(read.remarks)
-    with house() as wiring:
-        found = drafts.plan(wiring.engine, read.document.rules(), now(), sku=sku, limit=limit)
+    if there := elsewhere():
+        found = there.do("/rules/plan", source=read.source, sku=sku, limit=limit)
+    else:
+        with house() as wiring:
+            found = as_told(views.plan(wiring.engine, read.document, now(), sku=sku, limit=limit))
     if as_json:
-        emit({"differs": found.differs, **dataclasses.asdict(found)}, as_json=True)
+        emit(found, as_json=True)
     else:
         _tell(found, file, sku)
-    if found.differs:
+    if found["differs"]:
         raise SystemExit(3)
 
 
-def _tell(found: drafts.Plan, file: Path, sku: str) -> None:
-    against = f"version {found.version}" if found.version else "no rules in force"
-    if found.changes:
-        emit([_row(change) for change in found.changes], as_json=False)
+def _tell(found: dict[str, Any], file: Path, sku: str) -> None:
+    against = f"version {found['version']}" if found["version"] else "no rules in force"
+    if found["changes"]:
+        emit([_row(change) for change in found["changes"]], as_json=False)
         click.echo()
-    if found.left_off:
-        click.echo(f"and {found.left_off} more: --limit, --sku or --json show them", err=True)
-    if found.sums:
-        emit([_sum(of) for of in found.sums], as_json=False)
+    if found["left_off"]:
+        click.echo(f"and {found['left_off']} more: --limit, --sku or --json show them", err=True)
+    if found["sums"]:
+        emit(
+            [of | {"change": f"{of['then'] - of['now']:+}"} for of in found["sums"]], as_json=False
+        )
     click.echo(f"{file} against {against}: {_outcome(found, sku)}", err=True)
-    if found.due:
+    if found["due"]:
         click.echo(
-            f"{found.due} SKUs are still being computed with the rules in force, so their numbers may move anyhow",
+            f"{found['due']} SKUs are still being computed with the rules in force, so their numbers may move anyhow",
             err=True,
         )
-    for channel in found.unlisted:
+    for channel in found["unlisted"]:
         click.echo(
             f"nothing is listed on {channel} yet, so nothing can be said of it: once applied, lockstep channel map"
             f" {channel}",
@@ -65,18 +71,14 @@ def _tell(found: drafts.Plan, file: Path, sku: str) -> None:
         )
 
 
-def _outcome(found: drafts.Plan, sku: str) -> str:
-    if not found.skus:
+def _outcome(found: dict[str, Any], sku: str) -> str:
+    if not found["skus"]:
         return "no SKU is known yet" if sku == "*" else f"no SKU fits {sku}"
-    if not found.differs:
-        return f"no number of {found.skus} SKUs changes"
-    return f"{len(found.changes) + found.left_off} numbers change, of {found.skus} SKUs"
+    if not found["differs"]:
+        return f"no number of {found['skus']} SKUs changes"
+    return f"{len(found['changes']) + found['left_off']} numbers change, of {found['skus']} SKUs"
 
 
-def _row(change: drafts.Change) -> dict[str, object]:
-    difference = change.then - (change.now or 0)
-    return {**dataclasses.asdict(change), "change": f"{difference:+}" if difference else "0"}
-
-
-def _sum(of: drafts.Sum) -> dict[str, object]:
-    return {**dataclasses.asdict(of), "change": f"{of.then - of.now:+}"}
+def _row(change: dict[str, Any]) -> dict[str, Any]:
+    difference = change["then"] - (change["now"] or 0)
+    return change | {"change": f"{difference:+}" if difference else "0"}

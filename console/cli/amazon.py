@@ -3,64 +3,23 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import click
-from sqlalchemy import Connection, text
 
-from channels.amazon import health_store
 from channels.base import ChannelError
 from console.cli.acting import acting, said_by
-from console.cli.common import Failed, as_json, by, emit, house
+from console.cli.common import Failed, as_json, by, emit, tell
+from console.cli.elsewhere import asked, done, trying
+from console.verbs import amazon as amazon_verbs
+from console.views import amazon as views
 from ledger.db import transaction
 from reconcile.runs import window_of
 from reconcile.trail import record
 from workers import amazon as chores
 from workers.flows import mcf, mirror
 from workers.wiring import Wiring, now
-
-KIND = "amazon"
-
-_CHANNELS = text("SELECT channel FROM channel WHERE kind = :kind ORDER BY channel")
-_FBA = text("""
-    SELECT m.channel, m.seller_sku, b.sku, r.as_of, r.fulfillable, r.pending_orders,
-           r.transshipment + r.processing + r.researching AS held, r.transshipment, r.processing, r.researching,
-           r.inbound_working + r.inbound_shipped + r.inbound_receiving AS inbound, r.inbound_working,
-           r.inbound_shipped, r.inbound_receiving, r.unfulfillable, r.source, r.read_at,
-           (SELECT units FROM balance
-            WHERE balance.sku = b.sku AND balance.location = b.location AND state = 'available') AS available,
-           m.off_units AS off, m.off_cycles AS windows, m.off_since
-    FROM fba_mirror AS m
-    JOIN fba_reading AS r ON r.id = m.reading_id
-    LEFT JOIN binding AS b ON b.channel = m.channel AND b.item_id = m.seller_sku AND b.vendor_location_id = 'FBA'
-    WHERE m.channel = :channel AND (CAST(:sku AS text) IS NULL OR :sku IN (m.seller_sku, b.sku))
-      AND (NOT :only_off OR m.off_units <> 0)
-    ORDER BY m.seller_sku
-""")
-_CHANGES = text("""
-    SELECT seller_sku, from_at, to_at, fulfillable AS change, sale, mcf, inbound, returned, removal, adjustment,
-           transfer, rest
-    FROM fba_change
-    WHERE channel = :channel AND (CAST(:sku AS text) IS NULL OR seller_sku = :sku) AND (NOT :only_rest OR rest <> 0)
-    ORDER BY to_at DESC, reading_id DESC LIMIT :limit
-""")
-_MCF = text("""
-    SELECT seller_fulfillment_order_id AS id, status, role, of_channel, of_order, ours, received_at, status_at,
-           (SELECT sum(units) FROM mcf_line AS l WHERE l.channel = o.channel
-               AND l.seller_fulfillment_order_id = o.seller_fulfillment_order_id) AS units,
-           (SELECT sum(units) FROM mcf_shipped AS s WHERE s.channel = o.channel
-               AND s.seller_fulfillment_order_id = o.seller_fulfillment_order_id) AS shipped,
-           problem
-    FROM mcf_order AS o WHERE channel = :channel AND (NOT :only_problems OR problem <> '')
-    ORDER BY coalesce(received_at, seen_at) DESC LIMIT :limit
-""")
-_HEALTH = text("""
-    SELECT DISTINCT ON (seller_sku) seller_sku, snapshot_on, available, days_of_supply, sell_through, units_shipped_30,
-           excess_units, aged_181_units, unfulfillable, inbound, recommended_action, alert, storage_cost_next_month,
-           currency
-    FROM fba_health WHERE channel = :channel ORDER BY seller_sku, snapshot_on DESC
-""")
 
 on = click.option("--channel", "name", default=None, help="Which one, where there are several.")
 
@@ -81,9 +40,13 @@ def fba(name: str | None, sku: str | None, only_off: bool, exit_code: bool, as_j
 
     `off`: units of ours that nothing explains, Amazon's number less the book's, and in how many windows it was seen.
     """
-    with house() as wiring, transaction(wiring.engine) as connection:
-        values = {"channel": _only(connection, name), "sku": sku, "only_off": only_off}
-        rows = [dict(row) for row in connection.execute(_FBA, values).mappings()]
+    rows = asked(
+        "/amazon/fba",
+        lambda _, book: views.fba(book, name, sku, only_off=only_off),
+        channel=name,
+        sku=sku,
+        off=only_off,
+    )
     emit(
         rows,
         as_json=as_json,
@@ -104,14 +67,14 @@ def fba(name: str | None, sku: str | None, only_off: bool, exit_code: bool, as_j
 @as_json
 def changes(name: str | None, sku: str | None, only_rest: bool, limit: int, as_json: bool) -> None:
     """Each change of what can be sold, by cause; `rest` is what nothing explains (yet)."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        values = {
-            "channel": _only(connection, name),
-            "sku": sku,
-            "only_rest": only_rest,
-            "limit": limit,
-        }
-        rows = [dict(row) for row in connection.execute(_CHANGES, values).mappings()]
+    rows = asked(
+        "/amazon/changes",
+        lambda _, book: views.changes(book, name, sku, only_rest=only_rest, limit=limit),
+        channel=name,
+        sku=sku,
+        rest=only_rest,
+        limit=limit,
+    )
     emit(rows, as_json=as_json)
 
 
@@ -159,9 +122,13 @@ def mcf_() -> None:
 @as_json
 def list_mcf(name: str | None, problems: bool, limit: int, as_json: bool) -> None:
     """MCF orders, newest first. matched: an order in the book holds the units; foreign: booked by itself."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        values = {"channel": _only(connection, name), "only_problems": problems, "limit": limit}
-        rows = [dict(row) for row in connection.execute(_MCF, values).mappings()]
+    rows = asked(
+        "/amazon/mcf",
+        lambda _, book: views.mcf(book, name, only_problems=problems, limit=limit),
+        channel=name,
+        problems=problems,
+        limit=limit,
+    )
     emit(
         rows,
         as_json=as_json,
@@ -250,20 +217,30 @@ def ipi_() -> None:
     help="Of the score, as Seller Central shows it; today when left out.",
 )
 @on
+@trying
 @by
+@as_json
 def set_ipi(
-    score: int, threshold: int | None, scored_on: datetime | None, name: str | None, by: str
+    score: int,
+    threshold: int | None,
+    scored_on: datetime | None,
+    name: str | None,
+    dry_run: bool,
+    by: str,
+    as_json: bool,
 ) -> None:
     """Write down the score as Seller Central shows it. A second one of the same day replaces the first in lists."""
-    with acting("amazon.ipi.set") as wiring, transaction(wiring.engine) as connection:
-        channel, at = _only(connection, name), now()
-        day = scored_on.replace(tzinfo=UTC).date() if scored_on else at.date()
-        if day > at.date():
-            raise Failed(f"{day} is in the future")
-        health_store.set_ipi(
-            connection, channel, scored_on=day, score=score, threshold=threshold, by=by, now=at
-        )
-    click.echo(f"{channel}: IPI {score} on {day}")
+    day = scored_on.date() if scored_on else None
+    told = done(
+        "amazon.ipi.set",
+        "/amazon/ipi",
+        {"channel": name, "score": score, "threshold": threshold, "scored_on": day},
+        lambda wiring: amazon_verbs.set_ipi(
+            wiring.engine, name, score, threshold, day, by=by, now=now()
+        ),
+        dry_run=dry_run,
+    )
+    tell(told, f"{told['channel']}: IPI {score} on {told['scored_on']}", as_json=as_json)
 
 
 @ipi_.command("list")
@@ -271,8 +248,7 @@ def set_ipi(
 @as_json
 def list_ipi(name: str | None, as_json: bool) -> None:
     """Scores, newest first; `above` is below 0 where storage may be limited."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        rows = health_store.ipi(connection, _only(connection, name))
+    rows = asked("/amazon/ipi", lambda _, book: views.scores(book, name), channel=name)
     emit(rows, as_json=as_json)
 
 
@@ -282,11 +258,12 @@ def list_ipi(name: str | None, as_json: bool) -> None:
 @as_json
 def offers(name: str | None, days: int, as_json: bool) -> None:
     """Our share of the featured offer ("Buy Box") of each ASIN, by time, as ANY_OFFER_CHANGED tells it."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        at = now()
-        found = health_store.shares(
-            connection, _only(connection, name), since=at - timedelta(days=days), now=at
-        )
+    found = asked(
+        "/amazon/offers",
+        lambda _, book: views.offers(book, name, days, now()),
+        channel=name,
+        days=days,
+    )
     emit(
         found,
         as_json=as_json,
@@ -302,22 +279,10 @@ def offers(name: str | None, days: int, as_json: bool) -> None:
 @as_json
 def health_(name: str | None, as_json: bool) -> None:
     """What drives the IPI, from the newest planning report of each SKU."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        rows = connection.execute(_HEALTH, {"channel": _only(connection, name)}).mappings()
-        emit([dict(row) for row in rows], as_json=as_json)
+    rows = asked("/amazon/health", lambda _, book: views.health(book, name), channel=name)
+    emit(rows, as_json=as_json)
 
 
 def _one(wiring: Wiring, name: str | None) -> str:
     with transaction(wiring.engine) as connection:
-        return _only(connection, name)
-
-
-def _only(connection: Connection, name: str | None) -> str:
-    """The channel that is meant: the one named, or the only one there is."""
-    known: list[str] = list(connection.execute(_CHANNELS, {"kind": KIND}).scalars())
-    if name is None and len(known) == 1:
-        return known[0]
-    if name is not None and name in known:
-        return name
-    listed = ", ".join(known) or "none"
-    raise Failed(f"which channel? Of kind {KIND}: {listed}. Say it with --channel")
+        return views.channel_of(connection, name)

@@ -10,8 +10,10 @@ import click
 
 from channels import bindings
 from console.cli.acting import acting
-from console.cli.common import Failed, as_json, by, emit, house
+from console.cli.common import Failed, as_json, by, emit
+from console.cli.elsewhere import asked, quoted
 from console.keys import key_of
+from console.views.channels import certificate_of
 from ledger.db import transaction
 from workers.flows import certificate as certificates
 from workers.flows import certify as certifying
@@ -54,19 +56,15 @@ def certify(name: str, approved: str, events: int, wait_s: float, by: str, as_js
 @as_json
 def certificate(name: str, as_json: bool) -> None:
     """The newest certificate of a channel, and whether its signature is ours. Exit code 1 when it is not."""
-    with house() as wiring:
-        with transaction(wiring.engine) as connection:
-            found = certificates.newest(connection, name)
-        if found is None:
-            raise Failed(f"{name} has no certificate: run `lockstep channel certify {name}`")
-        report, signature = found
-        genuine = certificates.is_genuine(report, signature, _key(wiring))
-    told = report | {"signature": signature, "genuine": genuine}
+    told = asked(
+        f"/channels/{quoted(name)}/certificate",
+        lambda wiring, book: certificate_of(book, name, _key(wiring)),
+    )
     if as_json:
         emit(told, as_json=True)
     else:
         _tell(told)
-    if not genuine:
+    if not told["genuine"]:
         raise Failed(
             f"the signature is not of this house: certify {name} again, or bring back the key"
         )

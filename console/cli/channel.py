@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy import Connection
 
 from channels import listings
 from channels.base import ChannelError
-from console.access.types import Unknown
 from console.cli.acting import acting, said_by
 from console.cli.certify import certificate, certify
-from console.cli.common import Failed, as_json, by, emit, house, reason, reason_if_any
-from console.cli.elsewhere import elsewhere, listed, quoted
+from console.cli.common import Failed, as_json, by, emit, house, reason, reason_if_any, tell
+from console.cli.elsewhere import asked, done, listed, quoted, trying
 from console.verbs import work
 from console.views.work import CHANNELS
-from ledger.db import transaction
 from workers.flows import mapping
-from workers.wiring import NotSetUp, now
+from workers.wiring import NotSetUp, Wiring, now
 
 #: Vendors tell whole seconds, and an answer takes its time.
 _CLOCK_OFF_S = 30.0
@@ -117,10 +116,12 @@ def _text(file: Path) -> str:
 @as_json
 def unmapped(name: str, as_json: bool) -> None:
     """Deliveries that wait for a name of ours: sales of what nobody has mapped yet."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        _refuse_unknown(connection, name)
-        rows = mapping.unmapped(connection, name)
-    emit(rows, as_json=as_json)
+
+    def here(_: Wiring, connection: Connection) -> Any:
+        work.known_channel(connection, name)
+        return mapping.unmapped(connection, name)
+
+    emit(asked(f"/channels/{quoted(name)}/unmapped", here), as_json=as_json)
 
 
 @channel.command()
@@ -145,42 +146,39 @@ def subscribe(name: str, uri: str) -> None:
 
 @channel.command()
 @click.argument("name")
+@trying
 @by
 @reason
-def pause(name: str, by: str, reason: str) -> None:
+@as_json
+def pause(name: str, dry_run: bool, by: str, reason: str, as_json: bool) -> None:
     """Stop all pushes to a channel until somebody resumes it."""
-    if there := elsewhere():
-        stopped = there.do(f"/channels/{quoted(name)}/pause", reason=reason)["fresh"]
-    else:
-        stopped = _paused(name, by, reason)
-    click.echo("paused" if stopped else "was paused already")
 
+    def here(wiring: Wiring) -> Any:
+        fresh = work.pause(wiring.engine, name, by=by, reason=reason, now=now())
+        return {"channel": name, "paused": True, "fresh": fresh}
 
-def _paused(name: str, by: str, reason: str) -> bool:
-    with acting("channel.pause") as wiring:
-        return work.pause(wiring.engine, name, by=by, reason=reason, now=now())
+    path = f"/channels/{quoted(name)}/pause"
+    told = done("channel.pause", path, {"reason": reason}, here, dry_run=dry_run)
+    tell(told, "paused" if told["fresh"] else "was paused already", as_json=as_json)
 
 
 @channel.command()
 @click.argument("name")
+@trying
 @by
 @reason_if_any
-def resume(name: str, by: str, reason: str) -> None:
+@as_json
+def resume(name: str, dry_run: bool, by: str, reason: str, as_json: bool) -> None:
     """Let a paused channel work again."""
-    if there := elsewhere():
-        resumed = there.do(f"/channels/{quoted(name)}/resume", reason=reason)["fresh"]
-    else:
-        with acting("channel.resume") as wiring:
-            resumed = work.resume(wiring.engine, name, by=by, reason=reason, now=now())
-    click.echo("resumed" if resumed else "was not paused")
+
+    def here(wiring: Wiring) -> Any:
+        fresh = work.resume(wiring.engine, name, by=by, reason=reason, now=now())
+        return {"channel": name, "paused": False, "fresh": fresh}
+
+    path = f"/channels/{quoted(name)}/resume"
+    told = done("channel.resume", path, {"reason": reason}, here, dry_run=dry_run)
+    tell(told, "resumed" if told["fresh"] else "was not paused", as_json=as_json)
 
 
 channel.add_command(certify)
 channel.add_command(certificate)
-
-
-def _refuse_unknown(connection: Connection, name: str) -> None:
-    try:
-        work.known_channel(connection, name)
-    except Unknown as error:
-        raise Failed(str(error)) from None

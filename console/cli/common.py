@@ -59,11 +59,15 @@ by = click.option(
 
 
 class Failed(click.ClickException):
-    """A sentence on stderr and an exit code."""
+    """A sentence on stderr and an exit code.
 
-    def __init__(self, message: str, *, code: int = 1) -> None:
+    faults    what is to be put right, one by one, for commands that print that
+    """
+
+    def __init__(self, message: str, *, code: int = 1, faults: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.exit_code = code  # type: ignore[misc]  # click reads it from the instance
+        self.faults = tuple(faults)
 
 
 @contextmanager
@@ -174,6 +178,14 @@ def emit(value: Any, *, as_json: bool, table: Sequence[str] = ()) -> None:
         )
     if not shown:
         click.echo("(none)", err=True)
+
+
+def tell(told: Any, words: str, *, as_json: bool) -> None:
+    """Print what came of a change: as JSON, or in words."""
+    if as_json:
+        emit(told, as_json=True)
+    else:
+        click.echo(words)
 
 
 def _cell(value: object) -> str:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import click
 
-from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit, house, reason
 from console.cli.count_reports import accuracy, shrinkage, worth
+from console.cli.elsewhere import as_told, asked, done, elsewhere, trying
+from console.verbs import counts as verbs
+from console.views import counts as views
 from ledger.db import transaction
-from reconcile import count_checks, count_orders
-from reconcile.counting.file import COLUMNS, REASONS, Fault, read
-from reconcile.counting.tiers import Due, by_location
+from reconcile import count_orders
+from reconcile.counting.file import COLUMNS, REASONS, read
 from reconcile.counting.types import Verdict
-from workers.flows import counts
-from workers.flows.count_sheets import Found, Refused, Submitted, name_of, submit
+from workers.flows.count_sheets import name_of
 from workers.flows.count_terms import terms_of
 from workers.wiring import now
 
@@ -86,71 +88,48 @@ def plan(
     """What is to be counted, and why: ordered recounts first, then what is latest by its tier."""
     if as_csv + as_sheet + as_json > 1:
         raise click.UsageError("give one of --csv, --sheet and --json")
-    with house() as wiring:
-        at = now()
-        until = (day.replace(tzinfo=UTC) if day else at.astimezone(UTC)).date() + timedelta(days=1)
-        try:
-            due = counts.plan(
-                wiring.engine,
-                terms_of(wiring.settings),
-                now=at,
-                until=datetime.combine(until, datetime.min.time(), UTC),
-                location=location,
-            )
-        except counts.NoSuchPlace as error:
-            raise Failed(str(error)) from None
-    sheets = by_location(due)
-    if lines is not None:
-        sheets = {name: of_it[:lines] for name, of_it in sheets.items()}
+    rows = _due(location, day.date() if day else None, lines)
     if as_csv:
-        _print_csv([line for of_it in sheets.values() for line in of_it], book=book)
+        _print_csv(rows, book=book)
     elif as_sheet:
-        _print_sheets(sheets, until - timedelta(days=1), book=book)
+        _print_sheets(rows, day.date() if day else now().date(), book=book)
     else:
-        rows = [_row(line, book=book) for of_it in sheets.values() for line in of_it]
+        shown = [{n: v for n, v in row.items() if book or n != "book"} for row in rows]
         if not as_json:
-            rows = [row | {"why": ", ".join(row["why"])} for row in rows]
-        emit(rows, as_json=as_json)
+            shown = [row | {"why": ", ".join(row["why"])} for row in shown]
+        emit(shown, as_json=as_json)
 
 
-def _row(line: Due, *, book: bool) -> dict[str, Any]:
-    known = line.known
-    row: dict[str, Any] = {
-        "location": known.location,
-        "sku": known.sku,
-        "description": known.title,
-        "tier": known.tier,
-        "why": list(line.why),
-        "counted_at": known.counted_at,
-        "due_at": line.due_at,
-    }
-    return row | {"book": known.on_hand} if book else row
+def _due(location: str | None, day: date | None, lines: int | None) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = asked(
+        "/counts/plan",
+        lambda wiring, _: views.due(
+            wiring.engine, terms_of(wiring.settings), now(), location=location, day=day, lines=lines
+        ),
+        location=location,
+        day=day,
+        lines=lines,
+    )
+    return rows
 
 
-def _print_csv(lines: Sequence[Due], *, book: bool) -> None:
+def _print_csv(rows: Sequence[dict[str, Any]], *, book: bool) -> None:
     names = [*COLUMNS, *(["book"] if book else [])]
-    out = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    out = csv.DictWriter(sys.stdout, names, lineterminator="\n", extrasaction="ignore")
     out.writeheader()
-    for line in lines:
-        known = line.known
-        row = {
-            "sku": known.sku,
-            "description": known.title,
-            "location": known.location,
-            "why": ", ".join(line.why),
-        }
-        out.writerow(row | {"book": known.on_hand} if book else row)
+    out.writerows(row | {"why": ", ".join(row["why"])} for row in rows)
 
 
-def _print_sheets(sheets: dict[str, list[Due]] | Any, day: date, *, book: bool) -> None:
-    for location, lines in sheets.items():
-        width = max(len(line.known.sku) for line in lines)
+def _print_sheets(rows: Sequence[dict[str, Any]], day: date, *, book: bool) -> None:
+    for location, of_it in groupby(rows, itemgetter("location")):
+        lines = list(of_it)
+        width = max(len(line["sku"]) for line in lines)
         click.echo(f"{location}  {day.isoformat()}  {len(lines)} lines    counted by: ____________")
         for line in lines:
-            known = line.known
-            said = f"book {known.on_hand:>6}  " if book else ""
+            said = f"book {line['book']:>6}  " if book else ""
             click.echo(
-                f"  {known.sku:<{width}}  {known.title[:40]:<40}  {said}[        ]  {', '.join(line.why)}"
+                f"  {line['sku']:<{width}}  {line['description'][:40]:<40}  {said}[        ]"
+                f"  {', '.join(line['why'])}"
             )
         click.echo("\f", nl=False)
 
@@ -165,10 +144,17 @@ def _print_sheets(sheets: dict[str, list[Due]] | Any, day: date, *, book: bool) 
     type=click.Choice(["", *REASONS]),
     help="For lines out of tolerance that give none.",
 )
+@trying
 @by
 @as_json
 def submit_(
-    file: Path, at: datetime | None, location: str | None, reason: str, by: str, as_json: bool
+    file: Path,
+    at: datetime | None,
+    location: str | None,
+    reason: str,
+    dry_run: bool,
+    by: str,
+    as_json: bool,
 ) -> None:
     """Book a filled sheet, whole or not at all, as of its minute: what was sold meanwhile does not matter.
 
@@ -180,92 +166,91 @@ def submit_(
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Failed(f"{file} is not UTF-8: save it as CSV in UTF-8") from None
-    with acting("count.submit") as wiring:
-        try:
-            done = submit(
-                wiring.house,
-                read(text, location),
-                name=name_of(content, at),
-                at=at,
-                by=by,
-                terms=terms_of(wiring.settings),
-                now=now,
-                reason=reason,
-            )
-        except Refused as refused:
-            _refuse(file, refused.faults, as_json=as_json)
-    _say(done, as_json=as_json)
+    name = name_of(content, at)
+    body = {"sheet": text, "name": name, "at": at, "location": location, "reason_code": reason}
+    try:
+        told = done(
+            "count.submit",
+            "/counts",
+            body,
+            lambda wiring: verbs.submit(
+                wiring.house, wiring.settings, read(text, location), name, at,
+                by=by, reason=reason, now=now,
+            ),
+            dry_run=dry_run,
+        )  # fmt: skip
+    except Failed as error:
+        if error.faults and as_json:
+            emit({"booked": 0, "faults": [_fault(said) for said in error.faults]}, as_json=True)
+        for fault in error.faults:
+            click.echo(f"{file}:{fault}", err=True)
+        raise
+    _say(told, as_json=as_json)
 
 
-def _refuse(file: Path, faults: Sequence[Fault], *, as_json: bool) -> None:
+def _fault(said: str) -> dict[str, Any]:
+    line, _, what = said.partition(": ")
+    return {"line": int(line), "what": what}
+
+
+def _say(told: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        emit({"booked": 0, "faults": list(faults)}, as_json=True)
-    for fault in faults:
-        click.echo(f"{file}:{fault.line}: {fault.what}", err=True)
-    raise Failed(f"{len(faults)} to be put right; nothing was booked")
-
-
-def _say(done: Submitted, *, as_json: bool) -> None:
-    total = {
-        "sheet": done.sheet,
-        "repeated": done.repeated,
-        "lines": len(done.lines),
-        "blank": done.blank,
-        **{verdict.value: done.number(verdict) for verdict in Verdict},
-        "units": sum(line.variance or 0 for line in done.lines),
-    }
-    alarms = [f"{alarm.rule} {alarm.what}" for alarm in done.raised]
-    if as_json:
-        emit(total | {"counts": list(done.lines), "alarms": alarms}, as_json=True)
+        emit(told, as_json=True)
     else:
-        shown = [line for line in done.lines if line.variance or line.state != "applied"]
+        shown = [line for line in told["counts"] if line["variance"] or line["state"] != "applied"]
         if shown:
             emit(shown, as_json=False, table=_LINES)
+        total = {name: told[name] for name in told if name not in ("counts", "alarms")}
         click.echo(", ".join(f"{name} {value}" for name, value in total.items()))
-        for alarm in alarms:
+        for alarm in told["alarms"]:
             click.echo(f"alarm: {alarm}")
-    if done.repeated:
+    if told["repeated"]:
         click.echo(
             "this sheet was booked before and was not booked again; if it is another count, say --at",
             err=True,
         )
-    _exit(done.lines)
-
-
-def _exit(lines: Sequence[Found]) -> None:
-    waiting = [line for line in lines if line.state != "applied"]
+    waiting = [line for line in told["counts"] if line["state"] != "applied"]
     for line in waiting:
-        click.echo(f"line {line.line} is {line.state}: {line.error}", err=True)
+        click.echo(f"line {line['line']} is {line['state']}: {line['error']}", err=True)
     if waiting:
         raise SystemExit(4)
-    if any(line.verdict != Verdict.WITHIN for line in lines):
+    if any(line["verdict"] != Verdict.WITHIN.value for line in told["counts"]):
         raise SystemExit(3)
 
 
 @count.command("order")
 @click.argument("sku")
-@click.option("--location", required=True)
+@click.option("--location", required=True, help="Where it is to be counted.")
+@trying
 @by
 @reason
-def order(sku: str, location: str, by: str, reason: str) -> None:
+@as_json
+def order(sku: str, location: str, dry_run: bool, by: str, reason: str, as_json: bool) -> None:
     """Order a recount of SKU at a location; until it is in, fewer units are promised for pick-up."""
-    with acting("count.order") as wiring:
-        at = now()
-        with transaction(wiring.engine) as connection:
-            (known,) = count_checks.check(connection, [(1, sku, location, at)]).values()
-            if not known.sku_known or known.kind not in ("warehouse", "store"):
-                raise Failed(f"nothing can be counted of {sku!r} at {location!r}: check both names")
-            fresh = count_orders.order_by_hand(connection, (sku, location), by, reason, at)
-    click.echo(f"{sku} at {location}: recount ordered{'' if fresh else ', as before'}")
+    told = done(
+        "count.order",
+        "/counts/orders",
+        {"sku": sku, "location": location, "reason": reason},
+        lambda wiring: verbs.order(wiring.engine, sku, location, by=by, reason=reason, now=now()),
+        dry_run=dry_run,
+    )
+    if as_json:
+        emit(told, as_json=True)
+    else:
+        again = "" if told["fresh"] else ", as before"
+        click.echo(f"{sku} at {location}: recount ordered{again}")
 
 
 @count.command("orders")
 @as_json
 def orders(as_json: bool) -> None:
     """Recounts that are ordered and not made yet. 3: there are some."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = count_orders.open_orders(connection)
+    if there := elsewhere():
+        found = there.rows("/counts/orders")
+    else:
+        with house() as wiring, transaction(wiring.engine) as connection:
+            found = as_told(list(count_orders.open_orders(connection)))
     table = ("location", "sku", "rule", "what", "since", "missing", "ordered_by", "reason")
-    emit(list(found), as_json=as_json, table=table)
+    emit(found, as_json=as_json, table=table)
     if found:
         raise SystemExit(3)

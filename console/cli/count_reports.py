@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import timedelta
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy import Connection
 
-from console.cli.acting import acting
-from console.cli.common import Failed, as_json, by, emit, house
+from console.cli.common import Failed, as_json, by, emit, house, tell
+from console.cli.elsewhere import as_told, done, elsewhere, trying
+from console.verbs import counts as verbs
 from console.views import counts
 from ledger.db import transaction
-from reconcile import count_checks, count_reports
-from reconcile.counting.accuracy import Accuracy
-from reconcile.trail import record
+from reconcile.counting.accuracy import Accuracy, quarter
 from workers.wiring import now
 
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV for spreadsheets.")
-_WEEK = timedelta(days=7)
-_MOST_MONEY = Decimal(1_000_000_000)
+_WORTH = ("sku", "cost", "price")
 
 
 @click.command()
@@ -45,10 +42,8 @@ def accuracy(location: str | None, weeks: int, rolling: int, as_csv: bool, as_js
     By location and tier, each location, each tier, and all. Recounts and failed picks say nothing of the house and are
     left out. 95 % is enough to plan with, 99 % is best in class.
     """
-    with house() as wiring, transaction(wiring.engine) as connection:
-        rows = counts.accuracy(
-            connection, now=now(), location=location, weeks=weeks, rolling=rolling
-        )
+    said: dict[str, Any] = {"location": location, "weeks": weeks, "rolling": rolling}
+    rows = _rows("/counts/accuracy", lambda book: counts.accuracy(book, now=now(), **said), **said)
     if as_csv:
         _print_csv([field.name for field in fields(Accuracy)], rows)
     else:
@@ -62,15 +57,28 @@ def accuracy(location: str | None, weeks: int, rolling: int, as_csv: bool, as_js
 @as_json
 def shrinkage(said: str, location: str | None, as_csv: bool, as_json: bool) -> None:
     """What was lost less what was found, by location and reason: units, money, percent of sales."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        try:
-            rows = counts.shrinkage(connection, said, location)
-        except ValueError as error:
-            raise Failed(str(error), code=2) from None
+    try:
+        quarter(said)
+    except ValueError as error:
+        raise Failed(str(error), code=2) from None
+    rows = _rows(
+        "/counts/shrinkage",
+        lambda book: counts.shrinkage(book, said, location),
+        quarter=said,
+        location=location,
+    )
     if as_csv:
         _print_csv(list(rows[0]), rows)
     else:
         emit(rows, as_json=as_json)
+
+
+def _rows(path: str, here: Callable[[Connection], Any], **said: Any) -> list[dict[str, Any]]:
+    if there := elsewhere():
+        return there.rows(path, **said)
+    with house() as wiring, transaction(wiring.engine) as connection:
+        rows: list[dict[str, Any]] = as_told(here(connection))
+    return rows
 
 
 def _print_csv(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
@@ -81,32 +89,36 @@ def _print_csv(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@trying
 @by
-def worth(file: Path, by: str) -> None:
+@as_json
+def worth(file: Path, dry_run: bool, by: str, as_json: bool) -> None:
     """Say from FILE (CSV: sku, cost, price) what a unit costs and is sold for; a blank leaves what is known.
 
     Shrinkage counts in money with it, and tiers go by pace times cost.
     """
     rows, faults = _worths(file)
-    with acting("count.worth") as wiring:
-        at = now()
-        with transaction(wiring.engine) as connection:
-            known = count_checks.known_skus(connection, [sku for sku, _, _ in rows])
-            faults += [f"unknown SKU {sku!r}: correct it" for sku, _, _ in rows if sku not in known]
-            if not faults:
-                count_reports.set_worth(connection, rows, by, at)
-                what = f"file:{file.name}"
-                detail = {"skus": len(rows)}
-                record(connection, actor=by, action="worth.set", what=what, at=at, detail=detail)
+    body = {"file": file.name, "rows": [dict(zip(_WORTH, row, strict=True)) for row in rows]}
+    try:
         if faults:
-            for fault in faults:
-                click.echo(fault, err=True)
-            raise Failed(f"{len(faults)} to be put right; nothing was changed")
-    click.echo(f"{len(rows)} SKUs")
+            said = f"{len(faults)} to be put right; nothing was changed"
+            raise Failed(said, faults=faults)
+        told = done(
+            "count.worth",
+            "/counts/worth",
+            body,
+            lambda wiring: verbs.set_worth(wiring.engine, rows, file.name, by=by, now=now()),
+            dry_run=dry_run,
+        )
+    except Failed as error:
+        for fault in error.faults:
+            click.echo(fault, err=True)
+        raise
+    tell(told, f"{told['skus']} SKUs", as_json=as_json)
 
 
-def _worths(file: Path) -> tuple[list[tuple[str, Decimal | None, Decimal | None]], list[str]]:
-    rows: dict[str, tuple[str, Decimal | None, Decimal | None]] = {}
+def _worths(file: Path) -> tuple[list[verbs.Worth], list[str]]:
+    rows: dict[str, verbs.Worth] = {}
     faults: list[str] = []
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
@@ -118,21 +130,9 @@ def _worths(file: Path) -> tuple[list[tuple[str, Decimal | None, Decimal | None]
                 try:
                     if sku in rows:
                         raise ValueError(f"{sku} stands twice: keep one")
-                    rows[sku] = sku, _money(row.get("cost")), _money(row.get("price"))
+                    rows[sku] = sku, verbs.money(row.get("cost")), verbs.money(row.get("price"))
                 except ValueError as error:
                     faults.append(f"{file}:{reader.line_num}: {error}")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         return [], [f"{file} cannot be read: {error}; give a CSV file in UTF-8"]
     return list(rows.values()), faults
-
-
-def _money(said: str | None) -> Decimal | None:
-    if not said or not said.strip():
-        return None
-    try:
-        money = Decimal(said.strip())
-    except InvalidOperation:
-        raise ValueError(f"{said!r} is no amount: write 12.50") from None
-    if not (money.is_finite() and 0 <= money <= _MOST_MONEY):
-        raise ValueError(f"{said!r} is no amount of 0 to {_MOST_MONEY}: correct it")
-    return money

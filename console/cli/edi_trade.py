@@ -2,57 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import click
 
-from channels.edi import report, shipping
-from channels.edi.outbox import NotToDismiss, NotToResend
-from channels.edi.partner import BadPartner
-from channels.edi.segments import Unwritable
-from channels.edi.shipping import Consignment, LineKey, NotToNotice
+from channels.edi import report
+from channels.edi.shipping import LineKey
 from console.cli.acting import acting, said_by
-from console.cli.common import Failed, as_json, by, emit, house, reason
-from ledger.db import transaction
-from workers.flows import edi_exchange, edi_fill, edi_ship, edi_work
-from workers.flows.edi_work import NotToRetry
+from console.cli.common import Failed, as_json, by, emit, reason, tell
+from console.cli.elsewhere import asked, done, trying
+from console.verbs import edi
+from console.views import trade as views
+from workers.flows import edi_exchange, edi_fill, edi_work
 from workers.wiring import now
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_REFUSALS = (NotToNotice, NotToResend, NotToDismiss, NotToRetry, BadPartner, Unwritable)
-
-
-@contextmanager
-def _guarded() -> Iterator[None]:
-    """What a guard refuses is a sentence and exit code 5."""
-    try:
-        yield
-    except _REFUSALS as error:
-        raise Failed(str(error), code=5) from None
 
 
 @click.command()
 @as_json
 def status(as_json: bool) -> None:
     """How every partner stands, and what needs somebody. 3: something does."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        partners = report.partners(connection, now=now())
-        trouble = report.documents(connection, trouble=True)
-        refused = report.refused(connection)
+    told = asked("/edi/status", lambda _, book: views.status(book, now()))
     if as_json:
-        emit({"partners": partners, "trouble": trouble, "refused": refused}, as_json=True)
+        emit(told, as_json=True)
     else:
-        emit(partners, as_json=False)
-        for document in trouble:
-            what = f"{document.set_id} {document.order_number or document.reference}".strip()
-            said = document.error or document.ack_state
-            click.echo(f"{document.partner}: document {document.id} ({what}): {said}")
-        for file in refused:
-            click.echo(f"{file.partner}: {file.file} refused: {file.error}")
-    if any(partner.is_in_trouble for partner in partners):
+        emit(
+            [{n: v for n, v in row.items() if n != "in_trouble"} for row in told["partners"]],
+            as_json=False,
+        )
+        for document in told["trouble"]:
+            what = (
+                f"{document['set_id']} {document['order_number'] or document['reference']}".strip()
+            )
+            said = document["error"] or document["ack_state"]
+            click.echo(f"{document['partner']}: document {document['id']} ({what}): {said}")
+        for file in told["refused"]:
+            click.echo(f"{file['partner']}: {file['file']} refused: {file['error']}")
+    if any(partner["in_trouble"] for partner in told["partners"]):
         raise SystemExit(3)
 
 
@@ -66,10 +56,16 @@ def documents(
     partner: str | None, number: str | None, trouble: bool, limit: int, as_json: bool
 ) -> None:
     """Documents that came and went, newest first."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = report.documents(
-            connection, partner=partner, number=number, trouble=trouble, most=limit
-        )
+    found = asked(
+        "/edi/documents",
+        lambda _, book: report.documents(
+            book, partner=partner, number=number, trouble=trouble, most=limit
+        ),
+        partner=partner,
+        order=number,
+        trouble=trouble,
+        limit=limit,
+    )
     columns = ("id", "made_at", "partner", "direction", "set_id", "control", "order_number")
     emit(found, as_json=as_json, table=(*columns, "state", "ack_state", "due_at", "error"))
 
@@ -115,8 +111,9 @@ def exchange(partner: str, as_json: bool) -> None:
 @click.option("--bill", default="", help="Bill of lading.")
 @click.option("--tracking", default="", help="The carrier's number of the shipment.")
 @click.option("--weight", default="", help="Gross, in pounds.")
+@trying
 @as_json
-@said_by
+@by
 def ship(
     partner: str,
     number: str,
@@ -127,54 +124,89 @@ def ship(
     bill: str,
     tracking: str,
     weight: str,
+    dry_run: bool,
     as_json: bool,
+    by: str,
 ) -> None:
     """Send the ship notice (856) for what the ledger shipped of an order. 5: the sums differ, nothing is sent."""
-    consignment = Consignment(carrier, bill, tracking, _weight(weight))
-    asked = _lines(lines) if lines else None
-    with acting("edi.ship") as wiring, _guarded():
-        packed = shipping.read_packing(_text(cartons)) if cartons else []
-        noticed = edi_ship.ship(
-            wiring.engine,
-            partner,
-            number,
-            release=release,
-            lines=asked,
-            packed=packed,
-            consignment=consignment,
-            now=now(),
-        )
-    emit(noticed, as_json=as_json)
+    notice = edi.Notice(
+        partner=partner,
+        number=number,
+        release=release,
+        lines=_lines(lines) if lines else None,
+        cartons=_text(cartons) if cartons else "",
+        carrier=carrier,
+        bill=bill,
+        tracking=tracking,
+        weight=_weight(weight),
+    )
+    body = asdict(notice) | {
+        "lines": [[*key, units] for key, units in (notice.lines or {}).items()]
+    }
+    told = done(
+        "edi.ship",
+        "/edi/notices",
+        body,
+        lambda wiring: edi.ship(wiring.engine, notice, now=now()),
+        dry_run=dry_run,
+    )
+    emit(told, as_json=as_json)
+
+
+_document = click.argument("document", type=click.IntRange(1))
 
 
 @click.command()
-@click.argument("document", type=int)
-@said_by
-def resend(document: int) -> None:
+@_document
+@trying
+@by
+@as_json
+def resend(document: int, dry_run: bool, by: str, as_json: bool) -> None:
     """Send a document of ours again, under new control numbers. 5: it is not to be sent again."""
-    with acting("edi.resend") as wiring, _guarded():
-        made = edi_ship.resend(wiring.engine, document, now=now())
-    click.echo(f"document {made} says again what document {document} said")
+    told = done(
+        "edi.resend",
+        f"/edi/documents/{document}/resend",
+        {},
+        lambda wiring: edi.resend(wiring.engine, document, now=now()),
+        dry_run=dry_run,
+    )
+    words = f"document {told['made']} says again what document {document} said"
+    tell(told, words, as_json=as_json)
 
 
 @click.command()
-@click.argument("document", type=int)
-@said_by
-def retry(document: int) -> None:
+@_document
+@trying
+@by
+@as_json
+def retry(document: int, dry_run: bool, by: str, as_json: bool) -> None:
     """Work a partner's document again that waits for a person. 5: it does not wait."""
-    with acting("edi.retry") as wiring, _guarded():
-        click.echo(edi_work.retry(wiring.house, document, now=now()))
+    told = done(
+        "edi.retry",
+        f"/edi/documents/{document}/retry",
+        {},
+        lambda wiring: edi.retry(wiring.house, document, now=now()),
+        dry_run=dry_run,
+    )
+    tell(told, told["came_to"], as_json=as_json)
 
 
 @click.command()
-@click.argument("document", type=int)
+@_document
+@trying
 @reason
 @by
-def dismiss(document: int, reason: str, by: str) -> None:
+@as_json
+def dismiss(document: int, dry_run: bool, reason: str, by: str, as_json: bool) -> None:
     """Take a document off the list of those that need somebody. 5: it needs nobody."""
-    with acting("edi.dismiss") as wiring, _guarded():
-        edi_ship.dismiss(wiring.engine, document, by=by, reason=reason, now=now())
-    click.echo(f"document {document} is off the list")
+    told = done(
+        "edi.dismiss",
+        f"/edi/documents/{document}/dismiss",
+        {"reason": reason},
+        lambda wiring: edi.dismiss(wiring.engine, document, by=by, reason=reason, now=now()),
+        dry_run=dry_run,
+    )
+    tell(told, f"document {document} is off the list", as_json=as_json)
 
 
 def _lines(said: str) -> dict[LineKey, int]:

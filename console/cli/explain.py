@@ -2,7 +2,7 @@
 
 With `--json` one object, whose fields stay (moments in ISO 8601, units signed where they add up):
 
-    sku, channel, location, at    `at` is null for now
+    sku, channel, location, at    `at` is null for now;  told   true where the channel holds the stock and tells us
     ledger      of each balance behind the number: sku, location, units and version as the target was computed from,
                 events, kinds [{kind, units, events}] that sum to the units, newest [event], and since {units, events,
                 kinds, newest}: what moved it after that version.
@@ -27,16 +27,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
+from sqlalchemy import Connection
 
-from allocation.explaining import Account, Entry, Moved, Term
-from console.cli.common import Failed, as_json, emit, house
-from console.views.explained import NOT_KEPT, in_full
-from workers.flows.explain import ROWS, Explanation, NothingToExplain
+from console.access.types import Unknown
+from console.cli.common import Failed, as_json, emit
+from console.cli.elsewhere import asked, quoted
+from console.views.explained import in_full
+from workers.flows.explain import ROWS, NothingToExplain
 from workers.flows.explain import explain as explain_number
-from workers.wiring import now
+from workers.wiring import Wiring, now
+
+#: A part of what is printed with --json.
+Told: TypeAlias = Mapping[str, Any]
 
 _WHEN = click.DateTime(
     ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S"]
@@ -63,28 +68,31 @@ def explain(
     at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC) if at else None
     if at is not None and at > now():
         raise click.UsageError("--at is in the future; lockstep alloc plan tells what would change")
-    with house() as wiring:
+
+    def here(wiring: Wiring, _: Connection) -> Any:
         try:
-            found = explain_number(wiring.engine, sku, channel, location, at, rows)
+            return in_full(explain_number(wiring.engine, sku, channel, location, at, rows))
         except NothingToExplain as error:
-            raise Failed(str(error)) from None
+            raise Unknown(str(error)) from None
+
+    asked_for = {"channel": channel, "location": location, "at": at, "rows": rows}
+    found = asked(f"/skus/{quoted(sku)}/explain", here, **asked_for)
     if as_json:
-        emit(in_full(found), as_json=True)
+        emit(found, as_json=True)
     else:
         click.echo("\n".join(_lines(found)))
-    if found.faults:
+    if found["faults"]:
         raise Failed(
-            f"the sums behind {found.sku} on {found.channel} at {found.location} do not agree:"
-            f" {'; '.join(found.faults)}. That is a mistake in Lockstep: run lockstep ledger verify, and report this"
+            f"the sums behind {found['sku']} on {found['channel']} at {found['location']} do not agree:"
+            f" {'; '.join(found['faults'])}. That is a mistake in Lockstep: run lockstep ledger verify, and report this"
             " with the output of --json"
         )
 
 
-def _lines(found: Explanation) -> Iterator[str]:
-    units = found.kept.units if found.kept else found.current.units
-    then = f" at {_time(found.at)}" if found.at else ""
-    yield f"{found.sku} on {found.channel} at {found.location}{then}: {units}"
-    for account in found.accounts:
+def _lines(found: Told) -> Iterator[str]:
+    then = f" at {_time(found['at'])}" if found["at"] else ""
+    yield f"{found['sku']} on {found['channel']} at {found['location']}{then}: {found['target']['units']}"
+    for account in found["ledger"]:
         yield ""
         yield from _account(account, found)
     yield ""
@@ -94,54 +102,60 @@ def _lines(found: Explanation) -> Iterator[str]:
     yield f"check     {_check(found)}"
 
 
-def _account(account: Account, found: Explanation) -> Iterator[str]:
-    told = "held by the channel, as it tells" if found.listing.told else "available"
-    yield f"ledger    {account.sku} at {account.location}: {account.units} {told}, version {account.version}"
-    yield from _kinds(account.kinds)
-    yield f"  {'=' + str(account.units):>9}  after {_count(account.events)}"
-    yield from _entries("newest", account.newest)
-    if account.since_kinds:
-        yield f"  since     {account.since_units:+d} in {_count(account.since_events)}: {_since(found)}"
-        yield from _entries("", account.since_newest)
+def _account(account: Told, found: Told) -> Iterator[str]:
+    told = "held by the channel, as it tells" if found["told"] else "available"
+    yield (
+        f"ledger    {account['sku']} at {account['location']}: {account['units']} {told},"
+        f" version {account['version']}"
+    )
+    yield from _kinds(account["kinds"])
+    yield f"  {'=' + str(account['units']):>9}  after {_count(account['events'])}"
+    yield from _entries("newest", account["newest"])
+    since = account["since"]
+    if since["kinds"]:
+        yield f"  since     {since['units']:+d} in {_count(since['events'])}: {_since(found)}"
+        yield from _entries("", since["newest"])
 
 
-def _since(found: Explanation) -> str:
-    if found.at is not None:
+def _since(found: Told) -> str:
+    if found["at"] is not None:
         return "not in the number of then"
-    if found.current.due_since is not None:
-        return f"not in the number yet, the SKU is due since {_time(found.current.due_since)}"
+    if (due := found["target"]["due_since"]) is not None:
+        return f"not in the number yet, the SKU is due since {_time(due)}"
     return "computed again, and the number stayed the same"
 
 
-def _kinds(kinds: Sequence[Moved]) -> Iterator[str]:
-    width = max((len(moved.kind) for moved in kinds), default=0)
+def _kinds(kinds: Sequence[Told]) -> Iterator[str]:
+    width = max((len(moved["kind"]) for moved in kinds), default=0)
     for moved in kinds:
-        yield f"  {moved.units:>+9d}  {moved.kind:<{width}}  {_count(moved.events)}"
+        yield f"  {moved['units']:>+9d}  {moved['kind']:<{width}}  {_count(moved['events'])}"
 
 
-def _entries(title: str, entries: Sequence[Entry]) -> Iterator[str]:
+def _entries(title: str, entries: Sequence[Told]) -> Iterator[str]:
     for entry in entries:
-        named = f"{entry.kind} {entry.source}/{entry.source_id}"
-        yield f"  {title:<8}  {entry.units:>+6d}  {_time(entry.occurred_at)}  {named}  {entry.event_id}"
+        named = f"{entry['kind']} {entry['source']}/{entry['source_id']}"
+        moved = f"{entry['units']:>+6d}  {_time(entry['occurred_at'])}"
+        yield f"  {title:<8}  {moved}  {named}  {entry['event_id']}"
         title = ""
 
 
-def _terms(found: Explanation) -> Iterator[str]:
-    explained, kept = found.explained, found.kept
-    if explained is None or kept is None:
-        yield f"terms     not kept: {NOT_KEPT}"
+def _terms(found: Told) -> Iterator[str]:
+    target = found["target"]
+    if target["pool"] is None:
+        yield f"terms     not kept: {target['remark']}"
         return
-    yield f"terms     computed {_time(kept.set_at)}{f'; {explained.remark}' if explained.remark else ''}"
-    width = max(len(term.id) for term in explained.terms)
-    subtotals = {"pool": explained.pool, "share": explained.share}
-    for term in explained.terms:
-        for name in _passed(term.name, subtotals):
+    remark = f"; {target['remark']}" if target["remark"] else ""
+    yield f"terms     computed {_time(target['set_at'])}{remark}"
+    width = max(len(term["id"]) for term in found["terms"])
+    subtotals = {"pool": target["pool"], "share": target["share"]}
+    for term in found["terms"]:
+        for name in _passed(term["name"], subtotals):
             yield _subtotal(name, subtotals.pop(name), found)
-        said = f"  {term.units:>+9d} {term.sum:>7d}  {term.name:<9}  {term.id:<{width}}  {term.why}"
-        yield said.rstrip()
+        moved = f"{term['units']:>+9d} {term['sum']:>7d}"
+        yield f"  {moved}  {term['name']:<9}  {term['id']:<{width}}  {term['why']}".rstrip()
     for name, units in subtotals.items():
         yield _subtotal(name, units, found)
-    yield f"  {'':>9} {kept.units:>7d}  = target"
+    yield f"  {'':>9} {target['units']:>7d}  = target"
 
 
 def _passed(name: str, subtotals: Mapping[str, int]) -> list[str]:
@@ -154,38 +168,35 @@ def _passed(name: str, subtotals: Mapping[str, int]) -> list[str]:
     return [subtotal for subtotal in subtotals if reached[subtotal]]
 
 
-def _subtotal(name: str, units: int, found: Explanation) -> str:
-    takes = f": {found.explained.takes}" if name == "share" and found.explained else ""
+def _subtotal(name: str, units: int, found: Told) -> str:
+    takes = f": {found['target']['takes']}" if name == "share" else ""
     return f"  {'':>9} {units:>7d}  = {name}{takes}"
 
 
-def _became(found: Explanation) -> Iterator[str]:
-    became, current, kept = found.became, found.current, found.kept
-    number = kept.number if kept and found.at else current.number
-    set_at = kept.set_at if kept else current.set_at
-    rules = found.rules
+def _became(found: Told) -> Iterator[str]:
+    target, rules = found["target"], found["target"]["rules"]
     by = f", rules {rules['version']} by {rules['author']} ({rules['reason']})" if rules else ""
-    row = f", history {kept.id}" if kept else ""
-    yield f"target    {kept.units if kept else current.units}, number {number}, set {_time(set_at)}{by}{row}"
-    if found.lag is not None:
-        yield f"lag       {_lag(found.lag)}"
+    row = f", history {target['id']}" if target["id"] is not None else ""
+    yield f"target    {target['units']}, number {target['number']}, set {_time(target['set_at'])}{by}{row}"
+    if found["lag"] is not None:
+        yield f"lag       {_lag(found['lag'])}"
     yield f"push      {_push(found)}"
-    yield f"shown     {_shown(became['shown'], became['push'])}"
-    yield f"read back {_reading(became['reading'])}"
-    if (waits := became["waits"]) is not None:
+    yield f"shown     {_shown(found['shown'], found['push'])}"
+    yield f"read back {_reading(found['reading'])}"
+    if (waits := found["waits"]) is not None:
         error = f"; {waits['error']}" if waits["error"] else ""
         yield f"waits     {waits['why']}, since {_time(waits['since'])}, next {_time(waits['run_at'])}{error}"
-    if found.held_by:
-        yield f"held      a rise is {found.held_by}"
-    for halt in became["halts"]:
+    if found["held_by"]:
+        yield f"held      a rise is {found['held_by']}"
+    for halt in found["halts"]:
         yield f"halt      {halt['id']}: {halt['reason']} ({halt['set_by']}, {_time(halt['set_at'])})"
-    if became["hidden_at"] is not None:
-        yield f"off sale  since {_time(became['hidden_at'])}: nothing is left"
+    if found["hidden_at"] is not None:
+        yield f"off sale  since {_time(found['hidden_at'])}: nothing is left"
 
 
-def _push(found: Explanation) -> str:
-    push = found.became["push"]
-    if found.listing.told:
+def _push(found: Told) -> str:
+    push = found["push"]
+    if found["told"]:
         return "none: the channel holds the stock itself and tells us"
     if push is None:
         return "none"
@@ -222,14 +233,14 @@ def _lag(lag: Mapping[str, Any]) -> str:
     return f"a sale is heard in {lag['hear_s']:.1f} s, a number shown in {lag['show_s']:.1f} s{assumed}"
 
 
-def _check(found: Explanation) -> str:
-    if found.adds_up is None:
+def _check(found: Told) -> str:
+    if found["adds_up"] is None:
         return "nothing to add up"
-    if found.faults:
-        return f"THE SUMS DO NOT AGREE: {'; '.join(found.faults)}"
-    events = sum(account.events for account in found.accounts)
-    terms: Sequence[Term] = found.explained.terms if found.explained else ()
-    return f"the sums agree: {_count(events)}, {len(terms)} term{'s' if len(terms) != 1 else ''}, one number"
+    if found["faults"]:
+        return f"THE SUMS DO NOT AGREE: {'; '.join(found['faults'])}"
+    events = sum(account["events"] for account in found["ledger"])
+    terms = len(found["terms"])
+    return f"the sums agree: {_count(events)}, {terms} term{'s' if terms != 1 else ''}, one number"
 
 
 def _count(events: int) -> str:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import re
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from console.cli.acting import acting
-from console.cli.common import Failed, as_json, by, emit, house, progress, reason
+from console.cli.common import Failed, as_json, by, emit, progress, reason
+from console.cli.elsewhere import Elsewhere, as_told, asked, elsewhere, paged
+from console.views import failures as views
+from console.views.listing import MOST, Page
 from ledger.db import transaction
 from workers.failures import operations as stored
 from workers.failures import store
@@ -22,10 +26,8 @@ from workers.failures.types import (
     MANY,
     ORIGINS,
     STATES,
-    Cursor,
     Filter,
     Operation,
-    Preview,
     Refused,
     Row,
     Verb,
@@ -33,6 +35,10 @@ from workers.failures.types import (
 from workers.flows import operations
 from workers.wiring import Wiring, now
 
+#: States in which nothing more will be done.
+OVER: Final = ("cancelled", "done")
+#: How long bulk work elsewhere is watched; it goes on without anybody.
+_WATCHED_S: Final = 600
 _SPAN = re.compile(r"^([1-9]\d{0,4})(m|h|d)$")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _TABLE = (
@@ -106,11 +112,6 @@ def _filter(ids: tuple[int, ...], states: tuple[str, ...], said: dict[str, Any])
     return Filter(ids=ids, states=states, since=since, **{name: said[name] for name in names})
 
 
-def _row(row: Row) -> dict[str, Any]:
-    shown = asdict(row)
-    return shown | {"operation": str(row.operation) if row.operation else None}
-
-
 @failed.command("list")
 @_filtered
 @click.option(
@@ -120,7 +121,9 @@ def _row(row: Row) -> dict[str, Any]:
     type=click.Choice(STATES),
     help="Default: open and retrying.",
 )
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, MOST), help="Rows at most."
+)
 @click.option("--before", default=None, help="The page after the one that ended with this `next`.")
 @as_json
 def list_(
@@ -132,38 +135,31 @@ def list_(
     """  # fmt: skip
     wanted = _filter((), states or ("open", "retrying"), said)
     if wanted.since is None:
-        wanted = _filter((), wanted.states, said | {"since": (now() - _WINDOW).isoformat()})
-    with house() as wiring, transaction(wiring.engine) as connection:
-        rows = store.page(connection, wanted, most=limit, before=_cursor(before))
-        counted = store.counts(connection)
-    last = f"{rows[-1].last_seen.isoformat()},{rows[-1].id}" if len(rows) == limit else None
+        wanted = replace(wanted, since=now() - _WINDOW)
+    found = _page(wanted, limit, before)
+    counted = asked("/failures/counts", lambda _, book: store.counts(book))
+    rows = found.rows
     if as_json:
-        emit(
-            {"failures": [_row(row) for row in rows], "next": last, "counts": counted}, as_json=True
-        )
+        emit({"failures": rows, "next": found.after, "counts": counted}, as_json=True)
     else:
         emit([_short(row) for row in rows], as_json=False, table=_TABLE)
         older = sum(each["rows"] for each in counted) - len(rows)
-        if last is not None:
-            click.echo(f"more: --before {last}", err=True)
+        if found.after is not None:
+            click.echo(f"more: --before {found.after}", err=True)
         elif older > 0 and not states:
             click.echo(f"{older} more are open, older or otherwise: --since 30d", err=True)
     if rows:
         raise SystemExit(3)
 
 
-def _short(row: Row) -> dict[str, Any]:
-    return _row(row) | {"error": row.error.split("\n", 1)[0][:120]}
+def _words(wanted: Filter) -> dict[str, Any]:
+    """What is meant, as the API is asked for it."""
+    said = asdict(wanted) | {"ids": list(wanted.ids), "state": list(wanted.states)}
+    return {name: value for name, value in said.items() if value and name != "states"}
 
 
-def _cursor(said: str | None) -> Cursor | None:
-    if said is None:
-        return None
-    at, _, number = said.rpartition(",")
-    try:
-        return Cursor(datetime.fromisoformat(at), int(number))
-    except ValueError:
-        raise click.UsageError(f"--before {said}: take it from `next` of the page before") from None
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"error": row["error"].split("\n", 1)[0][:120]}
 
 
 @failed.command()
@@ -171,21 +167,16 @@ def _cursor(said: str | None) -> Cursor | None:
 @as_json
 def show(number: int, as_json: bool) -> None:
     """One failure whole: what was at work, the traceback, and what is kept of its object where that lives."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = store.one(connection, number)
-        if found is None:
-            raise Failed(f"there is no failure {number}: see `lockstep failed list --since 30d`")
-        row, trace = found
-        kept = store.kept(connection, row)
+    found = asked(f"/failures/{number}", lambda _, book: views.failure(book, number))
     if as_json:
-        emit(_row(row) | {"traceback": trace, "kept": kept}, as_json=True)
+        emit(found, as_json=True)
         return
-    for name, value in _row(row).items():
-        if value not in (None, "", {}, 0):
+    for name, value in found.items():
+        if name not in ("traceback", "kept") and value not in (None, "", {}, 0):
             click.echo(f"{name:<12} {value}")
-    if trace:
-        click.echo(f"\n{trace}")
-    for each in kept:
+    if found["traceback"]:
+        click.echo(f"\n{found['traceback']}")
+    for each in found["kept"]:
         click.echo()
         for name, value in each.items():
             click.echo(f"{name:<12} {value}")
@@ -238,33 +229,50 @@ def assign(assignee: str, ids: tuple[int, ...], **said: Any) -> None:
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Default: all.")
 def export(states: tuple[str, ...], **said: Any) -> None:
     """Write failures as CSV to stdout, newest first, as many as there are."""
-    wanted = _filter((), states, said)
+    wanted = _filter((), states or STATES, said)
     names = [name for name in Row.__slots__ if name != "payload"]
     writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore")
     writer.writeheader()
-    before: Cursor | None = None
-    with house() as wiring:
-        while True:
-            with transaction(wiring.engine) as connection:
-                rows = store.page(connection, wanted, most=1000, before=before)
-            writer.writerows(_row(row) for row in rows)
-            if len(rows) < 1000:
-                return
-            before = Cursor(rows[-1].last_seen, rows[-1].id)
+    after: str | None = None
+    while True:
+        found = _page(wanted, MOST, after)
+        writer.writerows(found.rows)
+        after = found.after
+        if after is None:
+            return
+
+
+def _page(wanted: Filter, limit: int, after: str | None) -> Page:
+    return paged(
+        "/failures",
+        _words(wanted),
+        lambda book: views.failures(book, wanted, limit=limit, after=after),
+        limit=limit,
+        after=after,
+    )
 
 
 def _do(verb: Verb, ids: tuple[int, ...], said: dict[str, Any], *, assignee: str = "") -> None:
     """Count, ask, write it down, and do it here while somebody looks; workers go on with what is left behind."""
     json_ = bool(said["as_json"])
     wanted = _filter(ids, (), said)
+    if there := elsewhere():
+        done = _there(there, verb, wanted, said, assignee)
+    else:
+        done = _here(verb, wanted, said, assignee)
+    if done is not None:
+        _tell(done, as_json=json_)
+
+
+def _here(verb: Verb, wanted: Filter, said: dict[str, Any], assignee: str) -> dict[str, Any] | None:
     with acting(f"failed.{verb}", dry_run=said["dry_run"]) as wiring:
         try:
-            seen = operations.preview(wiring.engine, verb, wanted)
-            if said["dry_run"] or not seen.total:
-                _tell_preview(seen, as_json=json_)
-                return
+            seen = as_told(operations.preview(wiring.engine, verb, wanted))
+            if said["dry_run"] or not seen["total"]:
+                _tell_preview(seen, as_json=said["as_json"])
+                return None
             expect = _confirmed(verb, seen, said)
-            asked = operations.ask(
+            bulk = operations.ask(
                 wiring.engine,
                 verb,
                 wanted,
@@ -276,25 +284,51 @@ def _do(verb: Verb, ids: tuple[int, ...], said: dict[str, Any], *, assignee: str
             )
         except Refused as error:
             raise Failed(str(error), code=5) from None
-        assert asked is not None
-        done = asked if said["detach"] else _worked(wiring, asked)
-    _tell(done, as_json=json_)
+        assert bulk is not None
+        done = bulk if said["detach"] else _worked(wiring, bulk)
+    told: dict[str, Any] = as_told(views.of(done))
+    return told
 
 
-def _confirmed(verb: Verb, seen: Preview, said: dict[str, Any]) -> int | None:
+def _there(
+    there: Elsewhere, verb: Verb, wanted: Filter, said: dict[str, Any], assignee: str
+) -> dict[str, Any] | None:
+    """The same, over the API: workers there do it, and it is watched from here."""
+    words = _words(wanted)
+    seen = there.read("/failures/preview", verb=verb, **words)
+    if said["dry_run"] or not seen["total"]:
+        _tell_preview(seen, as_json=said["as_json"])
+        return None
+    body = words | {"reason": said["reason"], "expect": _confirmed(verb, seen, said)}
+    body |= {"assignee": assignee} if verb == "assign" else {}
+    done: dict[str, Any] | None = there.do(f"/failures/{verb}", **body)["operation"]
+    if done is None:
+        _tell_preview(seen | {"total": 0, "classes": {}, "refused": {}}, as_json=said["as_json"])
+        return None
+    show = progress(f"{verb} {done['total']}")
+    until = time.monotonic() + _WATCHED_S
+    while not said["detach"] and done["state"] not in OVER and time.monotonic() < until:
+        time.sleep(0.5)
+        done = there.read(f"/operations/{done['id']}")
+        show(done["done"] + done["failed"] + done["refused"], done["total"])
+    return {name: value for name, value in done.items() if name != "failures"}
+
+
+def _confirmed(verb: Verb, seen: dict[str, Any], said: dict[str, Any]) -> int | None:
     """The number that whoever asks believes in; asked for where nobody said --yes."""
+    total = int(seen["total"])
     if said["expect"] is not None:
         return int(said["expect"])
-    if seen.total > MANY:
+    if total > MANY:
         _tell_preview(seen, as_json=False, err=True)
         if said["yes"]:
-            raise Failed(f"more than {MANY}: say --expect {seen.total}", code=5)
+            raise Failed(f"more than {MANY}: say --expect {total}", code=5)
         return int(click.prompt(f"Type their number to {verb} them", type=int, err=True))
     if not said["yes"]:
         _tell_preview(seen, as_json=False, err=True)
         if not click.confirm(f"{verb} them?", default=False, err=True):
             raise Failed("nothing was touched: say --yes", code=5)
-    return seen.total
+    return total
 
 
 def _worked(wiring: Wiring, asked: Operation) -> Operation:
@@ -309,25 +343,25 @@ def _worked(wiring: Wiring, asked: Operation) -> Operation:
         return stored.one(connection, asked.id) or asked
 
 
-def _tell_preview(seen: Preview, *, as_json: bool, err: bool = False) -> None:
+def _tell_preview(seen: dict[str, Any], *, as_json: bool, err: bool = False) -> None:
     if as_json:
         emit(seen, as_json=True)
         return
-    by_class = ", ".join(f"{rows} {kind}" for kind, rows in sorted(seen.classes.items()))
-    click.echo(f"{seen.total} failures are meant{': ' if by_class else ''}{by_class}", err=err)
-    for why, rows in sorted(seen.refused.items()):
+    by_class = ", ".join(f"{rows} {kind}" for kind, rows in sorted(seen["classes"].items()))
+    click.echo(f"{seen['total']} failures are meant{': ' if by_class else ''}{by_class}", err=err)
+    for why, rows in sorted(seen["refused"].items()):
         click.echo(f"{rows} of them are refused: {why}", err=err)
 
 
-def _tell(done: Operation, *, as_json: bool) -> None:
+def _tell(done: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        emit({**asdict(done), "id": str(done.id)}, as_json=True)
+        emit(done, as_json=True)
     else:
         click.echo(
-            f"operation {done.id} is {done.state}: {done.done} of {done.total} done, {done.failed} failed,"
-            f" {done.refused} refused; how they end: lockstep op show {done.id}"
+            f"operation {done['id']} is {done['state']}: {done['done']} of {done['total']} done,"
+            f" {done['failed']} failed, {done['refused']} refused; how they end: lockstep op show {done['id']}"
         )
-        for why, rows in sorted(done.why.items()):
+        for why, rows in sorted(done["why"].items()):
             click.echo(f"{rows} x {why}", err=True)
-    if done.failed or done.refused:
+    if done["failed"] or done["refused"]:
         raise SystemExit(4)

@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from console.cli.acting import acting
-from console.cli.common import Failed, as_json, by, emit, house, reason
-from console.cli.elsewhere import elsewhere, listed
+from console.cli.common import Failed, as_json, by, emit, house, reason, tell
+from console.cli.elsewhere import Elsewhere, done, elsewhere, listed, trying
 from console.verbs import halts as verbs
 from console.views.halts import HALTS, of_scope
 from ledger.db import transaction
 from reconcile import halt_scopes as scopes
 from reconcile.halt_scopes import Scope
-from workers.wiring import Wiring, now
+from workers.wiring import now
 
 _SPAN = re.compile(r"^([1-9]\d{0,4})(m|h|d)$")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -91,22 +91,21 @@ def set_(
     until_at = _until(span, at)
     if there := elsewhere():
         if dry_run:
-            raise click.UsageError("--dry-run needs the database: unset LOCKSTEP_URL")
+            _say_what(scope, there.read("/halts/preview", **_body(scope)), as_json=as_json)
+            return
         for_s = round((until_at - at).total_seconds()) if until_at else None
-        told = there.do("/halts", reason=reason, for_s=for_s, sure=yes, **_body(scope))
-        _tell(
-            told,
-            f"{scope}: {'is being halted' if told['fresh'] else 'is halted already'}",
-            as_json=as_json,
-        )
+        _told(scope, _afar(there, scope, reason, for_s, yes=yes), as_json=as_json)
         return
     with acting("halt.set", dry_run=dry_run) as wiring:
         if not dry_run and verbs.is_one(scope):
-            _one(wiring, scope, reason, by, at, until_at, as_json=as_json)
+            told = verbs.put(
+                wiring.engine, scope, reason=reason, by=by, now=at, until_at=until_at, sure=True
+            )
+            _told(scope, told, as_json=as_json)
             return
         would = verbs.would_halt(wiring.engine, scope)
         if dry_run:
-            _say_what(scope, would, as_json=as_json)
+            _say_what(scope, verbs.rows_of(would), as_json=as_json)
             return
         skus = sum(found for found, _ in would.values())
         if not yes and skus >= verbs.MANY:
@@ -114,37 +113,36 @@ def set_(
         told = verbs.put(
             wiring.engine, scope, reason=reason, by=by, now=at, until_at=until_at, sure=True
         )
-    said = f"{scope}: {_being(skus, would, fresh=told['fresh'])}"
-    _tell(
-        {name: value for name, value in told.items() if name != "channels"}, said, as_json=as_json
-    )
+    _told(scope, told, as_json=as_json)
 
 
-def _being(skus: int, would: dict[str, tuple[int, int]], *, fresh: bool) -> str:
-    if not fresh:
-        return "is halted already"
-    return f"{skus} SKUs on {len(would)} channels are being halted"
+def _afar(
+    there: Elsewhere, scope: Scope, reason: str, for_s: int | None, *, yes: bool
+) -> dict[str, Any]:
+    """Halt over the API, and ask before as is asked here."""
+    if not yes and not verbs.is_one(scope):
+        rows = there.read("/halts/preview", **_body(scope))
+        skus = sum(row["skus"] for row in rows)
+        if skus >= verbs.MANY:
+            _confirmed(scope, skus, len(rows))
+    told: dict[str, Any] = there.do("/halts", reason=reason, for_s=for_s, sure=True, **_body(scope))
+    return told
 
 
-def _one(
-    wiring: Wiring,
-    scope: Scope,
-    reason: str,
-    by: str,
-    at: datetime,
-    until_at: datetime | None,
-    *,
-    as_json: bool,
-) -> None:
-    told = verbs.put(
-        wiring.engine, scope, reason=reason, by=by, now=at, until_at=until_at, sure=True
-    )
-    done = "is being set" if told["fresh"] else "stood already"
-    _tell(told, f"halt {told['halt_id']} {done}", as_json=as_json)
+def _told(scope: Scope, told: dict[str, Any], *, as_json: bool) -> None:
+    if verbs.is_one(scope):
+        being = "is being set" if told["fresh"] else "stood already"
+        tell(told, f"halt {told['halt_id']} {being}", as_json=as_json)
+        return
+    being = f"{told['skus']} SKUs on {told['channels']} channels are being halted"
+    words = f"{scope}: {being if told['fresh'] else 'is halted already'}"
+    facts = {name: value for name, value in told.items() if name != "channels"}
+    tell(facts, words, as_json=as_json)
 
 
 @halt.command()
 @_scoped
+@trying
 @as_json
 @by
 @reason
@@ -154,23 +152,26 @@ def lift(
     location: str | None,
     all_: bool,
     everything: bool,
+    dry_run: bool,
     as_json: bool,
     by: str,
     reason: str,
 ) -> None:
     """Put back on sale, exactly as it was, what was halted with the same words."""
     scope = _scope(sku, channel, location, all_=all_, everything=everything)
-    if there := elsewhere():
-        told = there.do("/halts/lift", reason=reason, **_body(scope))
-    else:
-        with acting("halt.lift") as wiring:
-            told = verbs.lift(wiring.engine, scope, reason=reason, by=by, now=now())
+    told = done(
+        "halt.lift",
+        "/halts/lift",
+        {"reason": reason, **_body(scope)},
+        lambda wiring: verbs.lift(wiring.engine, scope, reason=reason, by=by, now=now()),
+        dry_run=dry_run,
+    )
     if verbs.is_one(scope):
-        done = "is being lifted" if told["fresh"] else "is being lifted already"
-        words = f"halt {told['halt_id']} {done}"
+        being = "is being lifted" if told["fresh"] else "is being lifted already"
+        words = f"halt {told['halt_id']} {being}"
     else:
         words = f"{scope} is being lifted; what is halted for another reason stays halted"
-    _tell(told, words, as_json=as_json)
+    tell(told, words, as_json=as_json)
 
 
 def _scope(
@@ -213,13 +214,9 @@ def _until(span: str | None, at: datetime) -> datetime | None:
     return at + timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def _say_what(scope: Scope, would: dict[str, tuple[int, int]], *, as_json: bool) -> None:
-    rows = [
-        {"channel": channel, "skus": skus, "halted_already": halted}
-        for channel, (skus, halted) in would.items()
-    ]
+def _say_what(scope: Scope, rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if not as_json:
-        skus, halted = (sum(of[place] for of in would.values()) for place in (0, 1))
+        skus, halted = (sum(row[name] for row in rows) for name in ("skus", "halted_already"))
         click.echo(f"{scope}: {skus} SKUs, {halted} of them halted already; nothing was changed")
     emit(rows, as_json=as_json, table=("channel", "skus", "halted_already"))
 
@@ -231,10 +228,3 @@ def _confirmed(scope: Scope, skus: int, channels: int) -> None:
     said = click.prompt(f"Type {wanted} to go on", default="", show_default=False, err=True)
     if said.strip() != wanted:
         raise Failed("nothing was halted: say --yes, or type the name", code=5)
-
-
-def _tell(facts: dict[str, Any], words: str, *, as_json: bool) -> None:
-    if as_json:
-        emit(facts, as_json=True)
-    else:
-        click.echo(words)

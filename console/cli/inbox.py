@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import click
+from typing import Any
 
-from console.cli.acting import acting, said_by
-from console.cli.common import Failed, as_json, emit, house
-from console.cli.elsewhere import listed
+import click
+from sqlalchemy import Connection
+
+from console.access.types import Unknown
+from console.cli.acting import said_by
+from console.cli.common import Failed, as_json, emit, tell
+from console.cli.elsewhere import asked, done, listed, trying
 from console.verbs import work as verbs
 from console.views import work
 from console.views.work import STATES
-from ledger.db import transaction
+from workers.wiring import Wiring
 
 
 @click.group()
@@ -37,23 +41,37 @@ def list_(states: tuple[str, ...], source: str | None, limit: int, as_json: bool
 
 
 @inbox.command()
-@click.argument("delivery", type=int)
+@click.argument("delivery", type=click.IntRange(1))
+@click.option("--json", is_flag=True, expose_value=False, help="As it is printed anyway.")
 def show(delivery: int) -> None:
     """One delivery as it came."""
-    with house() as wiring, transaction(wiring.engine) as connection:
+
+    def here(_: Wiring, connection: Connection) -> Any:
         row = work.delivery(connection, delivery)
-    if row is None:
-        raise Failed(f"there is no delivery {delivery}")
-    emit(row, as_json=True)
+        if row is None:
+            raise Unknown(f"there is no delivery {delivery}")
+        return row
+
+    emit(asked(f"/inbox/{delivery}", here), as_json=True)
 
 
 @inbox.command()
-@click.argument("deliveries", type=int, nargs=-1, required=True)
+@click.argument("deliveries", type=click.IntRange(1), nargs=-1, required=True)
+@trying
 @said_by
-def replay(deliveries: tuple[int, ...]) -> None:
+@as_json
+def replay(deliveries: tuple[int, ...], dry_run: bool, as_json: bool) -> None:
     """Take parked deliveries through the drain again, once their cause is mended."""
-    with acting("inbox.replay") as wiring:
-        woken, missing = verbs.replay(wiring.engine, deliveries)
-    click.echo(f"{len(woken)} pending again; the sweep takes them within seconds")
-    if missing:
-        raise Failed(f"not parked, so left alone: {', '.join(map(str, missing))}", code=4)
+
+    def here(wiring: Wiring) -> Any:
+        woken, left = verbs.replay(wiring.engine, deliveries)
+        return {"pending": woken, "left_alone": left}
+
+    body = {"deliveries": list(deliveries)}
+    told = done("inbox.replay", "/inbox/replay", body, here, dry_run=dry_run)
+    words = f"{len(told['pending'])} pending again; the sweep takes them within seconds"
+    tell(told, words, as_json=as_json)
+    if told["left_alone"]:
+        raise Failed(
+            f"not parked, so left alone: {', '.join(map(str, told['left_alone']))}", code=4
+        )

@@ -7,8 +7,10 @@ import sys
 
 import click
 
-from console.cli.acting import acting, said_by
-from console.cli.common import as_json, house
+from console.cli.acting import said_by
+from console.cli.common import as_json, house, tell
+from console.cli.elsewhere import done, trying
+from console.verbs import ledger as verbs
 from workers.wiring import now
 
 
@@ -42,20 +44,16 @@ def verify(as_json: bool) -> None:
 
 
 @ledger.command()
+@trying
 @as_json
 @said_by
-def seal(as_json: bool) -> None:
+def seal(dry_run: bool, as_json: bool) -> None:
     """Seal everything that is not sealed yet; workers do this once a minute."""
-    from ledger import seals
-
-    with acting("ledger.seal") as wiring:
-        made = seals.seal(wiring.engine, now=now())
-    newest = made[-1] if made else None
-    document = {
-        "seals": len(made),
-        "last_seq": newest.last_seq if newest else None,
-        "root": newest.root.hex() if newest else None,
-    }
-    click.echo(
-        json.dumps(document) if as_json else f"{len(made)} new seals, root {document['root']}"
+    told = done(
+        "ledger.seal",
+        "/ledger/seal",
+        {},
+        lambda wiring: verbs.seal(wiring.engine, now=now()),
+        dry_run=dry_run,
     )
+    tell(told, f"{told['seals']} new seals, root {told['root']}", as_json=as_json)

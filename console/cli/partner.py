@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 import click
 
-from allocation import program_store
-from allocation.programs import Ends, Policy, Program
-from console.cli.acting import acting
-from console.cli.common import Failed, as_json, by, emit, house, reason
-from console.views.programs import burn_row
+from allocation.programs import Ends, Policy
+from console.cli.common import as_json, by, emit, house, reason
+from console.cli.elsewhere import as_told, asked, done, elsewhere, quoted, trying
+from console.verbs import programs as verbs
+from console.verbs.programs import Wish
+from console.views import programs as views
 from ledger.db import transaction
-from workers.flows import program_watch, programs
-from workers.flows.booking import NotBooked
-from workers.flows.programs import Agreement, Asked
 from workers.wiring import now
 
 _WHEN = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
@@ -40,15 +37,6 @@ _COLUMNS = (
 )
 
 
-@contextmanager
-def _guarded() -> Iterator[None]:
-    """What a guard refuses is a sentence and exit code 5."""
-    try:
-        yield
-    except (programs.Refused, NotBooked) as error:
-        raise Failed(str(error), code=5) from None
-
-
 @click.group()
 def partner() -> None:
     """Programs: units held for a partner in a window."""
@@ -57,8 +45,8 @@ def partner() -> None:
 @partner.command()
 @click.argument("partner")
 @click.option("--sku", "skus", required=True, multiple=True, help="More than one: each as much.")
-@click.option("--location", required=True)
-@click.option("--units", type=click.IntRange(1), default=None)
+@click.option("--location", required=True, help="Where they are held.")
+@click.option("--units", type=click.IntRange(1), default=None, help="Of each SKU.")
 @click.option("--percent", default=None, help="Turned into units once, now.")
 @click.option(
     "--of",
@@ -69,7 +57,13 @@ def partner() -> None:
 )
 @click.option("--from", "since", type=_WHEN, default=None, help="UTC; now if left out.")
 @click.option("--until", type=_WHEN, required=True, help="Before this moment, UTC.")
-@click.option("--policy", type=click.Choice([each.value for each in Policy]), default="cap")
+@click.option(
+    "--policy",
+    type=click.Choice([each.value for each in Policy]),
+    default="cap",
+    show_default=True,
+    help="What the partner may order beyond it.",
+)
 @click.option(
     "--ends",
     type=click.Choice([each.value for each in Ends]),
@@ -85,6 +79,7 @@ def partner() -> None:
 )
 @click.option("--partial", is_flag=True, help="Take what is there when that is less.")
 @click.option("--name", required=True, help="The program's own, never used twice.")
+@trying
 @by
 @reason
 @as_json
@@ -102,35 +97,41 @@ def reserve(
     steps: Sequence[str],
     partial: bool,
     name: str,
+    dry_run: bool,
     by: str,
     reason: str,
     as_json: bool,
 ) -> None:
     """Make a program: reserve units for a partner. 5: refused, such as when not as much is available."""
-    at_most = tuple(_step(each) for each in steps)
-    receipt = _receipt(of)
-    asked = [
-        Asked(sku, location, units, _percent(percent), receipt, partial, at_most) for sku in skus
-    ]
     moment = now()
-    agreement = Agreement(
-        name=name,
+    wish = Wish(
         partner=partner,
+        skus=tuple(skus),
+        location=location,
+        units=units,
+        percent=_percent(percent),
+        receipt=_receipt(of),
+        since=_utc(since) if since else moment,
+        until=_utc(until),
         policy=Policy(policy),
-        since=_utc(since, moment) if since else moment,
-        until=_utc(until, moment),
-        by=by,
-        why=reason,
         ends=Ends(ends),
+        steps=tuple(_step(each) for each in steps),
+        partial=partial,
+        name=name,
     )
-    with acting("partner.reserve") as wiring, _guarded():
-        made = programs.reserve(wiring.house, agreement, asked, now=moment)
+    made = done(
+        "partner.reserve",
+        "/programs",
+        asdict(wish) | {"reason": reason},
+        lambda wiring: verbs.reserve(wiring.house, wish, by=by, reason=reason, now=moment),
+        dry_run=dry_run,
+    )
     if as_json:
         emit(made, as_json=True)
         return
-    for line in made.lines:
-        note = f" ({line.note})" if line.note else ""
-        click.echo(f"{line.agreed} of {line.sku} at {line.location} are reserved{note}")
+    for line in made["lines"]:
+        note = f" ({line['note']})" if line["note"] else ""
+        click.echo(f"{line['agreed']} of {line['sku']} at {line['location']} are reserved{note}")
 
 
 @partner.command()
@@ -138,18 +139,26 @@ def reserve(
 @click.option(
     "--units", type=click.IntRange(1), default=None, help="All, and for good, if left out."
 )
+@trying
 @by
 @reason
 @as_json
-def release(program: str, units: int | None, by: str, reason: str, as_json: bool) -> None:
+def release(
+    program: str, units: int | None, dry_run: bool, by: str, reason: str, as_json: bool
+) -> None:
     """Let go of what a program holds."""
-    with acting("partner.release") as wiring, _guarded():
-        freed = programs.release(wiring.house, program, units=units, by=by, why=reason, now=now())
-    total = sum(freed.units.values())
+    told = done(
+        "partner.release",
+        f"/programs/{quoted(program)}/release",
+        {"units": units, "reason": reason},
+        lambda wiring: verbs.release(wiring.house, program, units, by=by, reason=reason, now=now()),
+        dry_run=dry_run,
+    )
     if as_json:
-        emit({"program": program, "units": total, "ended": freed.ended}, as_json=True)
+        emit(told, as_json=True)
         return
-    click.echo(f"{total} units of {program} are free{'; it has ended' if freed.ended else ''}")
+    ended = "; it has ended" if told["ended"] else ""
+    click.echo(f"{told['units']} units of {program} are free{ended}")
 
 
 @partner.command("list")
@@ -159,12 +168,14 @@ def release(program: str, units: int | None, by: str, reason: str, as_json: bool
 @as_json
 def list_(partner: str | None, alarm: bool, also_ended: bool, as_json: bool) -> None:
     """Programs and how they are used up. 3: an alarm is on."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = program_store.programs(connection, partner=partner, also_ended=also_ended)
-        burns = program_watch.burns(connection, found, now())
-    shown = [each for each in burns if each.alarm or not alarm]
-    emit([burn_row(each) for each in shown], as_json=as_json, table=_COLUMNS)
-    if any(each.alarm for each in shown):
+    if there := elsewhere():
+        burns = there.rows("/programs", partner=partner, all=also_ended)
+    else:
+        with house() as wiring, transaction(wiring.engine) as connection:
+            burns = as_told(views.burning(connection, partner, now(), also_ended=also_ended))
+    shown = [each for each in burns if each["alarm"] or not alarm]
+    emit(shown, as_json=as_json, table=_COLUMNS)
+    if any(each["alarm"] for each in shown):
         raise SystemExit(3)
 
 
@@ -173,21 +184,18 @@ def list_(partner: str | None, alarm: bool, also_ended: bool, as_json: bool) -> 
 @as_json
 def show(program: str, as_json: bool) -> None:
     """What was agreed, by whom and why."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = _program(connection, program)
+    found = asked(f"/programs/{quoted(program)}", lambda _, book: views.in_full(book, program))
     if as_json:
         emit(found, as_json=True)
         return
-    ended = f"ended {found.ended_at:%Y-%m-%d %H:%M}" if found.ended_at else "open"
+    ended = f"ended {found['ended_at']:%Y-%m-%d %H:%M}" if found["ended_at"] else "open"
     click.echo(
-        f"{found.name} for {found.partner}: {ended}, {found.policy}, from {found.since:%Y-%m-%d %H:%M}"
-        f" until {found.until:%Y-%m-%d %H:%M}, ends by {found.ends}"
+        f"{found['name']} for {found['partner']}: {ended}, {found['policy']}, from {found['since']:%Y-%m-%d %H:%M}"
+        f" until {found['until']:%Y-%m-%d %H:%M}, ends by {found['ends']}"
     )
-    click.echo(f"made by {found.made_by} {found.made_at:%Y-%m-%d %H:%M}: {found.why}")
-    emit(
-        [{**_line(each), "left": each.left} for each in found.lines],
-        as_json=False,
-    )
+    click.echo(f"made by {found['made_by']} {found['made_at']:%Y-%m-%d %H:%M}: {found['why']}")
+    table = ("sku", "location", "agreed", "used", "released", "note", "left")
+    emit(found["lines"], as_json=False, table=table)
 
 
 @partner.command()
@@ -195,29 +203,17 @@ def show(program: str, as_json: bool) -> None:
 @as_json
 def burn(program: str, as_json: bool) -> None:
     """How a program is used up, and what that does to the other channels. 3: an alarm is on."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        burns = program_watch.burns(connection, [_program(connection, program)], now())
+    path = f"/programs/{quoted(program)}/burn"
+    burns = asked(path, lambda _, book: views.burn(book, program, now()))
     if as_json:
-        emit([burn_row(each) for each in burns], as_json=True)
+        emit(burns, as_json=True)
     else:
         for each in burns:
-            for name, value in burn_row(each).items():
+            for name, value in each.items():
                 click.echo(f"{name:<18} {'-' if value is None else value}")
             click.echo()
-    if any(each.alarm for each in burns):
+    if any(each["alarm"] for each in burns):
         raise SystemExit(3)
-
-
-def _program(connection: Any, name: str) -> Program:
-    found = program_store.programs(connection, name=name, also_ended=True)
-    if not found:
-        raise Failed(f"there is no program {name!r}: see lockstep partner list --all")
-    return found[0]
-
-
-def _line(line: Any) -> dict[str, object]:
-    names = ("sku", "location", "agreed", "used", "released", "note")
-    return {name: getattr(line, name) for name in names}
 
 
 def _percent(said: str | None) -> Decimal | None:
@@ -241,7 +237,7 @@ def _receipt(of: str) -> str | None:
 def _step(said: str) -> tuple[datetime, int]:
     day, _, percent = said.partition("=")
     try:
-        at = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=now().tzinfo)
+        at = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
         return at, int(percent.removesuffix("%"))
     except ValueError:
         raise click.UsageError(
@@ -249,5 +245,5 @@ def _step(said: str) -> tuple[datetime, int]:
         ) from None
 
 
-def _utc(moment: datetime, like: datetime) -> datetime:
-    return moment.replace(tzinfo=like.tzinfo)
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import click
 
 from channels.base import ChannelError
 from console.cli import recon_causes
 from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, durable, emit, house
-from console.cli.elsewhere import elsewhere, listed
+from console.cli.elsewhere import asked, listed
+from console.views import recon as views
 from console.views.recon import DRIFT, EARLY, RUNS
-from ledger.db import transaction
-from reconcile import debt
 from reconcile.runs import window_of
 from workers.flows import reconcile, seen
 from workers.wiring import NotSetUp, Wiring, now
@@ -105,11 +102,10 @@ def status(limit: int, as_json: bool) -> None:
 
 
 def _unknown_share() -> float | None:
-    if there := elsewhere():
-        share: float | None = there.read("/causes")["unknown_share"]
-        return share
-    with house() as wiring, transaction(wiring.engine) as connection:
-        return debt.unknown_share(debt.causes(connection, since=now() - timedelta(days=30)))
+    share: float | None = asked("/causes", lambda _, book: views.causes(book, now(), 30, None))[
+        "unknown_share"
+    ]
+    return share
 
 
 @recon.command()

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import csv
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
-from console.cli.acting import acting
-from console.cli.common import as_json, by, emit, house, reason
+from console.cli.common import as_json, by, emit, house, reason, tell
+from console.cli.elsewhere import as_told, asked, done, elsewhere, trying
 from console.verbs import work
+from console.views import recon as views
 from ledger.db import transaction
 from reconcile import aftermath, debt
 from workers.flows.reconcile_terms import Terms
-from workers.wiring import now
+from workers.wiring import Wiring, now
 
-_DAYS = click.option("--days", default=30, show_default=True, type=click.IntRange(1, 4000))
+_DAYS = click.option(
+    "--days",
+    default=30,
+    show_default=True,
+    type=click.IntRange(1, 4000),
+    help="How far to look back.",
+)
 _CHANNEL = click.option("--channel", default=None, help="Only this channel.")
 
 
@@ -27,11 +34,11 @@ _CHANNEL = click.option("--channel", default=None, help="Only this channel.")
 @as_json
 def causes(days: int, channel: str | None, as_json: bool) -> None:
     """Drifts by cause, and the share without one. Exit code 3: more than 5 % are unknown."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        rows = debt.causes(connection, since=now() - timedelta(days=days), channel=channel)
-    share = debt.unknown_share(rows)
+    said = {"days": days, "channel": channel}
+    told = asked("/causes", lambda _, book: views.causes(book, now(), days, channel), **said)
+    rows, share = told["causes"], told["unknown_share"]
     if as_json:
-        emit({"unknown_share": share, "goal": 0.05, "causes": rows}, as_json=True)
+        emit(told, as_json=True)
     else:
         emit(
             rows, as_json=False, table=("channel", "cause", "drifts", "open", "oldest_at", "units")
@@ -51,10 +58,11 @@ def causes(days: int, channel: str | None, as_json: bool) -> None:
 def debt_(days: int, channel: str | None, limit: int, as_json: bool) -> None:
     """What keeps drifting or comes back, the costliest first, with its owner. Exit code 3: there is some."""
     at = now()
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = debt.debts(
-            connection, now=at, since=at - timedelta(days=days), channel=channel, limit=limit
-        )
+    if there := elsewhere():
+        found = there.rows("/debt", limit, days=days, channel=channel)
+    else:
+        with house() as wiring, transaction(wiring.engine) as connection:
+            found = as_told(views.debts(connection, at, days, channel, limit))
     if as_json:
         emit(found, as_json=True)
     else:
@@ -63,20 +71,13 @@ def debt_(days: int, channel: str | None, limit: int, as_json: bool) -> None:
         raise SystemExit(3)
 
 
-def _line(each: debt.Debt, at: Any) -> dict[str, object]:
-    return {
-        "channel": each.channel,
-        "sku": each.sku,
-        "location": each.location,
-        "cause": each.cause,
-        "age": str(timedelta(seconds=int((at - each.first_at).total_seconds()))),
-        "drifts": each.drifts,
-        "windows": each.windows,
-        "units": each.units,
-        "money": each.money,
-        "open": "open" if each.open else "",
-        "owner": each.owner or "nobody",
-        "quarantine": "yes" if each.quarantined else "",
+def _line(each: dict[str, Any], at: datetime) -> dict[str, object]:
+    names = ("channel", "sku", "location", "cause", "age", "drifts", "windows", "units", "money")
+    row = each | {"age": str(timedelta(seconds=int((at - each["first_at"]).total_seconds())))}
+    return {name: row[name] for name in names} | {
+        "open": "open" if each["open"] else "",
+        "owner": each["owner"] or "nobody",
+        "quarantine": "yes" if each["quarantined"] else "",
     }
 
 
@@ -84,12 +85,20 @@ def _line(each: debt.Debt, at: Any) -> dict[str, object]:
 @click.argument("name")
 @click.option("--channel", default="", help="Of this channel; without it of any.")
 @click.option("--cause", default="", help="Of this cause; without it of any.")
+@trying
 @by
-def owner(name: str, channel: str, cause: str, by: str) -> None:
+@as_json
+def owner(name: str, channel: str, cause: str, dry_run: bool, by: str, as_json: bool) -> None:
     """Say who mends what keeps drifting: NAME is a person or a team."""
-    with acting("recon.owner") as wiring, transaction(wiring.engine) as connection:
-        debt.own(connection, name, by, now(), channel=channel, cause=cause)
-    click.echo(f"{cause or 'every cause'} on {channel or 'every channel'} is {name}'s")
+    told = done(
+        "recon.owner",
+        "/debt/owner",
+        {"owner": name, "channel": channel, "cause": cause},
+        lambda wiring: work.own(wiring.engine, name, channel, cause, by=by, now=now()),
+        dry_run=dry_run,
+    )
+    words = f"{cause or 'every cause'} on {channel or 'every channel'} is {name}'s"
+    tell(told, words, as_json=as_json)
 
 
 @click.command()
@@ -104,8 +113,11 @@ def report(quarter: str, as_csv: bool, as_json: bool) -> None:
         begin, end = debt.quarter(quarter)
     except debt.NoQuarter as error:
         raise click.UsageError(str(error)) from None
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = debt.report(connection, begin, end, now())
+    found = asked(
+        "/debt/report",
+        lambda _, book: debt.report(book, begin, end, now()),
+        quarter=quarter,
+    )
     if as_json:
         emit(found, as_json=True)
         return
@@ -132,8 +144,11 @@ def _csv(rows: list[dict[str, Any]]) -> None:
 @as_json
 def quarantine(channel: str | None, as_json: bool) -> None:
     """Places that pushing again did not cure; nothing is repaired there. Exit code 3: there are some."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = aftermath.quarantined(connection, channel)
+    if there := elsewhere():
+        found = there.rows("/quarantine", channel=channel)
+    else:
+        with house() as wiring, transaction(wiring.engine) as connection:
+            found = as_told(aftermath.quarantined(connection, channel))
     emit(
         found,
         as_json=as_json,
@@ -145,15 +160,33 @@ def quarantine(channel: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("sku")
-@click.option("--channel", required=True)
+@click.option("--channel", required=True, help="On this channel.")
 @click.option("--location", default=None, help="Only there; without it everywhere.")
+@trying
 @by
 @reason
-def release(sku: str, channel: str, location: str | None, by: str, reason: str) -> None:
+@as_json
+def release(
+    sku: str,
+    channel: str,
+    location: str | None,
+    dry_run: bool,
+    by: str,
+    reason: str,
+    as_json: bool,
+) -> None:
     """Let a SKU out of quarantine: its numbers are pushed again, computed anew."""
-    with acting("recon.release") as wiring:
-        found = work.release(wiring.engine, sku, channel, location, by=by, reason=reason, now=now())
-    click.echo(f"released: {', '.join(f'{sku} at {place}' for place in found)}")
+
+    def here(wiring: Wiring) -> Any:
+        places = work.release(
+            wiring.engine, sku, channel, location, by=by, reason=reason, now=now()
+        )
+        return {"sku": sku, "channel": channel, "locations": places}
+
+    body = {"sku": sku, "channel": channel, "location": location, "reason": reason}
+    told = done("recon.release", "/quarantine/release", body, here, dry_run=dry_run)
+    words = f"released: {', '.join(f'{sku} at {place}' for place in told['locations'])}"
+    tell(told, words, as_json=as_json)
 
 
 @click.command()

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import click
-import orjson
+from sqlalchemy import Connection
 
-from allocation import supply
-from console.cli.acting import acting, said_by
-from console.cli.common import Failed, as_json, by, emit, house, reason
+from console.access.types import Unknown
+from console.cli.acting import said_by
+from console.cli.common import as_json, by, emit, reason, tell
+from console.cli.elsewhere import asked, done, elsewhere, listed, quoted, trying
 from console.cli.explain import explain
-from console.verbs import resync
+from console.cli.sku_timeline import timeline
+from console.verbs import book, resync
 from console.views import stock as stock_view
-from ledger import catalogue as book
-from ledger import inbox, queries
-from ledger.db import transaction
-from ledger.inbox import FACT_TOPIC, Delivery
-from workers.flows import promises
-from workers.flows.ingest import drain
+from console.views import supply as supply_view
 from workers.wiring import Wiring, now
 
 
@@ -31,13 +28,20 @@ def catalogue() -> None:
 
 @catalogue.command("add-sku")
 @click.argument("skus", nargs=-1, required=True)
-@click.option("--title", default="")
+@click.option("--title", default="", help="What it is, for people.")
+@trying
 @said_by
-def add_sku(skus: tuple[str, ...], title: str) -> None:
+@as_json
+def add_sku(skus: tuple[str, ...], title: str, dry_run: bool, as_json: bool) -> None:
     """Make SKUs known."""
-    with acting("catalogue.add-sku") as wiring, transaction(wiring.engine) as connection:
-        book.add_skus(connection, dict.fromkeys(skus, title))
-    click.echo(f"{len(skus)} known")
+    told = done(
+        "catalogue.add-sku",
+        "/catalogue/skus",
+        {"skus": list(skus), "title": title},
+        lambda wiring: book.add_skus(wiring.house, list(skus), title),
+        dry_run=dry_run,
+    )
+    tell(told, f"{told['known']} known", as_json=as_json)
 
 
 @catalogue.command("add-location")
@@ -47,21 +51,49 @@ def add_sku(skus: tuple[str, ...], title: str) -> None:
     type=click.Choice(["warehouse", "store", "mirror"]),
     default="warehouse",
     show_default=True,
+    help="What stands there; a mirror is told of by somebody else.",
 )
+@trying
 @said_by
-def add_location(locations: tuple[str, ...], kind: str) -> None:
+@as_json
+def add_location(locations: tuple[str, ...], kind: str, dry_run: bool, as_json: bool) -> None:
     """Make locations known."""
-    with acting("catalogue.add-location") as wiring, transaction(wiring.engine) as connection:
-        book.add_locations(connection, list(locations), kind=kind)
-    click.echo(f"{len(locations)} known")
+    told = done(
+        "catalogue.add-location",
+        "/catalogue/locations",
+        {"locations": list(locations), "kind": kind},
+        lambda wiring: book.add_locations(wiring.house, list(locations), kind),
+        dry_run=dry_run,
+    )
+    tell(told, f"{told['known']} known", as_json=as_json)
 
 
 @click.group()
 def sku() -> None:
-    """One SKU: what is where, and what each channel shows."""
+    """One SKU: search, show, timeline, explain, resync, atp."""
 
 
 sku.add_command(explain)
+sku.add_command(timeline)
+
+
+@sku.command()
+@click.argument("words", required=False, default="")
+@click.option(
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="Rows at most.",
+)
+@as_json
+def search(words: str, limit: int, as_json: bool) -> None:
+    """SKUs whose name or title holds these words; all without them."""
+    if (there := elsewhere()) is not None:
+        found = there.rows("/skus", limit, q=words)
+    else:
+        found = listed(stock_view.SKUS, "/skus", {"like": stock_view.like(words)}, limit=limit)
+    emit(found, as_json=as_json)
 
 
 @sku.command("show")
@@ -80,10 +112,15 @@ sku.add_command(explain)
 @as_json
 def show_sku(name: str, at: datetime | None, known_at: datetime | None, as_json: bool) -> None:
     """On hand by location; now, or as of a moment and as known at another."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = stock_view.sku(connection, name, now=now(), at=_utc(at), known_at=_utc(known_at))
-    if found is None:
-        raise Failed(f"nothing is known of SKU {name!r}")
+    moments = {"at": _utc(at), "known_at": _utc(known_at)}
+
+    def here(_: Wiring, connection: Connection) -> Any:
+        found = stock_view.sku(connection, name, now=now(), **moments)
+        if found is None:
+            raise Unknown(f"nothing is known of SKU {name!r}")
+        return found
+
+    found = asked(f"/skus/{quoted(name)}", here, **moments)
     if as_json:
         emit(found, as_json=True)
         return
@@ -96,13 +133,22 @@ def show_sku(name: str, at: datetime | None, known_at: datetime | None, as_json:
 @sku.command("resync")
 @click.argument("name", metavar="SKU")
 @click.option("--channel", default=None, help="Only there.")
+@trying
 @by
 @reason
-def resync_sku(name: str, channel: str | None, by: str, reason: str) -> None:
+@as_json
+def resync_sku(
+    name: str, channel: str | None, dry_run: bool, by: str, reason: str, as_json: bool
+) -> None:
     """Compute SKU anew and send its numbers again, though nothing seems to differ."""
-    with acting("sku.resync") as wiring:
+
+    def here(wiring: Wiring) -> Any:
         channels = resync.resync(wiring.engine, name, channel, by=by, reason=reason, now=now())
-    click.echo(f"{name} is sent again to {', '.join(channels)}")
+        return {"sku": name, "channels": channels}
+
+    body = {"sku": name, "channel": channel, "reason": reason}
+    told = done("sku.resync", "/skus/resync", body, here, dry_run=dry_run)
+    tell(told, f"{name} is sent again to {', '.join(told['channels'])}", as_json=as_json)
 
 
 @sku.command("atp")
@@ -111,32 +157,33 @@ def resync_sku(name: str, channel: str | None, by: str, reason: str) -> None:
 @as_json
 def atp(name: str, location: str | None, as_json: bool) -> None:
     """What can still be promised of a SKU, by the day it is there."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        parts = supply.parts(connection, name)
-        if parts:
-            raise Failed(
-                f"{name} is a bundle and has no stock of its own; ask for its parts: {', '.join(parts)}"
-            )
-        found = promises.atp(connection, name, now().date())
-    found = [each for each in found if location in (None, each.location)]
-    if not found:
-        at = f" at {location}" if location else ""
-        raise Failed(f"nothing is known of SKU {name!r}{at}: see lockstep sku show {name}")
+    told = asked(
+        f"/skus/{quoted(name)}/atp",
+        lambda _, book: supply_view.promised(book, name, location, now()),
+        location=location,
+    )
     if as_json:
-        emit({"sku": name, "locations": found}, as_json=True)
+        emit(told, as_json=True)
         return
-    emit([{"location": a.location, **asdict(p)} for a in found for p in a.periods], as_json=False)
-    for each in found:
-        if each.overdue_units:
+    emit(
+        [
+            {"location": at["location"], **each}
+            for at in told["locations"]
+            for each in at["periods"]
+        ],
+        as_json=False,
+    )
+    for each in told["locations"]:
+        if each["overdue_units"]:
             click.echo(
-                f"{each.location}: {each.overdue_units} should have come and are no supply"
+                f"{each['location']}: {each['overdue_units']} should have come and are no supply"
                 " until somebody says when (lockstep supply list)",
                 err=True,
             )
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=now().tzinfo) if moment else None
+    return moment.replace(tzinfo=UTC) if moment else None
 
 
 @click.group()
@@ -147,58 +194,44 @@ def stock() -> None:
 @stock.command()
 @click.argument("sku")
 @click.argument("units", type=int)
-@click.option("--location", required=True)
+@click.option("--location", required=True, help="Where they were found, or are gone.")
+@trying
 @by
 @reason
-def adjust(sku: str, units: int, location: str, by: str, reason: str) -> None:
+@as_json
+def adjust(
+    sku: str, units: int, location: str, dry_run: bool, by: str, reason: str, as_json: bool
+) -> None:
     """Add UNITS found (or take away what is gone: -- -3) at a location, through the same door as everything else."""
-    fact: dict[str, object] = {
-        "kind": "adjustment",
-        "source": "operator",
-        "id": f"adjust:{uuid4()}",
-        "occurred_at": now().isoformat(),
-        "sku": sku,
-        "location": location,
-        "units": units,
-        "actor": by,
-        "reason": reason,
-    }
-    with acting("stock.adjust") as wiring:
-        post(wiring, fact)
-    click.echo(f"{sku} at {location}: {units:+d}")
+    name = str(uuid4())
+    told = done(
+        "stock.adjust",
+        "/stock/adjust",
+        {"id": name, "sku": sku, "units": units, "location": location, "reason": reason},
+        lambda wiring: book.adjust(
+            wiring.house, name, sku, location, units, by=by, reason=reason, now=now()
+        ),
+        dry_run=dry_run,
+    )
+    tell(told, f"{sku} at {location}: {units:+d}", as_json=as_json)
 
 
 @stock.command()
 @click.argument("event_id")
 @click.option("--source", required=True, help="Source of the event to undo.")
+@trying
 @by
 @reason
-def reverse(event_id: str, source: str, by: str, reason: str) -> None:
+@as_json
+def reverse(event_id: str, source: str, dry_run: bool, by: str, reason: str, as_json: bool) -> None:
     """Undo one event, once only, by an event that names it."""
-    fact: dict[str, object] = {
-        "kind": "reversal",
-        "source": "operator",
-        "id": f"reverse:{source}:{event_id}"[:255],
-        "occurred_at": now().isoformat(),
-        "reverses_source": source,
-        "reverses_id": event_id,
-        "actor": by,
-        "reason": reason,
-    }
-    with acting("stock.reverse") as wiring:
-        post(wiring, fact)
-    click.echo(f"{source}/{event_id} is reversed")
-
-
-def post(wiring: Wiring, fact: dict[str, object]) -> None:
-    """Book a fact through inbox and drain; a refusal is said at once."""
-    delivery = Delivery(str(fact["source"]), str(fact["id"]), FACT_TOPIC, orjson.dumps(fact))
-    with transaction(wiring.engine) as connection:
-        kept = inbox.keep(connection, [delivery], now=now())
-    if not kept.fresh:
-        raise Failed("this was done already")
-    drain(wiring.house, now=now())
-    with transaction(wiring.engine) as connection:
-        state, why = queries.delivery_state(connection, delivery.source, delivery.delivery_id)
-    if state != "applied":
-        raise Failed(f"not applied ({state}): {why}", code=4)
+    told = done(
+        "stock.reverse",
+        "/stock/reverse",
+        {"event_id": event_id, "source": source, "reason": reason},
+        lambda wiring: book.reverse(
+            wiring.house, source, event_id, by=by, reason=reason, now=now()
+        ),
+        dry_run=dry_run,
+    )
+    tell(told, f"{source}/{event_id} is reversed", as_json=as_json)

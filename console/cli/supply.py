@@ -5,19 +5,16 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
 import click
 
-from allocation import supply as hands
-from allocation.supply import Asked, Supply
-from console.cli.acting import acting
-from console.cli.common import as_json, by, emit, house
-from console.cli.stock import post
-from ledger.db import transaction
+from console.cli.common import as_json, by, emit, tell
+from console.cli.elsewhere import asked, done, trying
+from console.verbs import book
+from console.views import supply as views
 from workers.wiring import now
 
 _LISTED = (
@@ -30,8 +27,6 @@ _LISTED = (
     "due_at",
     "overdue",
 )
-_ASKED = ("due_at", "sku", "location", "units", "channel", "order", "line", "reason")
-_EXPORTED = (*_ASKED, "source", "since", "overdue")
 
 
 class _Due(click.ParamType[str]):
@@ -67,38 +62,40 @@ def supply() -> None:
 @click.option(
     "--reference", required=True, help="The purchase order's line, as receipts will name it."
 )
+@trying
 @by
-def expect(sku: str, location: str, units: int, due: str, reference: str, by: str) -> None:
+@as_json
+def expect(
+    sku: str,
+    location: str,
+    units: int,
+    due: str,
+    reference: str,
+    dry_run: bool,
+    by: str,
+    as_json: bool,
+) -> None:
     """Say how a line of a purchase order or transfer stands now; what was said of it before holds no longer."""
-    at = now().isoformat()
-    fact: dict[str, object] = {
-        "kind": "expected",
-        "source": "operator",
-        "id": f"expect:{uuid4()}",
-        "occurred_at": at,
-        "sku": sku,
-        "location": location,
-        "units": units,
-        "due_at": due,
-        "reference": reference,
-        "actor": by,
-    }
-    with acting("supply.expect") as wiring:
-        post(wiring, fact)
-    click.echo(f"{reference}: {units} of {sku} at {location}, due {due}")
+    line = book.Line(str(uuid4()), sku, location, units, due, reference)
+    told = done(
+        "supply.expect",
+        "/supply",
+        {"id": line.id, "sku": sku, "location": location, "units": units, "due": due, "reference": reference},
+        lambda wiring: book.expect(wiring.house, line, by=by, now=now()),
+        dry_run=dry_run,
+    )  # fmt: skip
+    tell(told, f"{reference}: {units} of {sku} at {location}, due {due}", as_json=as_json)
 
 
 @supply.command("list")
 @as_json
 def list_supply(as_json: bool) -> None:
     """What has not come, the earliest first."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = hands.open_supply(connection)
-    emit([_listed(each) for each in found], as_json=as_json, table=_LISTED)
-
-
-def _listed(each: Supply) -> dict[str, object]:
-    return asdict(each) | {"open_units": each.open_units, "overdue": _is_overdue(each.due_at)}
+    emit(
+        asked("/supply", lambda _, book: views.expected(book, now())),
+        as_json=as_json,
+        table=_LISTED,
+    )
 
 
 @supply.command()
@@ -108,27 +105,15 @@ def requests(as_json: bool, as_csv: bool) -> None:
     """What is to be made or bought sooner, the most urgent first."""
     if as_json and as_csv:
         raise click.UsageError("--json or --csv, not both")
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = [_asked(each) for each in hands.requests(connection)]
+    found = asked("/supply/requests", lambda _, book: views.requests(book, now()))
     if as_csv:
         _write_csv(found)
         return
-    emit(found, as_json=as_json, table=_ASKED)
-
-
-def _asked(each: Asked) -> dict[str, object]:
-    row = asdict(each)
-    row |= {"order": each.order_id, "line": each.line_id, "overdue": _is_overdue(each.due_at)}
-    return {name: row[name] for name in _EXPORTED}
+    emit(found, as_json=as_json, table=views.ASKED)
 
 
 def _write_csv(rows: Iterable[dict[str, object]]) -> None:
-    out = csv.DictWriter(sys.stdout, _EXPORTED, lineterminator="\n")
+    out = csv.DictWriter(sys.stdout, views.EXPORTED, lineterminator="\n")
     out.writeheader()
     for row in rows:
         out.writerow({n: v.isoformat() if isinstance(v, datetime) else v for n, v in row.items()})
-
-
-def _is_overdue(due_at: datetime) -> bool:
-    """Whether the day has passed; on the day itself there is still time."""
-    return due_at.astimezone(now().tzinfo).date() < now().date()

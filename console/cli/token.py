@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import re
 from datetime import timedelta
+from typing import Any
 
 import click
 
 from console.access import secrets
 from console.access.types import Role
-from console.cli.acting import acting
-from console.cli.common import as_json, by, emit, house
+from console.cli.common import as_json, by, emit, tell
+from console.cli.elsewhere import done, elsewhere, listed, quoted, trying
 from console.verbs import tokens
-from console.verbs.tokens import Made
 from console.views.access import TOKENS
-from console.views.listing import MOST, page
-from ledger.db import transaction
+from console.views.listing import MOST
 from workers.wiring import now
 
 _TABLE = (
@@ -48,7 +47,12 @@ def token() -> None:
 
 @token.command()
 @_name
-@click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice([role.value for role in Role]),
+    help="What its holder may do; each role may what those before it may.",
+)
 @click.option(
     "--days", type=click.IntRange(1, 3650), help="How long it is good; for ever if left out."
 )
@@ -56,17 +60,23 @@ def token() -> None:
 @as_json
 def create(name: str, role: str, days: int | None, by: str, as_json: bool) -> None:
     """Make a token for NAME, a person or a program. It is printed once and cannot be read again."""
-    with acting("token.create") as wiring:
-        made = tokens.create(
-            wiring.engine,
-            name,
-            Role(role),
-            by=by,
-            now=now(),
-            random=os.urandom(secrets.BYTES),
-            lasts=timedelta(days=days) if days else None,
-        )
-    _tell(made, as_json=as_json)
+    told = done(
+        "token.create",
+        "/tokens",
+        {"name": name, "role": role, "days": days},
+        lambda wiring: tokens.told(
+            tokens.create(
+                wiring.engine,
+                name,
+                Role(role),
+                by=by,
+                now=now(),
+                random=os.urandom(secrets.BYTES),
+                lasts=timedelta(days=days) if days else None,
+            )
+        ),
+    )
+    _tell(told, as_json=as_json)
 
 
 @token.command()
@@ -75,49 +85,56 @@ def create(name: str, role: str, days: int | None, by: str, as_json: bool) -> No
 @as_json
 def rotate(name: str, by: str, as_json: bool) -> None:
     """End the token of NAME and make another with the same role; sessions of the old one end."""
-    with acting("token.rotate") as wiring:
-        made = tokens.rotate(
-            wiring.engine, name, by=by, now=now(), random=os.urandom(secrets.BYTES)
-        )
-    _tell(made, as_json=as_json)
+    told = done(
+        "token.rotate",
+        f"/tokens/{quoted(name)}/rotate",
+        {},
+        lambda wiring: tokens.told(
+            tokens.rotate(wiring.engine, name, by=by, now=now(), random=os.urandom(secrets.BYTES))
+        ),
+    )
+    _tell(told, as_json=as_json)
 
 
 @token.command()
 @_name
+@trying
 @by
-def revoke(name: str, by: str) -> None:
+@as_json
+def revoke(name: str, dry_run: bool, by: str, as_json: bool) -> None:
     """End the token of NAME, and every session it opened, at once."""
-    with acting("token.revoke") as wiring:
-        ended = tokens.revoke(wiring.engine, name, by=by, now=now())
-    click.echo(f"{ended.name} ({ended.role}) is no longer let in")
+    ended = done(
+        "token.revoke",
+        f"/tokens/{quoted(name)}/revoke",
+        {},
+        lambda wiring: tokens.revoke(wiring.engine, name, by=by, now=now()),
+        dry_run=dry_run,
+    )
+    tell(ended, f"{ended['name']} ({ended['role']}) is no longer let in", as_json=as_json)
 
 
 @token.command("list")
 @click.option("--all", "all_", is_flag=True, help="Those that are revoked or over too.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, MOST))
+@click.option(
+    "--limit", default=100, show_default=True, type=click.IntRange(1, MOST), help="Rows at most."
+)
 @as_json
 def list_(all_: bool, limit: int, as_json: bool) -> None:
     """Tokens, newest first; never the token itself: nobody has it but its holder."""
-    with house() as wiring, transaction(wiring.engine) as connection:
-        found = page(connection, TOKENS, {"all": all_, "now": now()}, limit=limit)
-    emit(found.rows, as_json=as_json, table=_TABLE)
+    if there := elsewhere():
+        found = there.rows("/tokens", limit, all=all_)
+    else:
+        found = listed(TOKENS, "/tokens", {"all": all_, "now": now()}, limit=limit)
+    emit(found, as_json=as_json, table=_TABLE)
 
 
-def _tell(made: Made, *, as_json: bool) -> None:
+def _tell(told: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        emit(
-            {
-                "name": made.token.name,
-                "role": made.token.role,
-                "token": made.secret,
-                "expires_at": made.token.expires_at,
-            },
-            as_json=True,
-        )
+        emit(told, as_json=True)
         return
-    click.echo(made.secret)
-    until = f" until {made.token.expires_at:%Y-%m-%d}" if made.token.expires_at else ""
+    click.echo(told["token"])
+    until = f" until {told['expires_at']:%Y-%m-%d}" if told["expires_at"] else ""
     click.echo(
-        f"{made.token.name} is {made.token.role}{until}; keep it now, it is shown only once",
+        f"{told['name']} is {told['role']}{until}; keep it now, it is shown only once",
         err=True,
     )

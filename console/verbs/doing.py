@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from console.access import deeds
 from console.access.rights import VERBS, may
 from console.access.types import Actor, Deed, Forbidden, Outcome, Refusal
-from ledger.db import transaction
+from ledger.db import rehearsal, transaction
 
 #: What an error means for a deed, and what may be said of it.
 Judge: TypeAlias = Callable[[BaseException], tuple[Outcome, str]]
@@ -29,6 +29,18 @@ def judged(error: BaseException) -> tuple[Outcome, str]:
     if isinstance(error, Refusal):
         return Outcome.REFUSED, str(error)
     return Outcome.FAILED, type(error).__name__
+
+
+@contextmanager
+def rehearsing(engine: Engine, actor: Actor, verb: str) -> Iterator[None]:
+    """Do a verb in this block and take it back: nothing is changed, and nothing is written down.
+
+    raises    Forbidden as `doing` does
+    """
+    if not may(actor.role, verb):
+        raise Forbidden(actor, VERBS[verb])
+    with rehearsal(engine):
+        yield
 
 
 @contextmanager

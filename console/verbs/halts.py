@@ -35,6 +35,14 @@ def would_halt(engine: Engine, scope: Scope) -> dict[str, tuple[int, int]]:
         raise Unknown(str(error)) from None
 
 
+def rows_of(would: dict[str, tuple[int, int]]) -> list[dict[str, Any]]:
+    """The same, a row a channel."""
+    return [
+        {"channel": channel, "skus": skus, "halted_already": halted}
+        for channel, (skus, halted) in would.items()
+    ]
+
+
 def put(
     engine: Engine,
     scope: Scope,

@@ -8,18 +8,17 @@ from sqlalchemy import Engine
 
 from allocation import document, store
 from allocation.document import Document
-from console.access.types import Refusal, Unknown
+from console.access.types import Refusal, Unfit, Unknown
 from ledger.db import transaction
 from workers.flows import drafts
 from workers.flows.drafts import Applied
 
 
-class BadRules(Refusal):
-    """A rule file that cannot be read; `problems` say where and why."""
+class BadRules(Unfit):
+    """A rule file that cannot be read; `faults` say where and why."""
 
     def __init__(self, error: document.RuleFileError) -> None:
-        super().__init__(str(error))
-        self.problems = error.problems
+        super().__init__(str(error), faults=[str(problem) for problem in error.problems])
 
 
 def apply(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -18,6 +19,17 @@ class Made:
 
     token: Token
     secret: str = field(repr=False)
+
+
+def told(made: Made) -> dict[str, Any]:
+    """A new token as it is handed out: the only place where it can be read."""
+    token = made.token
+    return {
+        "name": token.name,
+        "role": token.role,
+        "token": made.secret,
+        "expires_at": token.expires_at,
+    }
 
 
 def create(

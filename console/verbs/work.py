@@ -12,7 +12,7 @@ from channels import bindings
 from console.access.types import Unknown
 from ledger import inbox
 from ledger.db import transaction
-from reconcile import aftermath
+from reconcile import aftermath, debt
 from reconcile.trail import record
 
 
@@ -84,6 +84,15 @@ def release(
             f"{sku} is not in quarantine on {channel}; `lockstep recon quarantine` shows what is"
         )
     return [place for _, place in found]
+
+
+def own(
+    engine: Engine, owner: str, channel: str, cause: str, *, by: str, now: datetime
+) -> dict[str, str]:
+    """Say who mends what keeps drifting; channel, cause: "" is any."""
+    with transaction(engine) as connection:
+        debt.own(connection, owner, by, now, channel=channel, cause=cause)
+    return {"owner": owner, "channel": channel, "cause": cause}
 
 
 def _trail(

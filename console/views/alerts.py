@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Set
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
 
 from console.views.listing import Listing
+from workers.alerts import outbox
+
+_WAITING: Final = text("""
+    SELECT door, count(*) AS waiting, min(run_at) AS since FROM alert_post WHERE told < wanted GROUP BY door
+""")
 
 #: all: those that are over too; rule, channel (or NULL)
 INCIDENTS: Final = Listing(
@@ -26,3 +34,23 @@ ALARMS: Final = Listing(
     (("since", "timestamptz"), ("id", "bigint")),
     newest=False,
 )
+
+
+def doors(connection: Connection, configured: Set[str]) -> list[dict[str, Any]]:
+    """Where alerts are told, what waits for each door, and why one is shut.
+
+    configured    names of the doors that this process was told of
+    """
+    known = {row["door"]: row for row in outbox.doors(connection)}
+    waiting = {row.door: row.waiting for row in connection.execute(_WAITING)}
+    return [
+        {
+            "door": name,
+            "set_up": name in configured,
+            "waiting": waiting.get(name, 0),
+            "told_at": known.get(name, {}).get("told_at"),
+            "shut_since": known.get(name, {}).get("shut_since"),
+            "why": known.get(name, {}).get("shut_why", ""),
+        }
+        for name in sorted(configured | set(known))
+    ]

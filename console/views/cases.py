@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from console.views.listing import Listing, Page, page
-from reconcile.oversold import steps, store, timeline
+from reconcile.oversold import rates, steps, store, timeline
 from workers.flows import cases
 
 #: all: those that are closed too; channel, sku (or NULL)
@@ -46,3 +47,21 @@ def case(connection: Connection, number: int) -> dict[str, Any] | None:
     happened = timeline.timeline(connection, found[0], cases.RULE)
     row = store.row_of(found[0]) | {"next": cases.todo_of(found[0], stood)}
     return row | {"steps": stood, "timeline": happened}
+
+
+def rate(
+    connection: Connection, now: datetime, *, weeks: int, channel: str | None
+) -> dict[str, Any]:
+    """Oversold lines of a hundred accepted, by channel and week of acceptance, the sum of all, and the target."""
+    since = now - timedelta(weeks=weeks - 1)
+    found, total = rates.rates(connection, since=since, channel=channel)
+    return {
+        "target_percent": rates.TARGET_PERCENT,
+        "total": _numbers(total),
+        "weeks": [_numbers(each) for each in found],
+    }
+
+
+def _numbers(each: rates.Rate) -> dict[str, Any]:
+    row = {name: getattr(each, name) for name in rates.Rate.__slots__}
+    return row | {name: float(row[name]) for name in ("cost", "cost_low", "cost_high")}

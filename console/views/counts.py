@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from allocation.fit import week_of
+from console.access.types import Unknown
 from reconcile import count_reports
 from reconcile.counting.accuracy import ALL, Shrunk, Sold, percent, quarter
 from reconcile.counting.accuracy import accuracy as accuracy_of
+from reconcile.counting.tiers import Due, by_location
+from reconcile.counting.types import Terms
+from workers.flows import counts
 
 _WEEK: Final = timedelta(days=7)
 
@@ -28,6 +32,43 @@ def accuracy(
         connection, since - (rolling - 1) * _WEEK, span[-1] + _WEEK, location
     )
     return [asdict(row) for row in accuracy_of(records, span, rolling) if row.rolling_counted]
+
+
+def due(
+    engine: Engine,
+    terms: Terms,
+    now: datetime,
+    *,
+    location: str | None = None,
+    day: date | None = None,
+    lines: int | None = None,
+) -> list[dict[str, Any]]:
+    """What is to be counted by the end of a day (UTC, today if left out), location by location.
+
+    lines     most of a location
+    raises    Unknown: nobody counts there
+    """
+    end = (day or now.astimezone(UTC).date()) + timedelta(days=1)
+    until = datetime.combine(end, datetime.min.time(), UTC)
+    try:
+        found = counts.plan(engine, terms, now=now, until=until, location=location)
+    except counts.NoSuchPlace as error:
+        raise Unknown(str(error)) from None
+    return [_due_row(line) for of_it in by_location(found).values() for line in of_it[:lines]]
+
+
+def _due_row(line: Due) -> dict[str, Any]:
+    known = line.known
+    return {
+        "location": known.location,
+        "sku": known.sku,
+        "description": known.title,
+        "tier": known.tier,
+        "why": list(line.why),
+        "counted_at": known.counted_at,
+        "due_at": line.due_at,
+        "book": known.on_hand,
+    }
 
 
 def shrinkage(connection: Connection, said: str, location: str | None) -> list[dict[str, Any]]:

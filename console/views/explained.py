@@ -19,6 +19,7 @@ def in_full(found: Explanation) -> dict[str, Any]:
         "channel": found.channel,
         "location": found.location,
         "at": found.at,
+        "told": found.listing.told,
         "ledger": [_account_in_full(account) for account in found.accounts],
         "terms": [asdict(term) for term in explained.terms] if explained else [],
         "target": {

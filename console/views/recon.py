@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection
 
 from console.views.listing import Listing
+from reconcile import debt
+
+#: Share of drifts without a cause that should not be reached.
+GOAL: Final = 0.05
 
 #: channel (or NULL)
 RUNS: Final = Listing(
@@ -38,3 +46,18 @@ DRIFT: Final = Listing(
     (("seen_at", "timestamptz"), ("id", "bigint")),
     open_only="resolved_at IS NULL",
 )
+
+
+def causes(connection: Connection, now: datetime, days: int, channel: str | None) -> dict[str, Any]:
+    """Drifts of the last days by cause, the share without one, and what that should stay below."""
+    rows = debt.causes(connection, since=now - timedelta(days=days), channel=channel)
+    return {"unknown_share": debt.unknown_share(rows), "goal": GOAL, "causes": rows}
+
+
+def debts(
+    connection: Connection, now: datetime, days: int, channel: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """What keeps drifting or comes back, the costliest first, with its owner."""
+    since = now - timedelta(days=days)
+    found = debt.debts(connection, now=now, since=since, channel=channel, limit=limit)
+    return [asdict(each) for each in found]

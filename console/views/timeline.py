@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from console.access.types import Unknown
 from ledger import queries
 
 #: Rows of one kind that are read at most.
@@ -86,6 +87,7 @@ HAPPENED: Final = text(
         f"({part})"
         for part in (_EVENTS, _TARGETS, _PUSHES, _SEEN, _READINGS, _DRIFTS, _HALTS, _PEOPLE)
     )
+_KNOWN = text("SELECT FROM sku WHERE sku = :sku")
     + """) AS happened (at, what, id, channel, said, more, order_id)
     WHERE (CAST(:kind AS text) IS NULL OR what = :kind)
       AND (CAST(:channel AS text) IS NULL OR channel IN ('', :channel))
@@ -169,6 +171,35 @@ def happened(
     """
     places = connection.execute(_PLACES, {"sku": sku}).all()
     given = {
+def of_sku(
+    connection: Connection,
+    sku: str,
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    kind: str | None = None,
+    channel: str | None = None,
+) -> dict[str, Any]:
+    """What happened to a SKU, and between which moments: a day up to now unless they are said. Raises Unknown."""
+    _refuse_unknown(connection, sku)
+    until = until or now
+    since = since or until - timedelta(days=1)
+    rows = happened(connection, sku, since=since, until=until, kind=kind, channel=channel)
+    return {"sku": sku, "since": since, "until": until, "rows": rows}
+
+
+def moment_of(connection: Connection, sku: str, at: datetime, now: datetime) -> dict[str, Any]:
+    """As `at_moment`, of a SKU that is known. Raises Unknown."""
+    _refuse_unknown(connection, sku)
+    return {"sku": sku, **at_moment(connection, sku, at, now)}
+
+
+def _refuse_unknown(connection: Connection, sku: str) -> None:
+    if connection.execute(_KNOWN, {"sku": sku}).one_or_none() is None:
+        raise Unknown(f"there is no SKU {sku!r}: see `lockstep sku search`")
+
+
         "sku": sku, "since": since, "until": until, "kind": kind, "channel": channel, "most": most,
         "objects": _objects(sku, [(row.channel, row.location) for row in places]),
     }  # fmt: skip

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from channels.edi import report
 from console.views.listing import Listing
 
 #: partner, number (or NULL); trouble: only those that need somebody
@@ -73,6 +76,18 @@ def document(connection: Connection, number: int) -> dict[str, Any] | None:
     """A document as it was exchanged; None: there is none."""
     row = connection.execute(_DOCUMENT, {"id": number}).mappings().one_or_none()
     return None if row is None else dict(row)
+
+
+def status(connection: Connection, now: datetime) -> dict[str, Any]:
+    """How every partner stands, which documents need somebody, and what was not taken."""
+    return {
+        "partners": [
+            asdict(each) | {"in_trouble": each.is_in_trouble}
+            for each in report.partners(connection, now=now)
+        ],
+        "trouble": report.documents(connection, trouble=True),
+        "refused": report.refused(connection),
+    }
 
 
 def amazon(connection: Connection, now: object) -> dict[str, list[dict[str, Any]]]:

@@ -32,9 +32,10 @@ READS = {
     "channel list", "channel test", "channel unmapped", "count accuracy", "count orders", "count plan",
     "count shrinkage", "db status", "edi documents", "edi parse", "edi status", "edi validate", "failed export",
     "failed list", "failed show", "halt list", "inbox list", "inbox show", "lag", "ledger verify", "op list",
-    "op show", "op watch", "pace", "partner burn", "partner list", "partner show", "pickup show", "push list", "push parked", "push show",
-    "queue list", "recon causes", "recon debt", "recon drift", "recon early", "recon quarantine", "recon report",
-    "recon status", "sku atp", "sku explain", "sku search", "sku show", "sku timeline", "supply list", "supply requests", "token list",
+    "op show", "op watch", "pace", "partner burn", "partner list", "partner show", "pickup show", "push list",
+    "push parked", "push show", "queue list", "recon causes", "recon debt", "recon drift", "recon early",
+    "recon quarantine", "recon report", "recon status", "sku atp", "sku explain", "sku search", "sku show",
+    "sku timeline", "supply list", "supply requests", "token list",
 }  # fmt: skip
 WHY = ("--reason", "a test")
 #: Each command that changes something, with words it understands.
@@ -195,7 +196,7 @@ def test_what_was_done_refused_and_failed_is_told_with_who_and_why(database: Dat
 
     assert [(row["actor"], row["verb"], row["object"], row["outcome"]) for row in told] == [
         (user(), "case.run", "case:77", "refused"),
-        (user(), "alert.silence", "rule:no.rule", "failed"),
+        (user(), "alert.silence", "rule:no.rule", "refused"),
         ("ann", "stock.adjust", "place:MUG-RED/OSLO", "done"),
     ]
     assert told[0]["detail"].startswith("there is no case 77")

@@ -94,7 +94,7 @@ def test_an_incident_is_taken_once(desk: Desk, database: Database) -> None:
     second = run(desk, database, "alert", "ack", "1", "--by", "bob")
     nonsense = run(desk, database, "alert", "ack", "that one")
 
-    assert (first.out, second.code, nonsense.code) == ("inc-1 is ann's\n", 1, 2)
+    assert (first.out, second.code, nonsense.code) == ("inc-1 is ann's\n", 5, 2)
 
 
 def test_a_rule_is_made_quiet_for_a_while_and_speaks_again(desk: Desk, database: Database) -> None:

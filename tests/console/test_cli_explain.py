@@ -72,7 +72,7 @@ def test_scripts_get_the_same_in_full(run: Lockstep, house: House) -> None:
     said = run("A", "--channel", "shop", "--json").read
 
     assert set(said) == {
-        "sku", "channel", "location", "at", "ledger", "terms", "target", "push", "shown", "reading",
+        "sku", "channel", "location", "at", "told", "ledger", "terms", "target", "push", "shown", "reading",
         "waits", "halts", "hidden_at", "held_by", "lag", "adds_up", "faults",
     }  # fmt: skip
     assert (said["sku"], said["channel"], said["location"], said["at"]) == ("A", "shop", "WH", None)

@@ -6,7 +6,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from ledger.db import connect, fetch, transaction
+from ledger import catalogue
+from ledger.db import (
+    NetworkInTransaction,
+    connect,
+    fetch,
+    refuse_inside_transaction,
+    rehearsal,
+    transaction,
+)
 from tests.databases import Servers
 from tests.servers import Database
 
@@ -73,3 +81,21 @@ def test_a_connection_that_died_while_nobody_used_it_is_replaced_unseen(
         assert not set(alive) & set(dead)
     finally:
         engine.dispose()
+
+
+def test_what_is_rehearsed_is_seen_while_it_lasts_and_taken_back(database: Database) -> None:
+    count = text("SELECT count(*) FROM sku WHERE sku LIKE 'REHEARSED-%'")
+    with rehearsal(database.engine):
+        with transaction(database.engine) as connection:
+            catalogue.add_skus(connection, {"REHEARSED-1": ""})
+        with pytest.raises(ProgrammingError), transaction(database.engine) as connection:
+            catalogue.add_skus(connection, {"REHEARSED-2": ""})
+            connection.execute(text("SELECT 1 FROM nowhere"))
+        with transaction(database.engine) as connection:
+            inside = connection.execute(count).scalar_one()
+        with pytest.raises(NetworkInTransaction):
+            refuse_inside_transaction("a call")
+    with transaction(database.engine) as connection:
+        after = connection.execute(count).scalar_one()
+
+    assert (inside, after) == (1, 0)
