@@ -42,6 +42,8 @@ from workers.wiring import Secrets, now, read_secrets
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from workers.flows.traces import Traces
+
 log = structlog.get_logger()
 
 #: Events one POST /events may carry.
@@ -74,7 +76,8 @@ class Hook:
 class Relay:
     """What the routes share.
 
-    ring    called after every commit that kept something, from a thread of its own; its failure costs seconds
+    ring      called after every commit that kept something, from a thread of its own; its failure costs seconds
+    traces    None: nothing is traced
     """
 
     def __init__(
@@ -85,8 +88,10 @@ class Relay:
         *,
         body_s: float,
         channels_s: float,
+        traces: Traces | None = None,
     ) -> None:
         self.settings = settings
+        self._traces = traces
         self.body_s = body_s
         self._channels_s = channels_s
         self.engine = engine
@@ -117,8 +122,19 @@ class Relay:
                     next="the sweep rings within seconds",
                 )
 
-    def keep(self, deliveries: list[Delivery], *, refuse_differing: bool = False) -> Kept:
-        """Commit deliveries to the inbox and ask for the bell."""
+    def keep(
+        self, deliveries: list[Delivery], *, refuse_differing: bool = False, told: str = ""
+    ) -> Kept:
+        """Commit deliveries to the inbox and ask for the bell.
+
+        told    the trace that a sender we know goes on with
+        """
+        if self._traces is None:
+            return self._keep(deliveries, refuse_differing)
+        with self._traces.receiving(deliveries, told=told) as marked:
+            return self._keep(marked, refuse_differing)
+
+    def _keep(self, deliveries: list[Delivery], refuse_differing: bool) -> Kept:
         with transaction(self.engine) as connection:
             kept = inbox.keep(connection, deliveries, now=now())
             if refuse_differing and kept.differing:
@@ -162,15 +178,17 @@ def application(
     *,
     body_s: float = 10.0,
     channels_s: float = 5.0,
+    traces: Traces | None = None,
 ) -> Starlette:
     """The relay as an ASGI application.
 
     ring          see `Relay`
     body_s        a sender that is slower than this with its body is not a sender
     channels_s    how long a channel that was added may stay unknown
+    traces        see `Relay`
     raises        NotSetUp when the channels' secrets cannot be read
     """
-    relay = Relay(settings, engine, ring, body_s=body_s, channels_s=channels_s)
+    relay = Relay(settings, engine, ring, body_s=body_s, channels_s=channels_s, traces=traces)
     pickup = availability.Availability(settings, engine)
 
     @asynccontextmanager
@@ -254,7 +272,8 @@ async def _events(request: Request) -> Response:
     body = await _body(request, relay)
     deliveries = await run_in_threadpool(_deliveries, body)
     try:
-        kept = await run_in_threadpool(relay.keep, deliveries, refuse_differing=True)
+        told = request.headers.get("traceparent", "")
+        kept = await run_in_threadpool(relay.keep, deliveries, refuse_differing=True, told=told)
     except Differing as reused:
         raise HTTPException(
             409,

@@ -36,7 +36,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A claimed delivery."""
+    """A claimed delivery.
+
+    traceparent    the span that took it in, as W3C Trace Context writes it; None when it is not traced
+    """
 
     id: int
     source: str
@@ -44,6 +47,7 @@ class Row:
     body: bytes
     received_at: datetime
     attempts: int
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ _KNOWN = text("""
 """)
 
 _CLAIM = text("""
-    SELECT id, source, topic, body, received_at, attempts
+    SELECT id, source, topic, body, received_at, attempts, headers ->> 'traceparent'
     FROM inbox
     WHERE state = 'pending' AND topic <> 'x12'
     ORDER BY id
@@ -95,7 +99,7 @@ _NEXT_INTERCHANGE = text("""
 """)
 
 _CLAIM_THESE = text("""
-    SELECT id, source, topic, body, received_at, attempts
+    SELECT id, source, topic, body, received_at, attempts, headers ->> 'traceparent'
     FROM inbox
     WHERE state = 'pending' AND id = ANY(CAST(:ids AS bigint[]))
     ORDER BY id
@@ -235,9 +239,15 @@ def claim_these(connection: Connection, ids: Sequence[int]) -> list[Row]:
 
 
 def _row(
-    row_id: int, source: str, topic: str, body: bytes, received_at: datetime, attempts: int
+    row_id: int,
+    source: str,
+    topic: str,
+    body: bytes,
+    received_at: datetime,
+    attempts: int,
+    traceparent: str | None = None,
 ) -> Row:
-    return Row(row_id, source, topic, bytes(body), received_at, attempts)
+    return Row(row_id, source, topic, bytes(body), received_at, attempts, traceparent)
 
 
 def settle(connection: Connection, settlements: Sequence[Settlement], *, now: datetime) -> None:

@@ -126,7 +126,7 @@ def test_every_variable_stands_in_the_example() -> None:
     text = COMPOSE.read_text()
     example = (ROOT / ".env.example").read_text()
     named = set(re.findall(r"(?<!\$)\$\{(\w+)", text)) | set(
-        re.findall(r"^  (LOCKSTEP_\w+):$", text, re.M)
+        re.findall(r"^  ((?:LOCKSTEP|OTEL)_\w+):$", text, re.M)
     )
     offered = set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.M))
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from math import ceil
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import structlog
 from celery import Celery, Task
 from celery.exceptions import Ignore
-from celery.signals import task_postrun, task_prerun, worker_init, worker_process_init
+from celery.signals import (
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+)
 
 from workers.garbage import collect_seldom
 
@@ -46,11 +53,40 @@ app = Celery(
 app.config_from_object("celeryconfig")
 
 
+def delay_s(seconds: float) -> float:
+    """How long a message is held back, as the broker takes it: RabbitMQ counts whole seconds, from one on."""
+    return float(ceil(seconds)) if str(app.conf.broker_url).startswith("amqp") else seconds
+
+
 @worker_init.connect
 @worker_process_init.connect
 def _collect_seldom(**_: object) -> None:
     """In the process of a pool without processes, and in each of one with them."""
     collect_seldom()
+
+
+_to_be_closed: list[Closes] = []
+
+
+class Closes(Protocol):
+    """Anything that has to be given back."""
+
+    def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=Closes)
+
+
+def closed_at_end(made: C) -> C:
+    """The same, to be closed when this process of a pool ends: it ends without what Python does at its exit."""
+    _to_be_closed.append(made)
+    return made
+
+
+@worker_process_shutdown.connect
+def _close(**_: object) -> None:
+    for made in _to_be_closed:
+        made.close()
 
 
 #: Arguments of tasks that say what a line of a log is about; none holds more than a name or a time.

@@ -14,6 +14,9 @@ from workers.wiring import now
 
 log = structlog.get_logger()
 
+#: Spans whose work was not taken up by then belong to numbers that never went out.
+TRAILS_FOR = timedelta(days=1)
+
 
 @app.task
 def forget(**_: Any) -> None:
@@ -21,5 +24,6 @@ def forget(**_: Any) -> None:
     house = wiring()
     before = now() - timedelta(days=house.settings.keep_days)
     done = retention.forget(house.engine, before=before)
+    retention.forget_trails(house.engine, before=now() - TRAILS_FOR)
     if any(done.rows.values()):
         log.info("retention.forget.done", more=done.more, **done.rows)

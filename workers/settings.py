@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         default="", description="Redis or Valkey; empty means the local profile's own server"
     )
+    broker_url: str = Field(
+        default="",
+        pattern=r"^((redis|rediss|amqp|amqps)://\S+)?$",
+        description="Celery's broker, `redis://` or `amqp://` (RabbitMQ); empty means `LOCKSTEP_REDIS_URL`",
+    )
     pg_bin: Path | None = Field(
         default=None, description="Folder of initdb and postgres for the local profile"
     )
@@ -274,6 +279,10 @@ class Settings(BaseSettings):
     )
     count_escalate_percent: float = Field(
         default=5.0, gt=0, description="Counts off by more are told at once and counted again"
+    )
+    traces: bool = Field(
+        default=False,
+        description="Follow events by OpenTelemetry (extra `otel`); its SDK reads the usual `OTEL_*`",
     )
     log_level: str = Field(
         default="INFO", description="Lowest level written: DEBUG, INFO, WARNING or ERROR"

@@ -20,7 +20,7 @@ from kombu.exceptions import OperationalError
 
 from ledger import seals
 from workers import amazon, chores, wholesale
-from workers.app import app
+from workers.app import app, closed_at_end, delay_s
 from workers.flows import allocate as allocating
 from workers.flows import halts, ingest, jobs, receipts
 from workers.flows import measure as measuring
@@ -36,7 +36,6 @@ from workers.settings import settings
 from workers.wiring import NotSetUp, Wiring, now
 
 log = structlog.get_logger()
-
 
 #: Batches of one drain; more than these are left to the next, so that what is booked is shown meanwhile.
 _BATCHES = 10
@@ -57,7 +56,7 @@ def wiring() -> Wiring:
 
 @cache
 def _made() -> Wiring:
-    return Wiring(settings())
+    return closed_at_end(Wiring(settings()))
 
 
 def ring_drain() -> None:
@@ -92,7 +91,7 @@ def _ring(name: str, send: Callable[[], object]) -> None:
 
 
 def ring_channel(task: Task[Any, Any], channel: str, *, after_s: float = 0.0) -> None:
-    send = partial(task.apply_async, kwargs={"channel": channel}, countdown=after_s)
+    send = partial(task.apply_async, kwargs={"channel": channel}, countdown=delay_s(after_s))
     _ring(_bell(task, channel), send)
 
 
@@ -136,7 +135,8 @@ def receive(
     Until it is in the inbox this message is the only copy: whatever goes wrong, it comes back for as long as it takes.
     """
     try:
-        receiving(wiring().engine, source, topic, delivery_id, headers, body, now=now())
+        house, at = wiring(), now()
+        receiving(house.engine, source, topic, delivery_id, headers, body, now=at, traces=house.traces)  # fmt: skip
     except Exception as error:
         try:
             raise self.retry(exc=error, countdown=min(30, 2 ** min(self.request.retries, 5)))
@@ -167,7 +167,8 @@ def allocate(**_: Any) -> None:
     """Compute the targets of due SKUs."""
     house = wiring()
     house.bells.heard("allocate")
-    ring_push(allocating.allocate(house.engine, now=now, rise_wait_s=house.settings.rise_wait_s))
+    wait_s, traces = house.settings.rise_wait_s, house.traces
+    ring_push(allocating.allocate(house.engine, now=now, rise_wait_s=wait_s, traces=traces))
 
 
 @app.task

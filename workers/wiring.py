@@ -36,6 +36,7 @@ from workers.settings import Settings
 
 if TYPE_CHECKING:
     from workers.alerts.doors import Door
+    from workers.flows.traces import Traces
 
 _CHANNEL = text(
     "SELECT channel, kind, base_url, account, options FROM channel WHERE channel = :channel"
@@ -111,7 +112,8 @@ class Wiring:
     @cached_property
     def house(self) -> House:
         """What the drain needs."""
-        return House(self.engine, LANES, Catalogue(), os.urandom, rows=self.settings.drain_rows)
+        rows, traces = self.settings.drain_rows, self.traces
+        return House(self.engine, LANES, Catalogue(), os.urandom, rows=rows, traces=traces)
 
     @cached_property
     def secrets(self) -> dict[str, Secrets]:
@@ -126,9 +128,25 @@ class Wiring:
 
         return doors_of(self.settings)
 
+    @cached_property
+    def traces(self) -> Traces | None:
+        """What this process tells OpenTelemetry; None when nobody asked for it. Raises NotSetUp."""
+        if not self.settings.traces:
+            return None
+        try:
+            # Imported here: who does not trace need not have it.
+            from workers.tracing import start
+        except ImportError:
+            raise NotSetUp(
+                "LOCKSTEP_TRACES is on, and OpenTelemetry is not installed: pip install 'lockstep[otel]'"
+            ) from None
+        return start(self.settings.env)
+
     def close(self) -> None:
         """Give back the connections that were made."""
         made = self.__dict__
+        if made.get("traces"):
+            made["traces"].flush()
         if "engine" in made:
             self.engine.dispose()
         if "redis" in made:
@@ -241,6 +259,7 @@ class Wiring:
             lease_s=self.settings.push_lease_s,
             proof=proof_of(self.settings),
             reader=self.reader(channel),
+            traces=self.traces,
         )
 
 

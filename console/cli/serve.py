@@ -89,7 +89,8 @@ def relay() -> None:
     from workers.wiring import Wiring
 
     with sentences():
-        app = application(here, Wiring(here).engine, ring_drain)
+        house = Wiring(here)
+        app = application(here, house.engine, ring_drain, traces=house.traces)
     _open(here, app, here.relay_port, most=512)
 
 

@@ -110,10 +110,11 @@ class Door:
         said = {name: value for name, value in said.items() if value}
         return requests.post(f"{self.url}/hooks/{kind}", data=body, headers=said, timeout=10)
 
-    def events(self, document: Any, token: str = TOKEN) -> requests.Response:
+    def events(self, document: Any, token: str = TOKEN, **headers: str) -> requests.Response:
         """Post canonical events; bytes go as they are."""
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         return requests.post(f"{self.url}/events", data=body, headers=headers, timeout=10)
 
     def raw(

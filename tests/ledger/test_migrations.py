@@ -119,6 +119,7 @@ WHOLE_TABLES = {
     "tally": "INSERT SELECT UPDATE",
     "tally_mark": "INSERT SELECT UPDATE",
     "target": "DELETE INSERT SELECT UPDATE",
+    "trail": "DELETE INSERT SELECT",
     "target_history": "DELETE INSERT SELECT",
     "token": "INSERT SELECT",
     "trial": "DELETE INSERT SELECT",

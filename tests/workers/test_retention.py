@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from tests.reconcile.house import furnish, rows
 from tests.servers import FIRST_NOW, Clock, Database
-from workers.flows.retention import PUSHES, Forgotten, forget
+from workers.flows.retention import PUSHES, Forgotten, forget, forget_trails
 
 BEFORE = FIRST_NOW - timedelta(days=400)
 OLD, YOUNG = BEFORE - timedelta(days=1), BEFORE + timedelta(days=1)
@@ -146,3 +146,20 @@ def test_a_second_go_finds_nothing_and_the_book_was_never_touched(
             connection.execute(text(statement))
 
     assert set(go(database).rows.values()) == {0}
+
+
+def test_spans_that_nobody_went_on_from_go_after_a_day(database: Database, clock: Clock) -> None:
+    with database.engine.begin() as connection:
+        for sku, age in (("OLD", timedelta(days=2)), ("NEW", timedelta(hours=2))):
+            connection.execute(
+                text(
+                    "INSERT INTO trail (step, sku, traceparent, at) VALUES ('allocate', :sku, '', :at)"
+                ),
+                {"sku": sku, "at": clock.now - age},
+            )
+
+    gone = forget_trails(database.engine, before=clock.now - timedelta(days=1))
+
+    with database.engine.connect() as connection:
+        left = connection.execute(text("SELECT sku FROM trail")).scalars().all()
+    assert (gone, left) == (1, ["NEW"])

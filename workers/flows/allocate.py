@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine
 
@@ -18,6 +19,9 @@ from allocation.target_history import Basis
 from allocation.types import Lag, Rules, Target
 from ledger.db import transaction
 
+if TYPE_CHECKING:
+    from workers.flows.traces import Traces
+
 BATCH = 1000
 
 
@@ -28,12 +32,14 @@ def allocate(
     rise_wait_s: float,
     batch: int = BATCH,
     batches: int = 1000,
+    traces: Traces | None = None,
 ) -> set[str]:
     """Compute the targets of every SKU that is due, until none is left.
 
     rise_wait_s    seconds an increase waits for orders on their way
     batch          SKUs in one transaction
     batches        most of them in one go; the sweep rings again for what is left
+    traces         None: nothing is traced
     returns        the channels that have something new to push
     """
     touched: set[str] = set()
@@ -41,7 +47,7 @@ def allocate(
         with transaction(engine) as connection:
             skus = store.claim_due(connection, batch)
             if skus:
-                touched |= _allocate_batch(connection, skus, now(), rise_wait_s)
+                touched |= _allocate_batch(connection, skus, now(), rise_wait_s, traces)
         if len(skus) < batch:
             # What became due meanwhile has rung again.
             break
@@ -49,7 +55,11 @@ def allocate(
 
 
 def _allocate_batch(
-    connection: Connection, skus: Sequence[str], now: datetime, rise_wait_s: float
+    connection: Connection,
+    skus: Sequence[str],
+    now: datetime,
+    rise_wait_s: float,
+    traces: Traces | None,
 ) -> set[str]:
     version, rules, lags = store.standing(connection, computing=True)
     found = positions(connection, skus)
@@ -71,7 +81,10 @@ def _allocate_batch(
         for sku in {target.sku for target in every}
     }
     rise_run_at = now + timedelta(seconds=rise_wait_s)
-    return store.save_targets(connection, every, bases, version, now, rise_run_at)
+    touched = store.save_targets(connection, every, bases, version, now, rise_run_at)
+    if traces is not None:
+        traces.allocate(connection, skus, every, now)
+    return touched
 
 
 def targets_now(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -33,6 +33,9 @@ from ledger.inbox import FACT_TOPIC, Row
 from ledger.store import Entropy
 from ledger.types import FailureClass, Settlement
 from workers.failures import trials
+
+if TYPE_CHECKING:
+    from workers.flows.traces import Traces
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +72,7 @@ class House:
 
     lanes      by the kind of channel (`channels.registry.LANES`)
     entropy    random bytes, `os.urandom` outside of tests
+    traces     None: nothing is traced
     """
 
     engine: Engine
@@ -76,6 +80,7 @@ class House:
     catalogue: context.Catalogue
     entropy: Entropy
     rows: int = 500
+    traces: Traces | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,8 @@ def _apply(house: House, connection: Connection, rows: Sequence[Row], *, now: da
     settlements = [*result.settlements, *unreadable]
     inbox.settle(connection, settlements, now=now)
     inbox.wake(connection, result.arrived)
+    if house.traces is not None:
+        house.traces.book(connection, rows, result, settlements, now)
     return _drained(result, settlements)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Engine
 
@@ -26,6 +26,9 @@ from reconcile import returns
 from reconcile.compare import newest
 from reconcile.proving import Proof
 
+if TYPE_CHECKING:
+    from workers.flows.traces import Traces
+
 #: A channel that did not answer is left alone for at most this long before somebody looks again.
 _PROBE_S = 5.0
 #: A vendor that says "at once" and means it not would be asked as fast as the wire carries.
@@ -45,6 +48,7 @@ class Lane:
     rounds           most claims in one go; the sweep rings again for what is left
     proof            how confirmed numbers are read back
     reader           a client that leaves enough of the account's limit to pushes; None: there is no other
+    traces           None: nothing is traced
     """
 
     engine: Engine
@@ -58,6 +62,7 @@ class Lane:
     rounds: int = 200
     proof: Proof = field(default_factory=Proof)
     reader: Channel | None = None
+    traces: Traces | None = None
 
     def rise_run_at(self) -> datetime:
         """When an increase decided now may go out."""

@@ -217,6 +217,8 @@ def settle(
         confirmed = [answer.push for answer in answers if answer.outcome == "confirmed"]
         looks = read_backs.looks(connection, lane, confirmed, now)
         pushes.settle_pushes(connection, answers, now, verify_at, looks)
+        if lane.traces is not None:
+            lane.traces.push(connection, confirmed, looks, now)
         if unsent:
             pushes.give_back(connection, unsent, now, "not sent: the limit ran out")
         if accepted:

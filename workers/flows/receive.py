@@ -8,13 +8,16 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
 from ledger import inbox
 from ledger.db import transaction
 from ledger.inbox import Delivery, Kept
+
+if TYPE_CHECKING:
+    from workers.flows.traces import Traces
 
 #: Headers worth keeping: what routes and dates a delivery.
 _KEPT_HEADERS = ("content-type", "user-agent")
@@ -36,6 +39,7 @@ def receive(
     body: Any,
     *,
     now: datetime,
+    traces: Traces | None = None,
 ) -> Kept:
     """Keep one delivery from an outside relay.
 
@@ -51,6 +55,13 @@ def receive(
             headers=kept_headers(headers) if isinstance(headers, Mapping) else {},
         )
     )
+    if traces is None:
+        return _keep(engine, delivery, now)
+    with traces.receiving([delivery]) as marked:
+        return _keep(engine, marked[0], now)
+
+
+def _keep(engine: Engine, delivery: Delivery, now: datetime) -> Kept:
     with transaction(engine) as connection:
         kept = inbox.keep(connection, [delivery], now=now)
         return inbox.keep(connection, [of_its_own(delivery)], now=now) if kept.differing else kept

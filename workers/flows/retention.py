@@ -58,6 +58,7 @@ _RUNS = text("""
     WHERE t.job = old.job AND t.channel = old.channel AND t.window_at = old.window_at
 """)
 _RECEIPTS = text("""
+_TRAILS = text("DELETE FROM trail WHERE at < :before")
     DELETE FROM receipt AS t USING (
         SELECT channel, receipt FROM receipt WHERE sent_at < :before AND state <> 'waiting' AND settled_at < :before
         ORDER BY channel, receipt LIMIT :rows FOR UPDATE SKIP LOCKED
@@ -100,6 +101,12 @@ def _walk(
     page = text(f"""
         WITH page AS MATERIALIZED (
             SELECT id, {_AGE[name]} AS at FROM {name} WHERE id > :after ORDER BY id LIMIT :rows
+def forget_trails(engine: Engine, *, before: datetime) -> int:
+    """Forget spans whose work nobody took up since; returns how many."""
+    with transaction(engine) as connection:
+        return connection.execute(_TRAILS, {"before": before}).rowcount
+
+
         ), gone AS (
             DELETE FROM {name} AS t USING page WHERE t.id = page.id AND {_OLD[name]} RETURNING t.id
         )

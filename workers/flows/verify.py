@@ -89,6 +89,7 @@ def verify(lane: Lane) -> VerifyReport:
                 lane.rise_run_at(),
                 lane.chance,
             )
+            _trace(connection, lane, verified)
             found_too_much, stops = _book_drift(connection, lane, verified, asked, found)
             too_much += found_too_much
             halted |= stops
@@ -118,6 +119,11 @@ def verify(lane: Lane) -> VerifyReport:
         let_go = outlook_store.let_go(connection, known, lane.now())
         left = read_backs.leave_rest(connection, lane)
     return VerifyReport(read, wrong, too_much, stopped, let_go, frozenset(halted), left)
+
+
+def _trace(connection: Connection, lane: Lane, verified: Sequence[Verified]) -> None:
+    if lane.traces is not None:
+        lane.traces.read_back(connection, lane.client.name, verified)
 
 
 def _give_back(lane: Lane, asked: Sequence[Verify], found: Sequence[Read]) -> None:
