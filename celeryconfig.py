@@ -16,12 +16,13 @@ from workers.settings import settings
 _settings = settings()
 
 # --- the broker: a bell, so every wait on it is short -----------------------------------------------------------------
-broker_url = _settings.redis_url or "redis://127.0.0.1:6379/0"
+broker_url = _settings.broker_url or _settings.redis_url or "redis://127.0.0.1:6379/0"
+_over_rabbitmq = broker_url.startswith("amqp")
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
 broker_pool_limit = 10
 broker_pool_acquire_timeout = 5
-broker_transport_options = {
+_REDIS = {
     "visibility_timeout": 300,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
@@ -32,6 +33,10 @@ broker_transport_options = {
     "health_check_interval": 25,
     "global_keyprefix": f"lockstep:{_settings.env}:",
 }
+# RabbitMQ's virtual host is what a key's prefix is in Redis: an installation has one of its own.
+_RABBITMQ = {"confirm_publish": True}
+broker_transport_options = _RABBITMQ if _over_rabbitmq else _REDIS
+broker_heartbeat = 25 if _over_rabbitmq else 120
 task_publish_retry_policy = {
     "max_retries": 1,
     "interval_start": 0,
@@ -72,9 +77,12 @@ timezone = "UTC"
 # --- queues: one a lane, so that a dead channel cannot fill the others ------------------------------------------------
 task_default_queue = "control"
 task_create_missing_queues = False
+# RabbitMQ holds a message back, instead of a worker, only between quorum queues and for an exchange by topic.
+_exchange = Exchange("lockstep", type="topic" if _over_rabbitmq else "direct")
+_kept = {"x-queue-type": "quorum"} if _over_rabbitmq else None
 # Without a routing key of its own a queue is bound to the default one, and every message would reach all of them.
 task_queues = [
-    Queue(name, Exchange("lockstep", type="direct"), routing_key=name)
+    Queue(name, _exchange, routing_key=name, queue_arguments=_kept)
     for name in (
         "ingest",
         "allocate",
@@ -112,13 +120,17 @@ _OF_CHANNEL = {
 }
 
 
+# A frozen RabbitMQ confirms nothing: without a limit, who rings would wait for ever.
+_LIMITS = {"timeout": 5, "confirm_timeout": 5} if _over_rabbitmq else {}
+
+
 def route(name: str, args: Any, kwargs: Any, options: Any, task: Any = None, **_: Any) -> Any:
     """The queue of a task; a channel's tasks go to its own queue, and an unknown one is refused with QueueNotFound."""
     if options.get("queue"):
-        return None
+        return _LIMITS or None
     if name in _OF_CHANNEL:
-        return {"queue": f"push.{(kwargs or {}).get('channel', '')}"}
-    return {"queue": _OF_TASK.get(name, "control")}
+        return {"queue": f"push.{(kwargs or {}).get('channel', '')}", **_LIMITS}
+    return {"queue": _OF_TASK.get(name, "control"), **_LIMITS}
 
 
 task_routes = (route,)

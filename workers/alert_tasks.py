@@ -9,7 +9,7 @@ from typing import Any
 from kombu.exceptions import OperationalError
 
 from workers import alerting
-from workers.app import app
+from workers.app import app, delay_s
 from workers.tasks import wiring
 
 #: So long a bell stays quiet; what is due later the clock rings for.
@@ -34,6 +34,6 @@ def send_alerts(**_: Any) -> None:
 
 
 def _tell_in(seconds: float) -> None:
-    send = partial(send_alerts.apply_async, countdown=seconds)
+    send = partial(send_alerts.apply_async, countdown=delay_s(seconds))
     with suppress(OperationalError):
         wiring().bells.ring("send_alerts", send)

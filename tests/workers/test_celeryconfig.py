@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ import celeryconfig as module
 from workers import alert_tasks, case_tasks, failed_tasks, read_tasks, retention_tasks, tasks
 from workers.app import app
 
+ROOT = Path(__file__).resolve().parents[2]
 celeryconfig: Any = module
 QUEUES = {queue.name for queue in celeryconfig.task_queues}
 OURS = {name: task for name, task in app.tasks.items() if name.startswith("workers.")}
@@ -234,3 +236,36 @@ def test_channels_and_windows_follow_the_settings() -> None:
 
 def test_the_usual_windows_start_on_the_quarter_hours() -> None:
     assert "0,15,30,45" in with_settings()["windows"]
+
+
+def test_over_rabbitmq_a_message_is_confirmed_and_held_back_by_the_broker() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", OVER_RABBITMQ],
+        env={"PATH": "/usr/bin:/bin", "LOCKSTEP_BROKER_URL": "amqp://guest:guest@127.0.0.1:1//"},
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+
+    assert json.loads(told) == {
+        "confirmed": True,
+        "kinds": ["quorum"],
+        "exchange": "topic",
+        "limits": [5, 5],
+        "delays": [0.0, 1.0, 3.0],
+    }
+
+
+# A message between quorum queues is held back by the broker only for an exchange by topic; and a part of a second is
+# refused by whoever counts in bits of whole ones.
+OVER_RABBITMQ = """
+import json
+from workers.app import app, delay_s
+queues = app.amqp.queues.values()
+options = app.amqp.router.route({}, "workers.tasks.drain", args=(), kwargs={})
+print(json.dumps({
+    "confirmed": app.conf.broker_transport_options["confirm_publish"],
+    "kinds": sorted({queue.queue_arguments["x-queue-type"] for queue in queues}),
+    "exchange": options["queue"].exchange.type,
+    "limits": [options["timeout"], options["confirm_timeout"]],
+    "delays": [delay_s(0), delay_s(0.3), delay_s(2.5)],
+}))
+"""
