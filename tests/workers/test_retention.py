@@ -163,3 +163,28 @@ def test_spans_that_nobody_went_on_from_go_after_a_day(database: Database, clock
     with database.engine.connect() as connection:
         left = connection.execute(text("SELECT sku FROM trail")).scalars().all()
     assert (gone, left) == (1, ["NEW"])
+
+
+def test_a_go_that_ends_early_is_gone_on_with_though_nothing_could_be_forgotten(
+    database: Database, clock: Clock
+) -> None:
+    furnish(database.engine, {"KEPT": 5, "BUSY": 5}, clock=clock)
+    for sku, count in (("KEPT", PUSHES), ("BUSY", PUSHES + 4)):
+        put(
+            database,
+            "INSERT INTO push (push_key, channel, sku, location, units, number, sent_at, answered_at, outcome)"
+            " SELECT 'k' || n, 'shopify', :sku, 'OSLO', 1, n, :old, :old, 'confirmed'"
+            " FROM generate_series(1, :count) n",
+            sku=sku,
+            count=count,
+        )
+
+    def a_page() -> Forgotten:
+        return forget(database.engine, before=BEFORE, rows=PUSHES, pages=1)
+
+    goes = [a_page() for _ in range(5)]
+
+    assert [each.rows["push"] for each in goes] == [0, 4, 0, 0, 0], "the first page stays"
+    assert [each.more for each in goes] == [True, True, True, False, True], (
+        "then from the oldest on again"
+    )

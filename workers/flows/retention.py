@@ -1,6 +1,7 @@
 """Rows of daily work that nobody asks for any more are forgotten; the book, its trail and what is open never are.
 
-Each table is walked in pages, a transaction a page, oldest first, and no further than the first page that is young.
+Each table is walked in pages, a transaction a page, oldest first, and no further than the first page that is young. A
+go that ends before that notes where, and the next one goes on there: old rows that stay are not walked again and again.
 What a decision of today still looks at stays whatever its age: the last pushes and targets of each place, the newest
 window.
 """
@@ -57,13 +58,19 @@ _RUNS = text("""
     ) AS old
     WHERE t.job = old.job AND t.channel = old.channel AND t.window_at = old.window_at
 """)
-_RECEIPTS = text("""
 _TRAILS = text("DELETE FROM trail WHERE at < :before")
+_RECEIPTS = text("""
     DELETE FROM receipt AS t USING (
         SELECT channel, receipt FROM receipt WHERE sent_at < :before AND state <> 'waiting' AND settled_at < :before
         ORDER BY channel, receipt LIMIT :rows FOR UPDATE SKIP LOCKED
     ) AS old
     WHERE t.channel = old.channel AND t.receipt = old.receipt
+""")
+
+_WALKED = text("SELECT coalesce(max(through), 0) FROM retention_walk WHERE walked = :name")
+_NOTE = text("""
+    INSERT INTO retention_walk (walked, through) VALUES (:name, :through)
+    ON CONFLICT (walked) DO UPDATE SET through = excluded.through
 """)
 
 
@@ -94,19 +101,19 @@ def forget(engine: Engine, *, before: datetime, rows: int = ROWS, pages: int = P
     return done
 
 
-def _walk(
-    engine: Engine, name: str, before: datetime, rows: int, pages: int, done: Forgotten
-) -> int:
-    """Page by page from the oldest row on."""
-    page = text(f"""
-        WITH page AS MATERIALIZED (
-            SELECT id, {_AGE[name]} AS at FROM {name} WHERE id > :after ORDER BY id LIMIT :rows
 def forget_trails(engine: Engine, *, before: datetime) -> int:
     """Forget spans whose work nobody took up since; returns how many."""
     with transaction(engine) as connection:
         return connection.execute(_TRAILS, {"before": before}).rowcount
 
 
+def _walk(
+    engine: Engine, name: str, before: datetime, rows: int, pages: int, done: Forgotten
+) -> int:
+    """Page by page from where the last go ended, or from the oldest row on."""
+    page = text(f"""
+        WITH page AS MATERIALIZED (
+            SELECT id, {_AGE[name]} AS at FROM {name} WHERE id > :after ORDER BY id LIMIT :rows
         ), gone AS (
             DELETE FROM {name} AS t USING page WHERE t.id = page.id AND {_OLD[name]} RETURNING t.id
         )
@@ -114,13 +121,16 @@ def forget_trails(engine: Engine, *, before: datetime) -> int:
                (SELECT count(*) FROM gone) AS gone
         FROM page
     """)  # noqa: S608 -- composed of constants
-    after, total = 0, 0
+    with transaction(engine) as connection:
+        after = connection.execute(_WALKED, {"name": name}).scalar_one()
+    total = 0
     for _ in range(pages):
         values: dict[str, Any] = {"after": after, "before": before, "rows": rows}
         with transaction(engine) as connection:
             if name == "incident":
                 done.rows["alert_post"] += connection.execute(_POSTS, values).rowcount
             row = connection.execute(page, values).one()
+            connection.execute(_NOTE, {"name": name, "through": row.last if row.old else 0})
         total += int(row.gone)
         if not row.old:
             return total
