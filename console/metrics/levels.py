@@ -18,6 +18,8 @@ JOBS: Final = ("reconcile", "orders", "mirror", "watch", "truth")
 #: How far back the share of unknown causes, windows, and windows that are done are looked for.
 WEEK: Final = timedelta(days=7)
 DAY: Final = timedelta(days=1)
+#: How far back counts are: a place is counted once in weeks or months.
+QUARTER: Final = timedelta(weeks=13)
 
 _INBOX: Final = """
     SELECT 'lockstep_inbox_oldest_seconds', NULL, NULL, NULL, coalesce((
@@ -100,6 +102,17 @@ _FAILURES: Final = """
     FROM unnest(ARRAY['validation', 'mapping', 'rejected', 'throttled_out', 'unavailable', 'bug']) AS known
 """
 
+# As `lockstep count accuracy` counts: a recount looks where something is known to be wrong.
+_COUNTS: Final = """
+    SELECT 'lockstep_count_accuracy_ratio', location, tier, NULL, within
+    FROM location AS l CROSS JOIN LATERAL (
+        SELECT tier, count(*) FILTER (WHERE within)::double precision / count(*) AS within
+        FROM count_variance AS v
+        WHERE v.location = l.location AND counted_at > :quarter_ago AND NOT undone AND NOT recount
+        GROUP BY tier
+    ) AS counted
+"""
+
 _RUNS: Final = """
     WITH day AS MATERIALIZED (
         SELECT job, channel, state, count(*) AS runs, count(*) FILTER (WHERE overrun) AS overrun
@@ -164,7 +177,7 @@ _STATEMENTS: Final = tuple(
     text(f"SELECT * FROM ({statement}) AS level (name, a, b, c, value)")  # noqa: S608 -- constants
     for statement in (
         *(_INBOX, _ALLOCATION, _PUSHES, _DRIFTS, _HALTS, _OVERSOLD),
-        *(_FAILURES, _RUNS, _DOORS, _LEDGER),
+        *(_FAILURES, _COUNTS, _RUNS, _DOORS, _LEDGER),
     )
 )
 
@@ -174,6 +187,7 @@ def levels(connection: Connection, now: datetime) -> Iterator[Sample]:
     values = {
         "now": now,
         "week_ago": now - WEEK,
+        "quarter_ago": now - QUARTER,
         "day_ago": now - DAY,
         "priorities": list(PRIORITIES),
         "causes": [cause.value for cause in Cause],

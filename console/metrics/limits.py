@@ -60,4 +60,6 @@ def headroom(found: Held) -> Iterator[Sample]:
             labels = (channel, limit)
             free = max(0.0, min(1.0, state.available / state.maximum)) if state.maximum else 0.0
             yield Sample("lockstep_rate_headroom_ratio", labels, free)
+            yield Sample("lockstep_rate_tokens", labels, state.available)
+            yield Sample("lockstep_rate_bucket_tokens", labels, state.maximum)
             yield Sample("lockstep_rate_closed_seconds", labels, state.closed_s)

@@ -111,6 +111,13 @@ _SYMPTOMS: Final = (
         "count-variance",
     ),
     Metric(
+        "lockstep_count_accuracy_ratio",
+        "gauge",
+        ("location", "tier"),
+        "Counted places within tolerance / places counted of 13 weeks (IRA), recounts left out; absent without counts",
+        "count-variance",
+    ),
+    Metric(
         "lockstep_allocation_effectiveness_ratio",
         "gauge",
         _CHANNEL,
@@ -271,6 +278,20 @@ _WORK: Final = (
         "gauge",
         ("channel", "limit"),
         "Part of the vendor's limit that is free; absent while Redis is away",
+        "push-stuck",
+    ),
+    Metric(
+        "lockstep_rate_tokens",
+        "gauge",
+        ("channel", "limit"),
+        "Calls or points that are free now, as the vendor counts; below 0 when more is on its way than is left",
+        "push-stuck",
+    ),
+    Metric(
+        "lockstep_rate_bucket_tokens",
+        "gauge",
+        ("channel", "limit"),
+        "Calls or points that are free when nothing was called for a while",
         "push-stuck",
     ),
     Metric(

@@ -23,6 +23,7 @@ LABELS: Mapping[str, str] = {
     "queue": "a queue of celeryconfig.py",
     "limit": "a limit of the vendor; `account` for the whole account",
     "location": "a location of the rule file",
+    "tier": "A, B or C",
 }
 
 

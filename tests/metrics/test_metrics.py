@@ -15,56 +15,31 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from console.metrics.door import application
-from console.metrics.exporter import KEPT_S, Exporter
+from console.metrics.exporter import Exporter
 from console.metrics.names import BY_NAME, METRICS
 from console.metrics.types import LABELS
 from tests.builders import a_fact, deliver
 from tests.builders import a_house as an_inbox_house
+from tests.metrics.house import execute, told
 from tests.servers import Clock, Database
-from tests.workers.shelf import House, a_house
+from tests.workers.shelf import House
 from workers.flows.ingest import drain
 from workers.flows.push import push
-from workers.settings import Settings
-from workers.wiring import Wiring
 
 DRIFT = """
     INSERT INTO drift (channel, sku, location, window_at, expected, actual, cause, evidence, action, seen_at,
                        last_at)
     VALUES ('shop', :sku, 'WH', :at, 5, 8, :cause, '{}', 're-push', :at, :at)
 """
+COUNTED = """
+    INSERT INTO count_variance (event_id, sku, location, counted_at, counted, position, moves, sigma, tier, within,
+                                recount, undone)
+    VALUES (gen_random_uuid(), 'A', 'WH', :at, 1, 1, 1, 1, 'A', :within, :recount, false)
+"""
 HALT = """
     INSERT INTO halt (channel, sku, reason, set_by, set_at, run_at, state, confirmed_at)
     VALUES ('shop', 'A', 'r', 'ann', :at, :at, 'set', :at)
 """
-
-
-@pytest.fixture
-def house(database: Database, clock: Clock) -> House:
-    return a_house(database.engine, clock, "A", "B", "C")
-
-
-@pytest.fixture
-def make(database: Database, clock: Clock, house: House) -> Iterator[Callable[..., Exporter]]:
-    """Makes exporters of the house, each as in a process of its own; every look is a new one."""
-    wirings = []
-
-    def a_new_one(**wished: str) -> Exporter:
-        wirings.append(
-            Wiring(Settings.model_validate({"database_url": database.app_url, **wished}))
-        )
-        ticks = iter(range(0, 100_000, int(KEPT_S)))
-        return Exporter(wirings[-1], lambda: clock.now, lambda: float(next(ticks)))
-
-    yield a_new_one
-    for wiring in wirings:
-        wiring.engine.dispose()
-        if wiring.settings.redis_url:
-            wiring.redis.close()
-
-
-@pytest.fixture
-def exporter(make: Callable[..., Exporter]) -> Exporter:
-    return make()
 
 
 @contextmanager
@@ -85,20 +60,6 @@ def served(exporter: Exporter, token: str = "") -> Iterator[str]:
             thread.join(20)
 
 
-def told(exporter: Exporter) -> dict[str, float]:
-    """Every series with its value, such as `lockstep_push_due{channel="shop",priority="rise"}`."""
-    return {
-        sample.name
-        + (
-            "{" + ",".join(f'{k}="{v}"' for k, v in sorted(sample.labels.items())) + "}"
-            if sample.labels
-            else ""
-        ): sample.value
-        for family in text_string_to_metric_families(exporter.page().decode())
-        for sample in family.samples
-    }
-
-
 def an_order(house: House, number: int, *, late_s: float) -> None:
     at = house.clock.now
     house.clock.advance(late_s)
@@ -107,11 +68,6 @@ def an_order(house: House, number: int, *, late_s: float) -> None:
     )  # fmt: skip
     deliver(house.engine, fact, now=house.clock.now)
     drain(an_inbox_house(house.engine), now=house.clock.now)
-
-
-def execute(house: House, statement: str, **values: object) -> None:
-    with house.engine.begin() as connection:
-        connection.execute(text(statement), values)
 
 
 def test_every_metric_is_told_with_its_help_and_nothing_else(exporter: Exporter) -> None:
@@ -356,13 +312,31 @@ def test_the_ledger_is_proved_after_a_scrape_and_found_broken(
     assert told(exporter)["lockstep_ledger_clean"] == 0
 
 
-def test_what_a_vendor_still_allows_is_told_from_redis(
-    make: Callable[..., Exporter], valkey: str
+def test_accuracy_of_counts_is_told_by_store_and_tier_without_recounts(
+    exporter: Exporter, house: House, database: Database
 ) -> None:
-    found = told(make(redis_url=valkey))
+    counted = [
+        (True, False, 1),
+        (True, False, 2),
+        (False, False, 3),
+        (False, True, 4),
+        (False, False, 99),
+    ]
+    with database.superuser.begin() as connection:
+        connection.execute(text("SET session_replication_role = replica"))
+        for within, recount, days in counted:
+            connection.execute(
+                text(COUNTED),
+                {
+                    "within": within,
+                    "recount": recount,
+                    "at": house.clock.now - timedelta(days=days),
+                },
+            )
 
-    assert found['lockstep_rate_headroom_ratio{channel="shop",limit="account"}'] == 1
-    assert found['lockstep_rate_closed_seconds{channel="shop",limit="account"}'] == 0
+    assert told(exporter)['lockstep_count_accuracy_ratio{location="WH",tier="A"}'] == pytest.approx(
+        2 / 3
+    )
 
 
 def test_without_redis_the_rest_is_told(make: Callable[..., Exporter]) -> None:
