@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pickup": ("pickup", "What stores may promise for pick-up; report a failed pick."),
     "play": ("local", "Open a house with played shops and keep it up, to try things in."),
     "push": ("push", "What waits to be shown, and what was parked."),
+    "prove": ("prove", "Prove what is claimed, by playing it: oversell."),
     "queue": ("queue", "Queues of the workers: list, pause, resume."),
     "recon": ("recon", "Compare what channels show with what they should."),
     "serve": ("serve", "Run a door: relay, availability, api."),

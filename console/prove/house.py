@@ -1,0 +1,344 @@
+"""The house of the proof: the flows as the tasks ring them, on PostgreSQL, at the moments of the clockwork.
+
+One worker does everything, one thing after the other; so what really runs side by side waits here for each other.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import orjson
+from sqlalchemy import Engine, text
+
+from allocation import backlog, store
+from allocation.document import read
+from channels.base import Channel
+from channels.http import answered_by
+from channels.lane import Account
+from channels.limits import Allowance, Bucket, Limiter, Patient
+from channels.packs import Packed
+from channels.registry import LANES
+from channels.simulators.memory import Wire
+from console.prove.accounts import MARKET, SHOP, TILLS, Accounts, hook_of
+from console.prove.clockwork import Clockwork
+from ledger import catalogue, inbox
+from ledger.context import Catalogue
+from ledger.db import transaction
+from ledger.inbox import FACT_TOPIC, Delivery
+from workers.flows import ingest, mapping, measure, orders, sweep
+from workers.flows.allocate import allocate
+from workers.flows.lane import Lane
+from workers.flows.push import push
+from workers.flows.receipts import work_receipts
+from workers.flows.receive import receive
+from workers.flows.verify import verify
+from workers.settings import Settings
+from workers.wiring import proof_of
+
+#: From a bell to the task it rings. What arrives is taken up once a second, so that a simulated month ends in minutes;
+#: the workers are faster.
+_HOP_S: Final = 0.01
+_TAKEN_UP_S: Final = 1.0
+_MEASURE_S: Final = 60.0
+
+# When something is due that no bell rings for; the beat would look every few seconds, and find nothing until then.
+_NEXT = text("""
+    SELECT least(
+        (SELECT min(greatest(d.run_at, d.leased_until, c.next_call_at)) FROM push_due d JOIN channel c USING (channel)
+         WHERE NOT d.parked AND c.writes AND NOT c.paused),
+        (SELECT min(greatest(s.verify_at, c.next_call_at)) FROM shown s JOIN channel c USING (channel)
+         WHERE s.verify_at IS NOT NULL),
+        (SELECT min(look_at) FROM exposure),
+        (SELECT min(check_at) FROM receipt WHERE state = 'waiting'),
+        (SELECT min(orders_asked_at) FROM channel),
+        (SELECT min(CAST(:now AS timestamptz)) FROM due)
+    )
+""")
+
+_AVAILABLE = text("""
+    SELECT coalesce(sum(units), 0)::bigint FROM balance
+    WHERE sku = :sku AND location = :location AND state = 'available'
+""")
+
+_HAND_WORK = text("""
+    SELECT (SELECT count(*) FROM push_due WHERE parked) + (SELECT count(*) FROM halt)
+         + (SELECT count(*) FROM inbox WHERE state IN ('parked', 'rejected'))
+""")
+
+
+class House:
+    """Flows and what they need; bells as the tasks ring them."""
+
+    def __init__(
+        self, engine: Engine, settings: Settings, accounts: Accounts, works: Clockwork, seed: int
+    ) -> None:
+        self.engine, self.works = engine, works
+        self._settings, self._accounts = settings, accounts
+        self._dice = random.Random(f"{seed}:house")
+        self._drain = ingest.House(
+            engine, LANES, Catalogue(), self._dice.randbytes, rows=settings.drain_rows
+        )
+        self._lanes: dict[str, Lane] = {}
+        self._rung: set[str] = set()
+        self._opening = True
+        self._serial = 0
+
+    # -- opening ------------------------------------------------------------------------------------------------------
+
+    def open(self, skus: Mapping[str, Mapping[str, int]], wire: Callable[..., Wire]) -> None:
+        """Rules, SKUs, stock, listings bound, vendors told to call us, first numbers shown.
+
+        skus    SKU -> location -> units
+        wire    makes what carries calls from then on
+        """
+        rules = self._accounts.rules()
+        now = self.works.now()
+        with transaction(self.engine) as connection:
+            catalogue.add_skus(connection, dict.fromkeys(skus, ""))
+            store.apply_rules(connection, rules, read(rules), "prove", "the proof", now)
+            for channel in self._accounts.selling:
+                backlog.allow_writes(connection, channel)
+        for channel in self._accounts.selling:
+            self._lanes[channel] = self._lane(channel, self._client(channel, Wire))
+            self._map(channel)
+        for sku, at in skus.items():
+            for location, units in at.items():
+                if units > 0:
+                    self.tell("opening", sku, location, units)
+        while self._one_go():
+            self.works.on_the_way(30.0)
+        # From now on a call takes its time, and nobody waits for a limit.
+        self._opening = False
+        for channel in self._accounts.selling:
+            self._lanes[channel] = self._lane(channel, self._client(channel, wire))
+        self._rung.clear()
+
+    def _one_go(self) -> bool:
+        """Everything that waits, once; whether there may be more."""
+        ingest.drain(self._drain, now=self.works.now())
+        allocate(self.engine, now=self.works.now, rise_wait_s=0.0)
+        for lane in self._lanes.values():
+            push(lane)
+            work_receipts(lane)
+            verify(lane)
+        with transaction(self.engine) as connection:
+            return connection.execute(_NEXT, {"now": self.works.now()}).scalar_one() is not None
+
+    def _client(self, channel: str, wire: Callable[..., Wire]) -> Channel:
+        with transaction(self.engine) as connection:
+            row = connection.execute(
+                text("SELECT kind, base_url, options FROM channel WHERE channel = :channel"),
+                {"channel": channel},
+            ).one()
+        options = {name: str(value) for name, value in row.options.items() if value is not None}
+        secrets = self._accounts.secrets()[channel]
+        account = Account(channel, row.kind, row.base_url, secrets, options, memory=self.engine)
+        with answered_by(self._accounts.wires(wire)):
+            return Packed(LANES[row.kind].connect(account, self._limit, self.works.now))
+
+    def _limit(self, what: str, allowance: Allowance) -> Limiter:
+        # Without Redis, whose clock is the wall's: the whole rate for the one worker there is.
+        made = Bucket(
+            None,
+            what,
+            maximum=allowance.maximum,
+            restore_rate=allowance.restore_per_s,
+            alone_share=1.0,
+            monotonic=lambda: self.works.now_s,
+        )
+        return Patient(made, self.works.on_the_way) if self._opening else made
+
+    def _lane(self, channel: str, client: Channel) -> Lane:
+        numbers = random.Random(f"{channel}:keys")
+        return Lane(
+            engine=self.engine,
+            client=client,
+            now=self.works.now,
+            chance=self._dice.random,
+            new_key=lambda: f"{numbers.getrandbits(128):032x}",
+            rise_wait_s=self._settings.rise_wait_s,
+            verify_after_s=self._settings.verify_after_s,
+            lease_s=self._settings.push_lease_s,
+            proof=proof_of(self._settings),
+        )
+
+    def _map(self, channel: str) -> None:
+        client = self._lanes[channel].client
+        mapped = mapping.map_channel(
+            self.engine,
+            client,
+            channel=channel,
+            now=self.works.now(),
+            dry_run=False,
+            add_skus=False,
+        )
+        if mapped.problems:
+            raise AssertionError(f"{channel}: {mapped.problems[:3]}")
+        mapping.subscribe(self.engine, client, channel=channel, uri=hook_of(channel))
+
+    # -- doors --------------------------------------------------------------------------------------------------------
+
+    def hook(self, channel: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
+        """A vendor's message at the relay: verified, kept, and the bell rung."""
+        lane = LANES[url.rsplit("/", 1)[-1]]
+        signed = lane.signed(_Folded(headers))
+        if not lane.verify(body, signed.signature, [self._accounts.signing()[channel]], url):
+            raise AssertionError(f"{channel}: the signature of a message does not hold")
+        said = lane.routing(_Folded(headers), body)
+        now = self.works.now()
+        receive(self.engine, channel, said.topic, said.delivery_id, headers, body, now=now)
+        self.ring("drain", after_s=_TAKEN_UP_S)
+
+    def tell(self, kind: str, sku: str, location: str, units: int, **more: object) -> None:
+        """A canonical fact at the door for events."""
+        self._serial += 1
+        fact = {
+            "kind": kind,
+            "source": "wms",
+            "id": f"{kind}:{self._serial}",
+            "occurred_at": self.works.now().isoformat(),
+            "sku": sku,
+            "location": location,
+            "units": units,
+            **more,
+        }
+        with transaction(self.engine) as connection:
+            delivery = Delivery("wms", str(fact["id"]), FACT_TOPIC, orjson.dumps(fact))
+            inbox.keep(connection, [delivery], now=self.works.now())
+        self.ring("drain", after_s=_TAKEN_UP_S)
+
+    def available(self, sku: str, location: str) -> int:
+        """What the book has to promise."""
+        with transaction(self.engine) as connection:
+            found = connection.execute(_AVAILABLE, {"sku": sku, "location": location})
+            return int(found.scalar_one())
+
+    def lost_a_message(self, channel: str) -> None:
+        """A message of this channel will never come: the next window's poll of its orders would find what it told.
+
+        The poll of a window in which none was lost finds nothing new, and is left out.
+        """
+        window_s = float(self._settings.reconcile_s)
+        self.ring(f"poll:{channel}", after_s=window_s - self.works.now_s % window_s)
+
+    def hand_work(self) -> int:
+        """What waits for a person: parked numbers, parked or rejected deliveries; and every halt there was."""
+        with transaction(self.engine) as connection:
+            return int(connection.execute(_HAND_WORK).scalar_one())
+
+    # -- work ---------------------------------------------------------------------------------------------------------
+
+    def ring(self, bell: str, after_s: float = _HOP_S) -> None:
+        """Have a task run, once for many bells."""
+        if bell not in self._rung:
+            self._rung.add(bell)
+            self.works.house_later(after_s, partial(self._answer, bell))
+
+    def _answer(self, bell: str) -> None:
+        self._rung.discard(bell)
+        task, _, channel = bell.partition(":")
+        tasks: dict[str, Callable[[], None]] = {
+            "drain": self._drained,
+            "allocate": self._allocate,
+            "push": lambda: self._push(channel),
+            "verify": lambda: self._verify(channel),
+            "receipts": lambda: self._ask_receipts(channel),
+            "poll": lambda: self._poll(channel),
+            "measure": self._measure,
+            "sweep": self._sweep,
+        }
+        tasks[task]()
+
+    def _drained(self) -> None:
+        if ingest.drain(self._drain, now=self.works.now(), batches=10).entries:
+            self.ring("allocate")
+        self._look_soon()
+
+    def _allocate(self) -> None:
+        rise_wait_s = self._settings.rise_wait_s
+        found = allocate(self.engine, now=self.works.now, rise_wait_s=rise_wait_s)
+        for channel in sorted(found & set(self._accounts.selling)):
+            self.ring(f"push:{channel}")
+        self._look_soon()
+
+    def _verify(self, channel: str) -> None:
+        report = verify(self._lanes[channel])
+        if report.ring_push:
+            self.ring(f"push:{channel}")
+        if report.let_go:
+            self.ring("allocate")
+
+    def _ask_receipts(self, channel: str) -> None:
+        if work_receipts(self._lanes[channel]).ring_push:
+            self.ring(f"push:{channel}")
+
+    def _measure(self) -> None:
+        if measure.measure(self.engine, now=self.works.now()):
+            self.ring("allocate")
+
+    def _push(self, channel: str) -> None:
+        report = push(self._lanes[channel])
+        if report.let_go:
+            self.ring("allocate")
+        if report.confirmed:
+            self.ring(f"verify:{channel}", after_s=self._settings.verify_after_s)
+            self.ring("measure", after_s=_MEASURE_S)
+        if report.retry_after_s is not None:
+            self.ring(f"push:{channel}", after_s=report.retry_after_s)
+        self._look_soon()
+
+    def _poll(self, channel: str) -> None:
+        lane = LANES[{SHOP: "shopify", TILLS: "square", MARKET: "amazon"}[channel]]
+        report = orders.poll_orders(
+            self.engine,
+            self._lanes[channel].client,
+            channel=channel,
+            now=self.works.now,
+            overlap_s=self._settings.orders_overlap_s,
+            lag_s=lane.orders_lag_s,
+        )
+        if report.fresh:
+            self.ring("drain")
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        self.ring("sweep", after_s=self._settings.sweep_s)
+
+    def _sweep(self) -> None:
+        now = self.works.now()
+        waiting = sweep.sweep(self.engine, now=now)
+        if waiting.inbox:
+            self.ring("drain")
+        if waiting.due:
+            self.ring("allocate")
+        for channel in sorted(set(waiting.pushes) & set(self._accounts.selling)):
+            self.ring(f"push:{channel}")
+            self.ring(f"verify:{channel}")
+        for channel in waiting.receipts:
+            self.ring(f"receipts:{channel}")
+        for channel in waiting.asked:
+            self.ring(f"poll:{channel}")
+        with transaction(self.engine) as connection:
+            next_at: datetime | None = connection.execute(_NEXT, {"now": now}).scalar_one()
+        if next_at is not None:
+            step = self._settings.sweep_s
+            ahead_s = max(0.0, self.works.seconds(next_at) - self.works.now_s)
+            self.ring("sweep", after_s=step * (1 + ahead_s // step))
+
+
+class _Folded(dict[str, str]):
+    """Headers by their names in any letters, as a web server hands them over."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__({name.lower(): value for name, value in headers.items()})
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        """As a mapping's."""
+        return super().get(name.lower(), default)

@@ -1,0 +1,228 @@
+"""Lockstep as it runs, on a history: customers buy what the simulated vendors show, and the house hears of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from heapq import merge
+from itertools import groupby
+from random import Random
+from statistics import NormalDist
+from typing import Any
+
+from sqlalchemy import Engine
+
+from allocation.simulate.score import Tally
+from allocation.simulate.types import Event, History, Line, Place, Stream
+from allocation.simulate.world import Layout, Sale, World, listed_places
+from channels.simulators.memory import Wire
+from console.prove.accounts import MARKET, PARTNER, PLACES, SHOP, TILLS, Accounts, Pace, hook_of
+from console.prove.clockwork import Clockwork, Job
+from console.prove.demand import DAY_S, HOME
+from console.prove.house import House
+from workers.settings import Settings
+
+_Z99 = NormalDist().inv_cdf(0.99)
+#: A partner's order is in the book after so long; it is answered out of the book, so nothing hangs on it.
+_PARTNER_S = 1.0
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run came to.
+
+    hand_work    what was left to people, beside what was oversold
+    lost         messages that never came
+    """
+
+    tally: Tally
+    hand_work: int = 0
+    lost: int = 0
+    simulated_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Basket:
+    """What one customer has taken so far, of one order."""
+
+    channel: str = ""
+    location: str = ""
+    lines: list[tuple[str, int]] = field(default_factory=list)
+    of: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class Lockstep:
+    """The strategy of all SKUs at once: sells at the vendors, and tells the house what only its people know."""
+
+    def __init__(self, accounts: Accounts, house: House, begins: float) -> None:
+        """begins: when the history begins, in seconds of the clockwork"""
+        self._accounts, self._house, self._begins = accounts, house, begins
+        self._basket = _Basket()
+
+    def begins(self, world: World) -> None:
+        """What the vendors show already."""
+        for channel, location in world.shown:
+            if channel != PARTNER:
+                units = self._accounts.shown(channel, location, world.stream.sku)
+                world.show((channel, location), units, 0.0)
+
+    def wanted(self, world: World, line: Line, place: Place) -> None:
+        """Put into the basket what is shown, or have a partner's order promised."""
+        if line.channel == PARTNER:
+            works = self._house.works
+            works.house_later(_PARTNER_S, lambda: self._promise(world, line, place))
+            return
+        sku = world.stream.sku
+        taken = self._basket.of.get((sku, place[1]), 0)
+        shown = self._accounts.shown(place[0], place[1], sku) - taken
+        world.show(place, shown, line.at)
+        sale = world.take(line, place, shown, line.at)
+        if sale.accepted:
+            basket = self._basket
+            basket.channel, basket.location = place
+            basket.lines.append((sku, sale.accepted))
+            basket.of[sku, place[1]] = taken + sale.accepted
+            world.show(place, shown - sale.accepted, line.at)
+            self.sold(world, sale)
+
+    def sold(self, world: World, sale: Sale) -> None:
+        """What was taken and is not there is refunded at once: a person takes it off the order."""
+        missing = sale.accepted - sale.sold
+        if missing:
+            why = "oversold: refunded, the customer was told"
+            self._house.tell("adjustment", world.stream.sku, sale.place[1], missing, reason=why)
+
+    def moved(self, world: World, location: str, units: int, at: float) -> None:
+        """Who moves stock tells the house."""
+        if location in PLACES:
+            why = "as it was written down"
+            self._house.tell("adjustment", world.stream.sku, location, units, reason=why)
+
+    def check_out(self) -> None:
+        """The customer pays for what is in the basket."""
+        basket, self._basket = self._basket, _Basket()
+        if basket.lines:
+            self._accounts.sell(basket.channel, basket.location, basket.lines)
+
+    def _promise(self, world: World, line: Line, place: Place) -> None:
+        sku, at = world.stream.sku, self._house.works.now_s - self._begins
+        sale = world.take(line, place, self._house.available(sku, HOME), at)
+        if sale.accepted:
+            self.sold(world, sale)
+            order, _, number = line.key.partition(":")
+            facts = {"channel": PARTNER, "order": order, "line": number or "1"}
+            self._house.tell("order", sku, HOME, sale.accepted, **facts)
+
+
+def play(
+    history: History,
+    layout: Layout,
+    engine: Engine,
+    settings: Settings,
+    pace: Pace,
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> Run:
+    """Play a history through the house.
+
+    engine    of an empty, migrated database
+    """
+    run = Run(Tally())
+    works = Clockwork(history.start)
+    dice = Random(f"{seed}:the world")
+    known: dict[str, Any] = {}
+
+    def post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        channel = next(name for name in (SHOP, TILLS, MARKET) if hook_of(name) == url)
+        if dice.random() < pace.lost:
+            run.lost += 1
+            known["house"].lost_a_message(channel)
+        else:
+            after_s = _drawn(dice, pace.hook_s[channel])
+            works.world_later(
+                after_s, lambda: known["house"].hook(channel, url, dict(headers), body)
+            )
+        return 200, "OK"
+
+    class Timed(Wire):
+        """Each way of a call takes its half of the time."""
+
+        def send(self, *arguments: Any, **named: Any) -> Any:
+            half_s = _drawn(dice, pace.call_s) / 2
+            works.on_the_way(half_s)
+            answer = super().send(*arguments, **named)
+            works.on_the_way(half_s)
+            return answer
+
+    accounts = Accounts(works, post, seed, pace)
+    house = known["house"] = House(engine, settings, accounts, works, seed)
+    worlds = {
+        stream.sku: World(stream, layout, run.tally, listed_places(stream, layout), history.ends)
+        for stream in history.streams
+    }
+    listed = {
+        sku: sorted({place[1] for place in world.shown if place[0] != PARTNER} & set(PLACES))
+        for sku, world in worlds.items()
+    }
+    accounts.list_goods({sku: at for sku, at in listed.items() if at})
+    house.open(
+        {sku: {p: n for p, n in w.truth.items() if p in PLACES} for sku, w in worlds.items()},
+        Timed,
+    )
+    begins = works.now_s
+    lockstep = Lockstep(accounts, house, begins)
+    for world in worlds.values():
+        world.begin(lockstep)
+    demand = _demand(history, worlds, lockstep, begins, progress)
+    works.run(demand, begins + history.ends)
+    for world in worlds.values():
+        world.end()
+    run.hand_work, run.simulated_s = house.hand_work(), history.ends
+    return run
+
+
+def _demand(
+    history: History,
+    worlds: Mapping[str, World],
+    lockstep: Lockstep,
+    begins: float,
+    progress: Callable[[int, int], None],
+) -> Iterator[tuple[float, Job]]:
+    """What happens, by time; the lines of one order together."""
+    events = merge(*map(_timed, history.streams), key=lambda one: one[0])
+    done = 0
+    for (at, _), group in groupby(events, key=lambda one: (one[0], _order(one[2]))):
+        together = list(group)
+        done += len(together)
+
+        def happen(together: list[tuple[float, str, Event]] = together, done: int = done) -> None:
+            for _, sku, event in together:
+                worlds[sku].happen(lockstep, event)
+            lockstep.check_out()
+            progress(done, history.events)
+
+        yield begins + at, happen
+
+
+def _timed(stream: Stream) -> Iterator[tuple[float, str, Event]]:
+    return ((event.at, stream.sku, event) for event in stream.events)
+
+
+def _order(event: Event) -> tuple[str, str, str]:
+    if isinstance(event, Line):
+        return event.channel, event.location, event.key.partition(":")[0]
+    return "", event.location, ""
+
+
+def _drawn(dice: Random, pair: tuple[float, float]) -> float:
+    """A log-normal time, by its middle and 99th percentile."""
+    middle, most = pair
+    if middle <= 0 or most <= middle:
+        return most
+    return dice.lognormvariate(math.log(middle), math.log(most / middle) / _Z99)
+
+
+def days(history: History) -> float:
+    """How long a history is, in days."""
+    return history.ends / DAY_S

@@ -1,0 +1,96 @@
+"""The proof of the claim, in its short form: few SKUs, one made offer; and what its verdict says of other outcomes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from allocation.simulate.types import Line
+from console.prove import demand, oversell
+from console.prove.oversell import OURS, WEEK, Size
+from tests.servers import Database
+from workers.settings import Settings
+
+SMALL = Size(days=1, skus=8, week_skus=2, offers=1)
+
+
+def nobody(done: int, of: int) -> None:
+    """Progress that nobody looks at."""
+
+
+@pytest.fixture(scope="module")
+def naive() -> dict[str, dict[str, Any]]:
+    return oversell.naive(WEEK, 1, SMALL, nobody)
+
+
+def row(accepted: int, oversold: int) -> dict[str, Any]:
+    return {
+        "accepted_lines": accepted,
+        "oversold_lines": oversold,
+        "oversold_rate": oversold / accepted,
+        "cost_usd": [30 * oversold, 80 * oversold],
+        "exception_hours": 0.0,
+    }
+
+
+def judged(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    return bool(
+        oversell.verdict({WEEK: {1: {OURS: ours, "point_to_point": theirs}}}, SMALL)["passed"]
+    )
+
+
+def test_an_offer_that_sells_out_is_oversold_by_the_naive_and_hardly_by_lockstep(
+    database: Database, naive: dict[str, dict[str, Any]]
+) -> None:
+    ours = oversell.ours(database.engine, Settings(), WEEK, 1, SMALL, nobody)
+
+    assert naive["point_to_point"]["oversold_lines"] >= 20
+    assert ours["oversold_lines"] <= 1
+    assert ours["demanded_lines"] == naive["point_to_point"]["demanded_lines"]
+    assert ours["sold_units"] >= 0.9 * naive["omniscient"]["sold_units"]
+
+
+def test_the_same_seed_brings_the_same_demand_and_another_brings_another() -> None:
+    week = demand.black_friday_week(seed=1, skus=2, offers=1, stock_percent=85)
+
+    assert week == demand.black_friday_week(seed=1, skus=2, offers=1, stock_percent=85)
+    assert week != demand.black_friday_week(seed=2, skus=2, offers=1, stock_percent=85)
+
+
+def test_the_month_leaves_out_what_amazon_sells_of_its_own_and_cuts_what_lies_there() -> None:
+    whole = demand.month(seed=1, days=3, skus=5, stock_percent=100)
+    tight = demand.month(seed=1, days=3, skus=5, stock_percent=50)
+
+    lines = [e for s in whole.streams for e in s.events if isinstance(e, Line)]
+    assert lines
+    assert {line.channel for line in lines}.isdisjoint({"amazon_fba"})
+    assert max(e.at for s in whole.streams for e in s.events) <= 3 * demand.DAY_S
+    held = sum(sum(s.opening.values()) for s in whole.streams)
+    assert 0.4 * held < sum(sum(s.opening.values()) for s in tight.streams) <= 0.5 * held
+
+
+def test_the_costs_are_those_of_the_claim(naive: dict[str, dict[str, Any]]) -> None:
+    lines = naive["point_to_point"]["oversold_lines"]
+
+    assert naive["point_to_point"]["cost_usd"] == [30 * lines, 80 * lines]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "passes"),
+    [
+        (row(1000, 1), row(1000, 20), True),
+        (row(1000, 1), row(1000, 19), False),  # 94.7 % fewer
+        (row(1000, 2), row(1000, 400), False),  # 0.2 % is not below 0.2 %
+        (row(1000, 0), row(1000, 0), True),
+        (row(1000, 1), row(1000, 0), True),
+    ],
+)
+def test_a_verdict_needs_both_the_drop_and_the_rate(
+    ours: dict[str, Any], theirs: dict[str, Any], *, passes: bool
+) -> None:
+    assert judged(ours, theirs) is passes
+
+
+def test_without_the_two_that_are_compared_nothing_is_proved() -> None:
+    assert not oversell.verdict({WEEK: {1: {"hub_15min": row(10, 0)}}}, SMALL)["passed"]
