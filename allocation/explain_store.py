@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, text
 
+from allocation import explain_long
 from allocation.explaining import Account, Entry, Kept, Listing, Moved, Read
 
 _PLACES = text("""
@@ -169,12 +170,30 @@ def rule_set(connection: Connection, version: int) -> RowMapping:
 
 
 def accounts(
-    connection: Connection, read: Read, rows: int, until: datetime | None
+    connection: Connection,
+    read: Read,
+    rows: int,
+    until: datetime | None,
+    most: int | None = None,
 ) -> list[Account]:
     """The ledger behind balances, in their order; those that never moved are left out.
 
     rows    newest events of each to name, at least 1
+    most    events of a balance that are told apart by kind; one with more is told as a whole (`explain_long`)
     """
+    often = {} if most is None else {at: it for at, it in read.items() if it[1] > most}
+    seldom = {at: it for at, it in read.items() if at not in often}
+    of_often = explain_long.accounts(connection, often, rows, until) if often else {}
+    of_seldom = {(a.sku, a.location): a for a in _added_up(connection, seldom, rows, until)}
+    found = of_often | of_seldom
+    return [found[at] for at in read if at in found]
+
+
+def _added_up(
+    connection: Connection, read: Read, rows: int, until: datetime | None
+) -> list[Account]:
+    if not read:
+        return []
     given = {
         "skus": [sku for sku, _ in read],
         "locations": [location for _, location in read],

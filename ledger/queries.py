@@ -32,18 +32,29 @@ _NOW = text("""
     ORDER BY location, state
 """)
 
-# What happened by `at`, as far as it was written by `known_at`.
+# What happened by `at`, as far as it was written by `known_at`: what there is now less what came later, for people ask
+# about today and a SKU may have sold for years. A version counts the postings of its balance, so that a balance whose
+# postings all came later was not there.
 _AT = text("""
     SELECT location, state, sum(units)::bigint AS units
     FROM (
-        SELECT to_location AS location, to_state AS state, units FROM posting
-        WHERE sku = :sku AND occurred_at <= :at AND recorded_at <= :known_at
+        SELECT location, state, units, version AS postings FROM balance WHERE sku = :sku
         UNION ALL
-        SELECT from_location, from_state, -units FROM posting
-        WHERE sku = :sku AND occurred_at <= :at AND recorded_at <= :known_at
-    ) AS leg
+        SELECT leg.location, leg.state, leg.units, -1
+        FROM (
+            SELECT units, from_location, from_state, to_location, to_state FROM posting
+            WHERE sku = :sku AND occurred_at > :at
+            UNION ALL
+            SELECT units, from_location, from_state, to_location, to_state FROM posting
+            WHERE sku = :sku AND occurred_at <= :at AND recorded_at > :known_at
+        ) AS later
+        CROSS JOIN LATERAL (
+            VALUES (from_location, from_state, later.units), (to_location, to_state, -later.units)
+        ) AS leg (location, state, units)
+    ) AS known
     WHERE location <> 'OUTSIDE'
     GROUP BY location, state
+    HAVING sum(postings) > 0
     ORDER BY location, state
 """)
 

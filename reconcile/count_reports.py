@@ -58,13 +58,10 @@ _SHRUNK = text("""
 
 _SOLD = text("""
     WITH gone AS (
-        SELECT from_location AS location, sku, sum(units) AS units FROM posting
-        WHERE to_state = 'customer' AND occurred_at >= :since AND occurred_at < :until
-        GROUP BY 1, 2
-        UNION ALL
-        SELECT to_location, sku, -sum(units) FROM posting
-        WHERE from_state = 'customer' AND occurred_at >= :since AND occurred_at < :until
-        GROUP BY 1, 2
+        SELECT CASE to_state WHEN 'customer' THEN from_location ELSE to_location END AS location, sku,
+               CASE to_state WHEN 'customer' THEN units ELSE -units END AS units
+        FROM posting
+        WHERE (to_state = 'customer' OR from_state = 'customer') AND occurred_at >= :since AND occurred_at < :until
     )
     SELECT location, sum(units)::bigint AS units, coalesce(sum(units * worth.price), 0) AS sales,
            coalesce(sum(units) FILTER (WHERE worth.price IS NULL), 0)::bigint AS unpriced
@@ -73,6 +70,21 @@ _SOLD = text("""
     GROUP BY location
     ORDER BY location
 """)
+
+_KEEP_SOLD = text("""
+    INSERT INTO sold (since, location, units, sales, unpriced, added_up_at)
+    SELECT :since, location, units, sales, unpriced, :now
+    FROM json_to_recordset(CAST(:rows AS json)) AS given (location text, units bigint, sales numeric, unpriced bigint)
+    ORDER BY location
+    ON CONFLICT (since, location) DO UPDATE SET
+        units = excluded.units, sales = excluded.sales, unpriced = excluded.unpriced, added_up_at = excluded.added_up_at
+""")
+_KEPT_SOLD = text("""
+    SELECT location, units, sales, unpriced FROM sold
+    WHERE since = :since AND (CAST(:location AS text) IS NULL OR location = :location)
+    ORDER BY location
+""")
+_SOLD_AT = text("SELECT min(added_up_at) FROM sold WHERE since = :since")
 
 _WORTH = text("""
     INSERT INTO sku_worth AS w (sku, cost, price, set_at, set_by)
@@ -110,6 +122,33 @@ def sold(
     """Net sales in [since, until) by location: what left for customers less what came back. Reads all that was sold."""
     rows = connection.execute(_SOLD, {"since": since, "until": until, "location": location})
     return [Sold(*row) for row in rows]
+
+
+def keep_sold(connection: Connection, since: datetime, rows: Sequence[Sold], now: datetime) -> None:
+    """Keep what was sold from `since` on, as it was added up now: too much to add up for each who asks."""
+    given = [
+        {
+            "location": row.location,
+            "units": row.units,
+            "sales": str(row.sales),
+            "unpriced": row.unpriced,
+        }
+        for row in rows
+    ]
+    values = {"since": since, "now": now, "rows": orjson.dumps(given).decode()}
+    connection.execute(_KEEP_SOLD, values)
+
+
+def kept_sold(connection: Connection, since: datetime, location: str | None) -> list[Sold]:
+    """What was kept of it, by location."""
+    rows = connection.execute(_KEPT_SOLD, {"since": since, "location": location})
+    return [Sold(*row) for row in rows]
+
+
+def sold_at(connection: Connection, since: datetime) -> datetime | None:
+    """When what was sold from `since` on was last added up; None: never."""
+    found: datetime | None = connection.execute(_SOLD_AT, {"since": since}).scalar_one()
+    return found
 
 
 def set_worth(

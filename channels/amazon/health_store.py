@@ -136,7 +136,8 @@ _SHARES = text("""
         SELECT asin, item_condition, greatest(at, CAST(:since AS timestamptz)) AS begun, at, ours_featured, featured,
                featured_price, our_price, currency,
                lead(at, 1, CAST(:now AS timestamptz)) OVER (PARTITION BY asin, item_condition ORDER BY at) AS ended
-        FROM offer_share WHERE channel = :channel AND at <= :now
+        FROM offer_share
+        WHERE channel = :channel AND at <= :now AND (CAST(:asins AS text[]) IS NULL OR asin = ANY(:asins))
     ), spans AS (
         SELECT *, extract(epoch FROM ended - begun)::float8 AS seconds FROM seen WHERE ended > :since
     ), newest AS (
@@ -153,9 +154,19 @@ _SHARES = text("""
 """)
 
 
-def shares(connection: Connection, channel: str, *, since: datetime, now: datetime) -> list[Share]:
-    """Our share of the featured offer of every ASIN seen, by time."""
-    rows = connection.execute(_SHARES, {"channel": channel, "since": since, "now": now})
+def shares(
+    connection: Connection,
+    channel: str,
+    *,
+    since: datetime,
+    now: datetime,
+    asins: Sequence[str] | None = None,
+) -> list[Share]:
+    """Our share of the featured offer by time: of every ASIN seen, or of these."""
+    named = None if asins is None else list(asins)
+    rows = connection.execute(
+        _SHARES, {"channel": channel, "since": since, "now": now, "asins": named}
+    )
     return [
         Share(
             row.asin,

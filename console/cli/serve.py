@@ -115,10 +115,12 @@ def api() -> None:
     """Answer operators and programs (/api/v1), and let browsers in (/login)."""
     here = _here()
     from console.api.app import application
+    from console.pages.warm import warm
     from workers.wiring import Wiring
 
     with sentences():
         app = application(Wiring(here))
+    warm(app)
     _open(here, app, here.api_port, most=256)
 
 

@@ -40,6 +40,7 @@ class Words(BaseModel):
     all: bool = False
     each: bool = False
     parked: bool = False
+    due: bool = False
     trail: bool = False
 
     def meant(self, *names: str) -> dict[str, str | None]:

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from console.api.gate import HEADERS
-from console.api.problems import TYPE
+from console.api.problems import TYPE, of
+from console.api.problems import answer as answer_of
 from console.pages import static_files
 from console.pages.rendering import Renderer
 
@@ -43,8 +44,7 @@ class Doorstep:
         if path.startswith(static_files.PREFIX) and request.method in ("GET", "HEAD"):
             await _with_headers(static_files.answer(request))(scope, receive, send)
             return
-        is_page = "text/html" in request.headers.get("accept", "") and not path.startswith("/api/")
-        if not is_page:
+        if not is_page(request):
             await self._app(scope, receive, send)
             return
         await self._app(scope, receive, _Turned(self, request, scope, receive, send).send)
@@ -87,6 +87,24 @@ def wanted_of(request: Request) -> str | None:
     said = unquote(request.cookies.get(WANTED, ""))
     is_ours = said.startswith("/") and not said.startswith(("//", "/\\"))
     return said if is_ours and "\n" not in said and "\r" not in said else None
+
+
+def is_page(request: Request) -> bool:
+    """Whether a browser asks for something to be read."""
+    accepted = request.headers.get("accept", "")
+    return "text/html" in accepted and not request.url.path.startswith("/api/")
+
+
+def mistaken(renderer: Renderer, request: Request, error: Exception) -> Response:
+    """What nobody foresaw, as a page for a browser and as a problem for programs: behind it the connection ends."""
+    problem = answer_of(of(error))
+    if not is_page(request):
+        return problem
+    said = orjson.loads(problem.body)
+    page = renderer.answer(request, "problem.html", status=problem.status_code, problem=said)
+    if "retry-after" in problem.headers:
+        page.headers["retry-after"] = problem.headers["retry-after"]
+    return _with_headers(page)
 
 
 class _Turned:

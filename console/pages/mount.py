@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from starlette.responses import Response
 
 from console.api.state import House
 from console.pages import acts, routes, routes_watch, routes_work
-from console.pages.doorstep import Doorstep
+from console.pages.doorstep import Doorstep, mistaken
 from console.pages.rendering import Renderer
 
 
@@ -17,3 +18,8 @@ def mount(app: FastAPI) -> None:
     for router in (routes.router, routes_watch.router, routes_work.router, acts.router):
         app.include_router(router)
     app.add_middleware(Doorstep, renderer=app.state.renderer)
+
+    def handle(request: Request, error: Exception) -> Response:
+        return mistaken(app.state.renderer, request, error)
+
+    app.add_exception_handler(Exception, handle)

@@ -62,6 +62,11 @@ class Renderer:
             links=links, static=static_files.address, menu=MENU, env_name=env, span=words.span
         )
 
+    def compile(self) -> None:
+        """Read every template now, not when it is first asked for."""
+        for name in self._templates.list_templates(extensions=["html"]):
+            self._templates.get_template(name)
+
     def answer(
         self, request: Request, template: str, *, status: int = 200, **context: Any
     ) -> Response:

@@ -26,6 +26,8 @@ router = APIRouter(include_in_schema=False)
 #: Spans of a timeline and a chart, in hours.
 HOURS: Final = (1, 6, 24, 24 * 7, 24 * 30)
 _INCIDENTS: Final = 8
+#: Events of a balance that a page adds up by kind.
+_ADDED_UP: Final = 500
 
 _SKU = text("SELECT sku, title, created_at FROM sku WHERE sku = :sku")
 _HALTS = text("""
@@ -66,7 +68,11 @@ def _now(connection: Connection, at: datetime) -> dict[str, Any]:
 def skus(request: Request, reading: Reading, said: Asked) -> Response:
     """SKUs by name or title."""
     rows = page(
-        reading, stock.SKUS, {"like": stock.like(said.q)}, limit=said.limit, after=said.after
+        reading,
+        stock.SKUS,
+        {"like": stock.like(said.q), "due": said.due or None},
+        limit=said.limit,
+        after=said.after,
     )
     return renderer_of(request).answer(request, "skus.html", page=rows)
 
@@ -80,7 +86,9 @@ def search(
     finds = found.find(reading, words) if words else {}
     if list(finds) == ["skus"] and (len(finds["skus"]) == 1 or finds["skus"][0]["sku"] == words):
         return RedirectResponse(links.sku(finds["skus"][0]["sku"]), status_code=303)
-    return renderer_of(request).answer(request, "search.html", words=words, finds=finds)
+    return renderer_of(request).answer(
+        request, "search.html", words=words, finds=finds, most=found.MOST
+    )
 
 
 @router.get("/sku/{name:path}")
@@ -119,7 +127,7 @@ def explain(request: Request, house: TheHouse, sku: Name, channel: Name, said: A
     """The arithmetic of a number, each term with what says so."""
     try:
         found_ = explaining.explain(
-            house.engine, sku, channel, said.location or None, moment_of(said.at), 10
+            house.engine, sku, channel, said.location or None, moment_of(said.at), 10, _ADDED_UP
         )
     except explaining.NothingToExplain as error:
         raise Unknown(str(error)) from None

@@ -16,29 +16,42 @@ from console.pages.acts_failed import filter_of
 from console.pages.asked import Asked, moment_of, renderer_of
 from console.views import alerts, book, cases, halts, recon, trade
 from console.views.listing import BadCursor, Page, page
-from reconcile import aftermath, halt_scopes
+from console.views.stock import like
 from workers.alerts import keeping
 from workers.alerts.rules import RULES
 from workers.failures import operations as bulk
 from workers.failures import store as failures
-from workers.failures.types import CLASSES, ORIGINS, STATES, Cursor
+from workers.failures.types import CLASSES, OPERATION_STATES, ORIGINS, STATES, VERBS, Cursor
 from workers.flows import operations
 
 router = APIRouter(include_in_schema=False)
-_SCOPES: Final = 50
+#: Rows of a list that stands beside the page's own; all of them are on a page of theirs.
+_FEW: Final = 10
 
 
 @router.get("/drift")
 def drift(request: Request, reading: Reading, said: Asked) -> Response:
     """Differences found, grouped by cause above, one by one below."""
-    asked = said.meant("channel", "sku", "cause") | {"all": said.all}
+    asked = said.meant("channel", "sku", "cause")
+    held = page(reading, recon.QUARANTINE, asked | {"sku": None, "cause": None}, limit=_FEW)
     return renderer_of(request).answer(
         request,
         "drift.html",
         causes=book.by_cause(reading),
-        quarantined=aftermath.quarantined(reading, said.channel or None)[:_SCOPES],
-        page=page(reading, recon.DRIFT, asked, limit=said.limit, after=said.after),
+        quarantined=held.rows,
+        more_quarantined=held.after,
+        page=page(
+            reading, recon.DRIFT, asked | {"all": said.all}, limit=said.limit, after=said.after
+        ),
     )
+
+
+@router.get("/drift/quarantine")
+def quarantine(request: Request, reading: Reading, said: Asked) -> Response:
+    """Places where nothing is repaired until a person has looked."""
+    asked = said.meant("channel", "sku", "cause")
+    found = page(reading, recon.QUARANTINE, asked, limit=said.limit, after=said.after)
+    return renderer_of(request).answer(request, "quarantine.html", page=found)
 
 
 @router.get("/drift/{number}")
@@ -54,24 +67,47 @@ def halted(request: Request, reading: Reading, said: Asked) -> Response:
     asked = said.meant("channel", "sku") | {"each": said.each}
     found = page(reading, halts.HALTS, asked, limit=said.limit, after=said.after)
     places = [(row["channel"], row["sku"]) for row in found.rows]
-    scopes = [
-        halts.of_scope(each) for each in halt_scopes.open_scopes(reading, said.channel or None)
-    ]
+    scopes = halts.scopes(reading, said.meant("channel"), limit=_FEW, after=None)
     return renderer_of(request).answer(
         request,
         "halts.html",
         page=found,
-        scopes=scopes[:_SCOPES],
+        scopes=scopes.rows,
+        more_scopes=scopes.after,
         units=trade.units_off_sale(reading, places),
     )
+
+
+@router.get("/halts/scopes")
+def scopes(request: Request, reading: Reading, said: Asked) -> Response:
+    """Halts of a channel, a location, or a SKU everywhere."""
+    asked = said.meant("channel", "location", "sku")
+    found = halts.scopes(reading, asked, limit=said.limit, after=said.after)
+    return renderer_of(request).answer(request, "halt_scopes.html", page=found)
 
 
 @router.get("/runs")
 def runs(request: Request, reading: Reading, said: Asked) -> Response:
     """Windows of reconciliation, the newest first."""
-    found = page(reading, recon.RUNS, said.meant("channel"), limit=said.limit, after=said.after)
-    early = page(reading, recon.EARLY, said.meant("channel"), limit=20)
-    return renderer_of(request).answer(request, "runs.html", page=found, early=early.rows)
+    asked = said.meant("channel", "state")
+    found = page(reading, recon.RUNS, asked, limit=said.limit, after=said.after)
+    early = page(reading, recon.EARLY, said.meant("channel"), limit=_FEW)
+    return renderer_of(request).answer(
+        request,
+        "runs.html",
+        page=found,
+        states=recon.STATES,
+        early=early.rows,
+        more_early=early.after,
+    )
+
+
+@router.get("/runs/early")
+def early(request: Request, reading: Reading, said: Asked) -> Response:
+    """SKUs that are read before their window, those that sell out soonest first."""
+    asked = said.meant("channel", "sku")
+    found = page(reading, recon.EARLY, asked, limit=said.limit, after=said.after)
+    return renderer_of(request).answer(request, "early.html", page=found)
 
 
 @router.get("/incidents")
@@ -88,11 +124,13 @@ def incidents(request: Request, house: TheHouse, reading: Reading, said: Asked) 
 
 
 @router.get("/incidents/{number}")
-def incident(request: Request, reading: Reading, number: PathId) -> Response:
+def incident(request: Request, reading: Reading, number: PathId, said: Asked) -> Response:
     """An incident with its alarms and who was told."""
     found = _known(book.incident(reading, number), f"there is no incident {number}")
+    asked = {"incident": number, "like": like(said.q)}
+    alarms = page(reading, alerts.ALARMS_OF, asked, limit=said.limit, after=said.after)
     return renderer_of(request).answer(
-        request, "incident.html", i=found, rule=RULES.get(found["rule"])
+        request, "incident.html", i=found, rule=RULES.get(found["rule"]), page=alarms
     )
 
 
@@ -150,10 +188,16 @@ def one_failed(request: Request, reading: Reading, number: PathId) -> Response:
 def bulk_work(request: Request, reading: Reading, said: Asked) -> Response:
     """Bulk work with its progress."""
     before = _uuid(said.after)
-    rows = bulk.page(reading, most=said.limit + 1, before=before)
+    rows = bulk.page(
+        reading, most=said.limit + 1, before=before, **said.meant("verb", "state", "actor")
+    )
     after = str(rows[said.limit - 1].id) if len(rows) > said.limit else None
     return renderer_of(request).answer(
-        request, "operations.html", page=Page([{"op": row} for row in rows[: said.limit]], after)
+        request,
+        "operations.html",
+        page=Page([{"op": row} for row in rows[: said.limit]], after),
+        verbs=VERBS,
+        states=OPERATION_STATES,
     )
 
 

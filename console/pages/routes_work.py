@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import SecretStr
 from sqlalchemy import Connection
 from starlette.responses import Response
 
@@ -19,16 +19,17 @@ from console.access.types import Role, Unknown
 from console.api.state import Reading, TheHouse, known_of, needs
 from console.api.words import PathId
 from console.pages.asked import Asked, renderer_of
-from console.views import access, book, counts, now, programs, rules, trade, work
+from console.views import access, book, counts, now, programs, rules, told, trade, work
 from console.views.listing import Page, page
-from reconcile import count_orders, count_reports
-from reconcile.counting.accuracy import quarter as quarter_of
+from console.views.recounts import RECOUNTS
+from console.views.stock import like
+from reconcile.counting.accuracy import quarter_of
 from workers.flows import program_watch
-from workers.settings import Settings
 
 router = APIRouter(include_in_schema=False)
 _WEEKS: Final = 13
-_OFFERS: Final = 20
+#: Rows of a list that stands beside the page's own; all of them are on a page of theirs.
+_FEW: Final = 10
 
 
 @router.get("/pushes")
@@ -103,9 +104,11 @@ def delivery(request: Request, reading: Reading, number: PathId) -> Response:
 @router.get("/rules")
 def versions(request: Request, reading: Reading, said: Asked) -> Response:
     """Versions of the rules; the newest is in force."""
-    found = page(reading, rules.VERSIONS, {}, limit=said.limit, after=said.after)
-    newest = found.rows[0]["version"] if found.rows and not said.after else None
-    source = rule_store.source_of(reading, newest) if newest else ""
+    asked = {"like": like(said.q)}
+    found = page(reading, rules.VERSIONS, asked, limit=said.limit, after=said.after)
+    first = page(reading, rules.VERSIONS, {}, limit=1).rows
+    newest = first[0]["version"] if first else None
+    source = rule_store.source_of(reading, newest) if newest and not said.after else ""
     return renderer_of(request).answer(
         request, "rules.html", page=found, newest=newest, source=source
     )
@@ -139,19 +142,29 @@ def stores(request: Request, house: TheHouse, reading: Reading, said: Asked) -> 
     """Accuracy, recounts that are due, what was lost this quarter."""
     at = house.now()
     location = said.location or None
-    quarter = f"{at.year}Q{(at.month - 1) // 3 + 1}"
+    quarter = quarter_of(at)
+    shrunk, sold_at = counts.shrinkage_now(reading, quarter, location)
     accuracy = counts.accuracy(reading, now=at, location=location, weeks=_WEEKS, rolling=_WEEKS)
     newest = max((row["week"] for row in accuracy), default=None)
-    orders = [o for o in count_orders.open_orders(reading) if location in (None, o.location)]
+    orders = page(reading, RECOUNTS, {"location": location, "sku": None}, limit=_FEW)
     return renderer_of(request).answer(
         request,
         "stores.html",
         accuracy=[row for row in accuracy if row["week"] == newest],
-        orders=orders[: said.limit],
-        more=max(0, len(orders) - said.limit),
+        orders=orders.rows,
+        more=orders.after,
         quarter=quarter,
-        shrunk=count_reports.shrunk(reading, *quarter_of(quarter), location),
+        shrunk=shrunk,
+        sold_at=sold_at,
     )
+
+
+@router.get("/stores/recounts")
+def recounts(request: Request, reading: Reading, said: Asked) -> Response:
+    """Recounts that no count has answered yet."""
+    asked = said.meant("location", "sku")
+    found = page(reading, RECOUNTS, asked, limit=said.limit, after=said.after)
+    return renderer_of(request).answer(request, "recounts.html", page=found)
 
 
 @router.get("/edi")
@@ -186,29 +199,62 @@ def amazon(request: Request, house: TheHouse, reading: Reading, said: Asked) -> 
     """Who ships what, what the mirror is off by, what lies too long."""
     asked = said.meant("channel", "sku") | {"off": not said.all and not said.sku}
     at = house.now()
-    found = trade.amazon(reading, at)
-    today = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    shares = [
-        (row["channel"], share)
-        for row in found["split"]
-        for share in health_store.shares(reading, row["channel"], since=today, now=at)[:_OFFERS]
-    ]
+    of_channel = said.meant("channel") | {"sku": None}
+    heard = page(reading, trade.OFFERS, of_channel, limit=_FEW)
+    aged = page(reading, trade.AGED, of_channel | {"now": at}, limit=_FEW)
     return renderer_of(request).answer(
         request,
         "amazon.html",
-        split=found["split"],
-        aged=found["aged"],
-        shares=shares,
+        split=trade.split(reading),
+        aged=aged.rows,
+        more_aged=aged.after,
+        shares=_shares(reading, heard, at),
+        more_offers=heard.after,
         scores=list(health_store.ipi(reading))[:6],
         page=page(reading, trade.FBA, asked, limit=said.limit, after=said.after),
     )
+
+
+@router.get("/amazon/offers")
+def offers(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
+    """How often the featured offer was ours today, ASIN by ASIN."""
+    heard = page(
+        reading, trade.OFFERS, said.meant("channel", "sku"), limit=said.limit, after=said.after
+    )
+    shares = _shares(reading, heard, house.now())
+    return renderer_of(request).answer(
+        request, "offers.html", page=Page([{"share": share} for share in shares], heard.after)
+    )
+
+
+@router.get("/amazon/aged")
+def aged(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
+    """What lies too long at Amazon."""
+    asked: dict[str, Any] = said.meant("channel", "sku") | {"now": house.now()}
+    found = page(reading, trade.AGED, asked, limit=said.limit, after=said.after)
+    return renderer_of(request).answer(request, "aged.html", page=found)
+
+
+def _shares(
+    connection: Connection, heard: Page, at: datetime
+) -> list[tuple[str, health_store.Share]]:
+    """(channel, share) of today of the ASINs of a page."""
+    today = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    asins: dict[str, list[str]] = {}
+    for row in heard.rows:
+        asins.setdefault(row["channel"], []).append(row["asin"])
+    return [
+        (channel, share)
+        for channel, of_it in asins.items()
+        for share in health_store.shares(connection, channel, since=today, now=at, asins=of_it)
+    ]
 
 
 @router.get("/audit")
 def audit(request: Request, reading: Reading, said: Asked) -> Response:
     """Who did what, at which door, and how it ended."""
     asked: dict[str, Any] = said.meant("actor", "object", "verb", "outcome") | {"since": None}
-    listing = access.TRAIL if said.trail else access.DEEDS
+    listing = access.TRAIL if said.trail else access.deeds_of(said.outcome)
     found = page(reading, listing, asked, limit=said.limit, after=said.after)
     return renderer_of(request).answer(request, "audit.html", page=found)
 
@@ -217,42 +263,25 @@ def audit(request: Request, reading: Reading, said: Asked) -> Response:
 def settings(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
     """What this process was told, secrets masked; for admins the tokens too."""
     is_admin = known_of(request).actor.role.covers(Role.ADMIN)
-    asked = {"all": said.all, "now": house.now()}
+    asked = {
+        "all": said.all,
+        "now": house.now(),
+        "like": like(said.q),
+        "role": said.kind or None,
+    }
     tokens = (
         page(reading, access.TOKENS, asked, limit=said.limit, after=said.after)
         if is_admin
         else Page([], None)
     )
     return renderer_of(request).answer(
-        request, "settings.html", rows=settings_of(house.settings), is_admin=is_admin, page=tokens
+        request,
+        "settings.html",
+        rows=told.settings(house.settings),
+        is_admin=is_admin,
+        page=tokens,
+        roles=[role.value for role in Role],
     )
-
-
-def settings_of(said: Settings) -> list[dict[str, str]]:
-    """Each setting: its variable, its value (masked where it is secret, or holds a password), and whence it is."""
-    rows = []
-    for name, field in type(said).model_fields.items():
-        value = getattr(said, name)
-        secret = isinstance(value, SecretStr)
-        words = ("set" if value.get_secret_value() else "") if secret else str(value)
-        rows.append(
-            {
-                "name": f"LOCKSTEP_{name.upper()}",
-                "value": "••• set" if secret and words else _masked(words),
-                "origin": "set" if name in said.model_fields_set else "default",
-                "description": field.description or "",
-            }
-        )
-    return rows
-
-
-def _masked(value: str) -> str:
-    """An address without its password."""
-    head, at, tail = value.rpartition("@")
-    if not at or "://" not in head:
-        return value
-    scheme, _, user = head.partition("://")
-    return f"{scheme}://{user.partition(':')[0]}:•••@{tail}"
 
 
 def _known(found: dict[str, Any] | None, why: str) -> dict[str, Any]:

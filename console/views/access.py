@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from console.views.listing import Listing
@@ -20,6 +21,20 @@ DEEDS: Final = Listing(
     """,
     (("d.id", "bigint"),),
 )
+#: The same of those that ended so, by the index of ends.
+_ENDED: Final = replace(
+    DEEDS,
+    source="FROM deed_end AS e JOIN deed AS d ON d.id = e.deed_id",
+    where=f"e.outcome = :outcome AND {DEEDS.where}",
+    key=(("e.deed_id", "bigint"),),
+)
+OUTCOMES: Final = ("done", "refused", "failed")
+
+
+def deeds_of(outcome: str | None) -> Listing:
+    """The list of deeds that ended so; None: however they ended."""
+    return _ENDED if outcome in OUTCOMES else DEEDS
+
 
 #: What the house itself and its flows wrote into their trail: actor, object, verb, since (or NULL).
 TRAIL: Final = Listing(
@@ -36,12 +51,14 @@ TRAIL: Final = Listing(
     (("id", "bigint"),),
 )
 
-#: all: those that were revoked or are over too; now
+#: all: those that were revoked or are over too; now; like: a pattern of ILIKE over names; role
 TOKENS: Final = Listing(
     "id, name, role, created_at, created_by, last_used_at, expires_at, revoked_at, revoked_by",
     "FROM token",
     """
     (:all OR revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now))
+      AND (CAST(:like AS text) IS NULL OR name ILIKE :like) AND (CAST(:role AS text) IS NULL OR role = :role)
     """,
     (("id", "bigint"),),
+    optional=("like", "role"),
 )

@@ -26,6 +26,15 @@ INCIDENTS: Final = Listing(
     open_only="resolved_at IS NULL",
 )
 
+#: incident
+ALARMS_OF: Final = Listing(
+    "id, rule, object, severity, since, last_at, resolved_at, detail",
+    "FROM alarm",
+    "incident = :incident AND (CAST(:like AS text) IS NULL OR object ILIKE :like)",
+    (("id", "bigint"),),
+    optional=("like",),
+)
+
 #: rule (or NULL)
 ALARMS: Final = Listing(
     "id, rule, object, since, last_at, detail",

@@ -44,10 +44,6 @@ _DRIFT = text("""
 _INCIDENT = text("""
     SELECT id, rule, channel, severity, since, resolved_at, acked_at, acked_by, content FROM incident WHERE id = :id
 """)
-_ALARMS = text("""
-    SELECT id, rule, object, severity, since, last_at, resolved_at, detail FROM alarm
-    WHERE incident = :id ORDER BY resolved_at IS NOT NULL, since LIMIT 200
-""")
 _TOLD = text("""
     SELECT door, part, told_at, attempts, error, run_at, told < wanted AS waits FROM alert_post
     WHERE incident = :id ORDER BY door, part
@@ -92,14 +88,9 @@ def drift(connection: Connection, number: int) -> dict[str, Any] | None:
 
 
 def incident(connection: Connection, number: int) -> dict[str, Any] | None:
-    """An incident with its alarms and who was told; None: there is none."""
+    """An incident and who was told; None: there is none."""
     found = _one(connection, _INCIDENT, id=number)
-    if found is None:
-        return None
-    return found | {
-        "alarms": _all(connection, _ALARMS, id=number),
-        "told": _all(connection, _TOLD, id=number),
-    }
+    return found and found | {"told": _all(connection, _TOLD, id=number)}
 
 
 def by_cause(connection: Connection) -> list[dict[str, Any]]:

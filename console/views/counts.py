@@ -79,6 +79,16 @@ def shrinkage(connection: Connection, said: str, location: str | None) -> list[d
     return list(_shrinkage(shrunk, sold))
 
 
+def shrinkage_now(
+    connection: Connection, said: str, location: str | None
+) -> tuple[list[dict[str, Any]], datetime | None]:
+    """The same by the sales that are added up once an hour, and when they were; None: not yet."""
+    since, until = quarter(said)
+    shrunk = count_reports.shrunk(connection, since, until, location)
+    sold = count_reports.kept_sold(connection, since, location)
+    return list(_shrinkage(shrunk, sold)), count_reports.sold_at(connection, since)
+
+
 def _shrinkage(shrunk: Sequence[Shrunk], sold: Sequence[Sold]) -> Iterator[dict[str, Any]]:
     """Each location and reason, each location, and all; sales are those of the location, or of all."""
     locations = sorted({one.location for one in shrunk} | {one.location for one in sold})

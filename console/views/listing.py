@@ -33,6 +33,7 @@ class Listing:
     key         what orders it, and its type: together unique, and NOT NULL
     newest      the greatest key first
     open_only   what holds of rows that are not over; they alone are listed unless `all` is said, by an index of theirs
+    optional    parameters of the condition that may be left unsaid, and are NULL then
     """
 
     columns: str
@@ -41,6 +42,7 @@ class Listing:
     key: tuple[tuple[str, str], ...]
     newest: bool = True
     open_only: str = ""
+    optional: tuple[str, ...] = ()
 
     @cached_property
     def _statements(self) -> dict[tuple[bool, bool], TextClause]:
@@ -91,7 +93,7 @@ def page(
     after     of the page before; None: from the beginning
     raises    BadCursor
     """
-    values = dict(said) | {"limit": limit + 1}
+    values = dict.fromkeys(listing.optional) | dict(said) | {"limit": limit + 1}
     if after is not None:
         key = read_cursor(after, [of for _, of in listing.key])
         values |= {f"after_{number}": part for number, part in enumerate(key)}

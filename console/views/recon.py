@@ -14,23 +14,39 @@ from reconcile import debt
 #: Share of drifts without a cause that should not be reached.
 GOAL: Final = 0.05
 
-#: channel (or NULL)
+#: channel, state (or NULL)
 RUNS: Final = Listing(
     "channel, window_at, state, round(100.0 * read / nullif(expected, 0), 1)::float AS coverage, expected, read,"
     " unknown, in_flight, drifted AS found, fixed, repushed, halted, finished_at - started_at AS took,"
     " state = 'missed' AS missed, overrun, error",
     "FROM run",
-    "job = 'reconcile' AND (CAST(:channel AS text) IS NULL OR channel = :channel)",
+    "job = 'reconcile' AND (CAST(:channel AS text) IS NULL OR channel = :channel)"
+    " AND (CAST(:state AS text) IS NULL OR state = :state)",
     (("window_at", "timestamptz"), ("channel", "text")),
+    optional=("state",),
 )
+STATES: Final = ("done", "missed", "failed", "running", "due")
 
-#: SKUs that are read before their window, those that sell out soonest first.
+#: SKUs that are read before their window, those that sell out soonest first; channel, sku (or NULL).
 EARLY: Final = Listing(
     "channel, sku, round(runs_out_s::numeric, 1)::float AS runs_out_s, round(every_s::numeric)::int AS every_s,"
     " spike, calm, read_at, due_at, reads, drifts",
     "FROM early_read",
-    "CAST(:channel AS text) IS NULL OR channel = :channel",
+    "(CAST(:channel AS text) IS NULL OR channel = :channel) AND (CAST(:sku AS text) IS NULL OR sku = :sku)",
     (("runs_out_s", "double precision"), ("channel", "text"), ("sku", "text")),
+    newest=False,
+    optional=("sku",),
+)
+
+#: Places where nothing is repaired until a person has looked, the oldest first; channel, sku, cause (or NULL).
+QUARANTINE: Final = Listing(
+    "channel, sku, location, cause, reason, drift_id, since",
+    "FROM quarantine",
+    """
+    released_at IS NULL AND (CAST(:channel AS text) IS NULL OR channel = :channel)
+      AND (CAST(:sku AS text) IS NULL OR sku = :sku) AND (CAST(:cause AS text) IS NULL OR cause = :cause)
+    """,
+    (("since", "timestamptz"), ("id", "bigint")),
     newest=False,
 )
 

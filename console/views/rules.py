@@ -14,8 +14,13 @@ from console.access.types import Unknown
 from console.views.listing import Listing
 from workers.flows import drafts
 
+#: like: a pattern of ILIKE over author and reason
 VERSIONS: Final = Listing(
-    "version, author, reason, applied_at", "FROM rule_set", "true", (("version", "bigint"),)
+    "version, author, reason, applied_at",
+    "FROM rule_set",
+    "CAST(:like AS text) IS NULL OR author ILIKE :like OR reason ILIKE :like",
+    (("version", "bigint"),),
+    optional=("like",),
 )
 
 

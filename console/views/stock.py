@@ -10,13 +10,17 @@ from sqlalchemy import Connection, text
 from console.views.listing import Listing
 from ledger import queries
 
-#: like: a pattern of ILIKE, or NULL
+#: like: a pattern of ILIKE, or NULL; due: those alone whose numbers are to be computed
 SKUS: Final = Listing(
     "sku, title, created_at",
     "FROM sku",
-    "CAST(:like AS text) IS NULL OR sku ILIKE :like OR title ILIKE :like",
+    """
+    (CAST(:like AS text) IS NULL OR sku ILIKE :like OR title ILIKE :like)
+      AND (CAST(:due AS boolean) IS NOT TRUE OR EXISTS (SELECT FROM due WHERE due.sku = sku.sku))
+    """,
     (("sku", "text"),),
     newest=False,
+    optional=("due",),
 )
 
 _SHOWN = text("""

@@ -35,25 +35,19 @@ _TARGETS = """
     WHERE sku = :sku AND set_at >= :since AND set_at <= :until ORDER BY set_at DESC LIMIT :most
 """
 _PUSHES = """
-    SELECT p.sent_at, 'push', p.id::text, c.channel,
-           concat_ws(' ', 'told to show', p.units, 'at', p.location || ':', p.outcome, nullif(p.detail, '')),
-           concat_ws(', ', 'answered ' || to_char(p.answered_at AT TIME ZONE 'UTC', 'HH24:MI:SS')), ''
-    FROM channel AS c
-    CROSS JOIN LATERAL (
-        SELECT id, units, location, outcome, detail, sent_at, answered_at FROM push
-        WHERE channel = c.channel AND sku = :sku AND sent_at >= :since AND sent_at <= :until
-        ORDER BY id DESC LIMIT :most
-    ) AS p
+    SELECT sent_at, 'push', id::text, channel,
+           concat_ws(' ', 'told to show', units, 'at', location || ':', outcome, nullif(detail, '')),
+           concat_ws(', ', 'answered ' || to_char(answered_at AT TIME ZONE 'UTC', 'HH24:MI:SS')), ''
+    FROM push WHERE sku = :sku AND sent_at >= :since AND sent_at <= :until ORDER BY sent_at DESC LIMIT :most
 """
+# What is not seen in a week is seen because somebody pushed it again: the index of pushes is by when they were sent.
 _SEEN = """
-    SELECT p.seen_at, 'read-back', p.id::text, c.channel,
-           concat_ws(' ', 'shows', p.units, 'at', p.location), 'first seen of push ' || p.id, ''
-    FROM channel AS c
-    CROSS JOIN LATERAL (
-        SELECT id, units, location, seen_at FROM push
-        WHERE channel = c.channel AND sku = :sku AND seen_at >= :since AND seen_at <= :until
-        ORDER BY id DESC LIMIT :most
-    ) AS p
+    SELECT seen_at, 'read-back', id::text, channel,
+           concat_ws(' ', 'shows', units, 'at', location), 'first seen of push ' || id, ''
+    FROM push
+    WHERE sku = :sku AND sent_at >= CAST(:since AS timestamptz) - interval '7 days' AND sent_at <= :until
+      AND seen_at >= :since AND seen_at <= :until
+    ORDER BY sent_at DESC LIMIT :most
 """
 _READINGS = """
     SELECT s.read_at, 'read-back', s.channel || '/' || s.location, s.channel,
@@ -87,13 +81,13 @@ HAPPENED: Final = text(
         f"({part})"
         for part in (_EVENTS, _TARGETS, _PUSHES, _SEEN, _READINGS, _DRIFTS, _HALTS, _PEOPLE)
     )
-_KNOWN = text("SELECT FROM sku WHERE sku = :sku")
     + """) AS happened (at, what, id, channel, said, more, order_id)
     WHERE (CAST(:kind AS text) IS NULL OR what = :kind)
       AND (CAST(:channel AS text) IS NULL OR channel IN ('', :channel))
     ORDER BY at DESC, what, id LIMIT :most"""
 )
 
+_KNOWN = text("SELECT FROM sku WHERE sku = :sku")
 _PLACES = text("SELECT channel, location FROM target WHERE sku = :sku ORDER BY channel, location")
 
 _MOMENT = text("""
@@ -171,6 +165,12 @@ def happened(
     """
     places = connection.execute(_PLACES, {"sku": sku}).all()
     given = {
+        "sku": sku, "since": since, "until": until, "kind": kind, "channel": channel, "most": most,
+        "objects": _objects(sku, [(row.channel, row.location) for row in places]),
+    }  # fmt: skip
+    return [dict(row) for row in connection.execute(HAPPENED, given).mappings()]
+
+
 def of_sku(
     connection: Connection,
     sku: str,
@@ -198,12 +198,6 @@ def moment_of(connection: Connection, sku: str, at: datetime, now: datetime) -> 
 def _refuse_unknown(connection: Connection, sku: str) -> None:
     if connection.execute(_KNOWN, {"sku": sku}).one_or_none() is None:
         raise Unknown(f"there is no SKU {sku!r}: see `lockstep sku search`")
-
-
-        "sku": sku, "since": since, "until": until, "kind": kind, "channel": channel, "most": most,
-        "objects": _objects(sku, [(row.channel, row.location) for row in places]),
-    }  # fmt: skip
-    return [dict(row) for row in connection.execute(HAPPENED, given).mappings()]
 
 
 def _objects(sku: str, places: list[tuple[str, str]]) -> list[str]:

@@ -44,7 +44,11 @@ FBA: Final = Listing(
     " LEFT JOIN binding AS b ON b.channel = m.channel AND b.item_id = m.seller_sku AND b.vendor_location_id = 'FBA'",
     """
     (CAST(:channel AS text) IS NULL OR m.channel = :channel)
-      AND (CAST(:sku AS text) IS NULL OR :sku IN (m.seller_sku, b.sku)) AND (NOT :off OR m.off_units <> 0)
+      AND (CAST(:sku AS text) IS NULL OR m.seller_sku = :sku
+           OR (m.channel, m.seller_sku) IN (
+               SELECT channel, item_id FROM binding
+               WHERE channel = ANY(ARRAY(SELECT channel FROM channel)) AND sku = :sku AND vendor_location_id = 'FBA'))
+      AND (NOT :off OR m.off_units <> 0)
     """,
     (("m.channel", "text"), ("m.seller_sku", "text")),
     newest=False,
@@ -57,12 +61,34 @@ _SPLIT = text("""
     FROM channel AS c LEFT JOIN binding AS b ON b.channel = c.channel
     WHERE c.kind = 'amazon' GROUP BY c.channel ORDER BY c.channel
 """)
-_AGED = text("""
-    SELECT DISTINCT ON (h.channel, h.seller_sku) h.channel, h.seller_sku, h.snapshot_on, h.available, h.days_of_supply,
-           h.excess_units, h.aged_181_units, h.unfulfillable, h.recommended_action, h.alert
-    FROM fba_health AS h WHERE h.snapshot_on > CAST(:now AS date) - 30 AND (h.aged_181_units > 0 OR h.excess_units > 0)
-    ORDER BY h.channel, h.seller_sku, h.snapshot_on DESC LIMIT 100
-""")
+#: What lay too long by the newest snapshot of the last 30 days that said so; now; channel, sku (or NULL).
+AGED: Final = Listing(
+    "a.channel, a.seller_sku, a.snapshot_on, a.available, a.days_of_supply, a.excess_units, a.aged_181_units,"
+    " a.unfulfillable, a.recommended_action, a.alert",
+    """
+    FROM (
+        SELECT DISTINCT ON (h.channel, h.seller_sku) h.* FROM fba_health AS h
+        WHERE h.snapshot_on > CAST(:now AS date) - 30 AND (h.aged_181_units > 0 OR h.excess_units > 0)
+        ORDER BY h.channel, h.seller_sku, h.snapshot_on DESC
+    ) AS a
+    """,
+    """
+    (CAST(:channel AS text) IS NULL OR a.channel = :channel) AND (CAST(:sku AS text) IS NULL OR a.seller_sku = :sku)
+    """,
+    (("a.channel", "text"), ("a.seller_sku", "text")),
+    newest=False,
+)
+
+#: ASINs that a channel's offers were heard of, by name; channel; sku: one of them (or NULL).
+OFFERS: Final = Listing(
+    "o.channel, o.asin",
+    "FROM (SELECT DISTINCT channel, asin FROM offer_share) AS o",
+    """
+    (CAST(:channel AS text) IS NULL OR o.channel = :channel) AND (CAST(:sku AS text) IS NULL OR o.asin = :sku)
+    """,
+    (("o.channel", "text"), ("o.asin", "text")),
+    newest=False,
+)
 
 _RISK = text("""
     SELECT t.channel, t.sku, sum(t.units)::bigint AS units
@@ -90,12 +116,9 @@ def status(connection: Connection, now: datetime) -> dict[str, Any]:
     }
 
 
-def amazon(connection: Connection, now: object) -> dict[str, list[dict[str, Any]]]:
-    """Who ships what, and what lies too long."""
-    return {
-        "split": [dict(row) for row in connection.execute(_SPLIT).mappings()],
-        "aged": [dict(row) for row in connection.execute(_AGED, {"now": now}).mappings()],
-    }
+def split(connection: Connection) -> list[dict[str, Any]]:
+    """Of each Amazon channel, who ships how many SKUs."""
+    return [dict(row) for row in connection.execute(_SPLIT).mappings()]
 
 
 def units_off_sale(

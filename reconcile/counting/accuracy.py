@@ -118,6 +118,12 @@ def percent(part: Decimal | int, whole: Decimal | int) -> float | None:
     return round(float(100 * Decimal(part) / Decimal(whole)), 4) if whole > 0 else None
 
 
+def quarter_of(at: datetime) -> str:
+    """The quarter of a moment in UTC, as `quarter` reads it."""
+    at = at.astimezone(UTC)
+    return f"{at.year}Q{(at.month - 1) // 3 + 1}"
+
+
 def quarter(said: str) -> tuple[datetime, datetime]:
     """The first moment of a quarter such as 2026Q4 and the first after it, in UTC.
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from allocation import explain_long
 from console.views import book, found, now, timeline, trade
+from ledger import queries
 from tests.databases import Shelf
 from tests.plans.large import filled
 from tests.plans.test_push_plans import indexes, plan_of, scanned_whole
@@ -34,6 +36,9 @@ FILL = (
     "INSERT INTO drift (channel, sku, location, expected, actual, cause, action, seen_at, last_at, resolved_at)"
     " SELECT 'shop', 's' || n, 'WH', 1, 2, 'unknown', '', now() - make_interval(mins => n), now(), now()"
     " FROM generate_series(1, 20000) AS n",
+    "INSERT INTO halt (channel, sku, state, reason, set_by, set_at, run_at)"
+    " SELECT 'shop', 's' || n, 'lifted', 'r', 'rule', now() - make_interval(mins => n), now()"
+    " FROM generate_series(1, 20000) AS n",
     "INSERT INTO run (job, channel, window_at, state)"
     " SELECT 'reconcile', 'shop', now() - make_interval(mins => 15 * n), 'done' FROM generate_series(1, 20000) AS n",
     "INSERT INTO event (kind, source, source_id, occurred_at, recorded_at, channel, order_id, line_id)"
@@ -51,7 +56,7 @@ FILL = (
 #: Tables that grow with every order, push or window: none of them may be read whole.
 GROW = {
     "push", "drift", "run", "event", "posting", "inbox", "order_line", "target", "target_history", "shown", "binding",
-    "deed", "deed_end",
+    "deed", "deed_end", "halt",
 }  # fmt: skip
 
 
@@ -71,6 +76,13 @@ def full(shelf: Shelf) -> Iterator[Connection]:
     [
         (lambda c: now.now_of(c, NOW), "push_sent"),
         (lambda c: timeline.happened(c, "s7", since=NOW - DAY, until=NOW + DAY), "posting_sku"),
+        (lambda c: timeline.happened(c, "s7", since=NOW - DAY, until=NOW + DAY), "push_told"),
+        (lambda c: timeline.happened(c, "s7", since=NOW - DAY, until=NOW + DAY), "halt_of"),
+        (lambda c: queries.position_at(c, "s7", at=NOW - DAY, known_at=NOW - DAY), "posting_sku"),
+        (
+            lambda c: explain_long.accounts(c, {("s7", "WH"): (1, 1)}, rows=5, until=None),
+            "posting_sku",
+        ),
         (lambda c: timeline.at_moment(c, "s7", NOW, NOW), "target_history_of"),
         (lambda c: timeline.charted(c, "s7", "shop", "WH", since=NOW - DAY, until=NOW), "push_of"),
         (lambda c: book.order(c, "o7", None), "event_order"),

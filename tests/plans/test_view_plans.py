@@ -31,7 +31,10 @@ FILL = (
     " SELECT n::text, 'shop', 's' || n, 'WH', 1, 1, now() FROM generate_series(1, 20000) AS n",
     "INSERT INTO deed (at, actor, role, door, verb, object)"
     " SELECT now(), 'p' || n % 500, 'lead', 'cli', 'v' || n % 50, 'sku:' || n FROM generate_series(1, 20000) AS n",
-    "INSERT INTO deed_end (deed_id, at, outcome) SELECT id, at, 'done' FROM deed",
+    "INSERT INTO deed_end (deed_id, at, outcome)"
+    " SELECT id, at, CASE WHEN id % 500 = 0 THEN 'refused' ELSE 'done' END FROM deed",
+    "INSERT INTO run (job, channel, window_at, state)"
+    " SELECT 'reconcile', 'c' || n % 40, now() - make_interval(mins => n), 'done' FROM generate_series(1, 20000) AS n",
     "INSERT INTO audit (at, actor, action, object)"
     " SELECT now(), 'ann', 'stock.adjust', 'sku:' || n FROM generate_series(1, 20000) AS n",
 )
@@ -57,10 +60,12 @@ def full(shelf: Shelf) -> Iterator[Connection]:
         (work.inbox_of(STUCK), NOTHING | {"state": STUCK}, "inbox_parked"),
         (work.INBOX, NOTHING | {"state": ["parked", "applied"]}, "inbox_pkey"),
         (work.PUSHES, NOTHING, "push_pkey"),
-        (work.PUSHES, NOTHING | {"channel": "shop", "sku": "s77"}, "push_of"),
+        (work.PUSHES, NOTHING | {"channel": "shop", "sku": "s77"}, "push_told"),
         (access.DEEDS, NOBODY, "deed_pkey"),
         (access.DEEDS, NOBODY | {"actor": "p7"}, "deed_actor"),
+        (access.deeds_of("refused"), NOBODY | {"outcome": "refused"}, "deed_end_of"),
         (access.TRAIL, NOBODY, "audit_pkey"),
+        (recon.RUNS, NOTHING, "run_windows"),
     ],
 )
 def test_a_page_is_read_by_an_index(

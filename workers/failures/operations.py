@@ -64,7 +64,10 @@ _CANCEL = text("""
 
 _PAGE = text(f"""
     SELECT {_COLUMNS} FROM operation
-    WHERE (CAST(:before AS uuid) IS NULL OR id < :before) ORDER BY id DESC LIMIT :most
+    WHERE (CAST(:before AS uuid) IS NULL OR id < :before)
+      AND (CAST(:verb AS text) IS NULL OR verb = :verb) AND (CAST(:state AS text) IS NULL OR state = :state)
+      AND (CAST(:actor AS text) IS NULL OR actor = :actor)
+    ORDER BY id DESC LIMIT :most
 """)  # noqa: S608 -- composed of constants
 
 _ONE = text(f"SELECT {_COLUMNS} FROM operation WHERE id = :id")  # noqa: S608 -- composed of constants
@@ -156,10 +159,21 @@ def cancel(connection: Connection, operation: UUID, now: datetime) -> str | None
     return state
 
 
-def page(connection: Connection, *, most: int = 50, before: UUID | None = None) -> list[Operation]:
-    """Bulk work, the newest first; `before` is the last of the page before."""
-    rows = connection.execute(_PAGE, {"most": most, "before": before})
-    return [Operation(*row) for row in rows]
+def page(
+    connection: Connection,
+    *,
+    most: int = 50,
+    before: UUID | None = None,
+    verb: str | None = None,
+    state: str | None = None,
+    actor: str | None = None,
+) -> list[Operation]:
+    """Bulk work, the newest first, of any verb, state and person unless they are named.
+
+    before    the last of the page before
+    """
+    given = {"most": most, "before": before, "verb": verb, "state": state, "actor": actor}
+    return [Operation(*row) for row in connection.execute(_PAGE, given)]
 
 
 def one(connection: Connection, operation: UUID) -> Operation | None:

@@ -11,6 +11,8 @@ from uuid import UUID
 CLASSES: Final = ("validation", "mapping", "rejected", "throttled_out", "unavailable", "bug")
 ORIGINS: Final = ("inbox", "push", "job", "task", "edi", "case", "alert")
 STATES: Final = ("open", "retrying", "resolved", "discarded")
+VERBS: Final = ("retry", "discard", "assign")
+OPERATION_STATES: Final = ("planned", "running", "cancelling", "cancelled", "done")
 
 FailureState: TypeAlias = Literal["open", "retrying", "resolved", "discarded"]
 Verb: TypeAlias = Literal["retry", "discard", "assign"]

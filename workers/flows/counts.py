@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Engine
 
 from allocation.fit import week_of
 from ledger.db import transaction
-from reconcile import count_orders, count_plan, count_store
+from reconcile import count_orders, count_plan, count_reports, count_store
 from reconcile.counting import judging
+from reconcile.counting.accuracy import quarter, quarter_of
 from reconcile.counting.judging import Standing
 from reconcile.counting.tiers import Due, Known, due
 from reconcile.counting.types import (
@@ -82,6 +83,7 @@ def look(engine: Engine, terms: Terms, *, now: datetime) -> list[Finding]:
             after = seen or after
     if last is None or last.tiers_at is None or now - last.tiers_at >= _TIERS_EVERY:
         _find_tiers(engine, terms, now)
+    add_up_sales(engine, now)
     return raised
 
 
@@ -125,6 +127,16 @@ def _judge_pools(
         if bad is not None:
             standing.findings[bad.rule, bad.what] = bad
     return count_orders.settle(connection, judged, standing, now)
+
+
+def add_up_sales(engine: Engine, now: datetime) -> None:
+    """Of the quarter, once an hour: what is lost is told as a part of them."""
+    since, until = quarter(quarter_of(now))
+    with transaction(engine) as connection:
+        last = count_reports.sold_at(connection, since)
+        if last is None or now - last >= LOOK_EVERY:
+            sold = count_reports.sold(connection, since, until, None)
+            count_reports.keep_sold(connection, since, sold, now)
 
 
 def _find_tiers(engine: Engine, terms: Terms, now: datetime) -> None:

@@ -74,12 +74,14 @@ def explain(
     location: str | None = None,
     at: datetime | None = None,
     rows: int = ROWS,
+    most: int | None = None,
 ) -> Explanation:
     """Explain the number of a SKU on a channel.
 
     location    may be left out where there is only one, or only one that a rule serves
     at          None is now
     rows        newest events of each balance to name, at least 1
+    most        events of a balance that are told apart by kind; one with more is told as a whole
     raises      NothingToExplain
     """
     with transaction(engine) as connection:
@@ -95,7 +97,7 @@ def explain(
             rules = dict(explain_store.rule_set(connection, kept.rule_version))
             source = store.source_of(connection, kept.rule_version)
             explained = explain_target(kept, read_stored(source).rules(), listing, holders)
-            accounts = explain_store.accounts(connection, explained.read, rows, at)
+            accounts = explain_store.accounts(connection, explained.read, rows, at, most)
         return Explanation(
             sku,
             channel,
