@@ -152,6 +152,43 @@ def alloc_(skus: int, durable: bool, processes: int, as_json: bool) -> None:
     tell(result, measuring.table, as_json)
 
 
+@bench.command()
+@click.option("--skus", default=100_000, show_default=True, type=click.IntRange(1000, 1_000_000))
+@click.option(
+    "--events", default=1_000_000, show_default=True, type=click.IntRange(5000, 20_000_000)
+)
+@click.option(
+    "--failed",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(300, 1_000_000),
+    help="Rows of failed work.",
+)
+@click.option(
+    "--rounds",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="Times each address is asked after its first.",
+)
+@durable
+@as_json
+def pages(skus: int, events: int, failed: int, rounds: int, durable: bool, as_json: bool) -> None:
+    """Every page of the dashboard, with a full house behind it. Exit code 3: goals missed."""
+    from console.bench import pages as measuring
+
+    with house(throw_away=True, durable=durable) as wiring:
+        result = measuring.measure(
+            wiring.settings,
+            skus=skus,
+            events=events,
+            failed=failed,
+            rounds=rounds,
+            say=lambda words: click.echo(words, err=True),
+        )
+    tell(result, measuring.table, as_json)
+
+
 def tell(
     result: dict[str, Any],
     table: Callable[[dict[str, Any], Callable[[str], None]], None],
