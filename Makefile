@@ -60,6 +60,15 @@ test-referees: $(REFEREES_STAMP) ## The vendors' own SDKs against the simulators
 test-fast: $(STAMP) ## The tests that need no long wait
 	$(RUN) -m pytest $(SPREAD) -m "not slow and not battery and not browser" -q
 
+.PHONY: docs
+docs: $(STAMP) ## Write what is generated of the documentation: the table of settings
+	$(RUN) -m console config schema > docs/settings.md.draft
+	mv docs/settings.md.draft docs/settings.md
+
+.PHONY: pictures
+pictures: $(STAMP) ## Take the pictures of the README from a played house; needs Chromium, some minutes
+	$(RUN) -m tests.browser.pictures docs/pictures
+
 .PHONY: lint
 lint: $(STAMP) ## Format, lint and import contracts, checked only
 	$(RUN) -m ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -308,3 +309,13 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def unknown() -> list[str]:
+    """Names in the environment that look like settings and are none: a typing error changes nothing, in silence."""
+    known = {f"LOCKSTEP_{name.upper()}" for name in Settings.model_fields}
+    return sorted(
+        name
+        for name in map(str.upper, os.environ)
+        if name.startswith("LOCKSTEP_") and name not in known
+    )
