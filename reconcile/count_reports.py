@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 
@@ -71,20 +72,35 @@ _SOLD = text("""
     ORDER BY location
 """)
 
+_FORGET = tuple(text(f"DELETE FROM {name} WHERE since = :since") for name in ("sold", "shrunk"))  # noqa: S608 -- constants
 _KEEP_SOLD = text("""
     INSERT INTO sold (since, location, units, sales, unpriced, added_up_at)
     SELECT :since, location, units, sales, unpriced, :now
     FROM json_to_recordset(CAST(:rows AS json)) AS given (location text, units bigint, sales numeric, unpriced bigint)
     ORDER BY location
-    ON CONFLICT (since, location) DO UPDATE SET
-        units = excluded.units, sales = excluded.sales, unpriced = excluded.unpriced, added_up_at = excluded.added_up_at
+""")
+_KEEP_SHRUNK = text("""
+    INSERT INTO shrunk (since, location, reason, lost, found, cost, uncosted, added_up_at)
+    SELECT :since, location, reason, lost, found, cost, uncosted, :now
+    FROM json_to_recordset(CAST(:rows AS json))
+         AS given (location text, reason text, lost bigint, found bigint, cost numeric, uncosted bigint)
+    ORDER BY location, reason
 """)
 _KEPT_SOLD = text("""
     SELECT location, units, sales, unpriced FROM sold
     WHERE since = :since AND (CAST(:location AS text) IS NULL OR location = :location)
     ORDER BY location
 """)
-_SOLD_AT = text("SELECT min(added_up_at) FROM sold WHERE since = :since")
+_KEPT_SHRUNK = text("""
+    SELECT location, reason, lost, found, cost, uncosted FROM shrunk
+    WHERE since = :since AND (CAST(:location AS text) IS NULL OR location = :location)
+    ORDER BY location, reason
+""")
+_ADDED_UP_AT = text("""
+    SELECT max(added_up_at) FROM (
+        SELECT added_up_at FROM sold WHERE since = :since UNION ALL SELECT added_up_at FROM shrunk WHERE since = :since
+    ) AS kept
+""")
 
 _WORTH = text("""
     INSERT INTO sku_worth AS w (sku, cost, price, set_at, set_by)
@@ -124,30 +140,31 @@ def sold(
     return [Sold(*row) for row in rows]
 
 
-def keep_sold(connection: Connection, since: datetime, rows: Sequence[Sold], now: datetime) -> None:
-    """Keep what was sold from `since` on, as it was added up now: too much to add up for each who asks."""
-    given = [
-        {
-            "location": row.location,
-            "units": row.units,
-            "sales": str(row.sales),
-            "unpriced": row.unpriced,
-        }
-        for row in rows
-    ]
-    values = {"since": since, "now": now, "rows": orjson.dumps(given).decode()}
-    connection.execute(_KEEP_SOLD, values)
+def add_up(connection: Connection, since: datetime, until: datetime, now: datetime) -> None:
+    """Keep what was sold, lost and found in [since, until) as of now: too much to add up for each who asks."""
+    sold_rows = [asdict(row) for row in sold(connection, since, until, None)]
+    shrunk_rows = [asdict(row) for row in shrunk(connection, since, until, None)]
+    for statement in _FORGET:
+        connection.execute(statement, {"since": since})
+    for statement, rows in ((_KEEP_SOLD, sold_rows), (_KEEP_SHRUNK, shrunk_rows)):
+        given = orjson.dumps(rows, default=str).decode()
+        connection.execute(statement, {"since": since, "now": now, "rows": given})
 
 
-def kept_sold(connection: Connection, since: datetime, location: str | None) -> list[Sold]:
-    """What was kept of it, by location."""
-    rows = connection.execute(_KEPT_SOLD, {"since": since, "location": location})
-    return [Sold(*row) for row in rows]
+def kept(
+    connection: Connection, since: datetime, location: str | None
+) -> tuple[list[Shrunk], list[Sold]]:
+    """What was kept of [since, ...), as `shrunk` and `sold` tell it."""
+    given = {"since": since, "location": location}
+    return (
+        [Shrunk(*row) for row in connection.execute(_KEPT_SHRUNK, given)],
+        [Sold(*row) for row in connection.execute(_KEPT_SOLD, given)],
+    )
 
 
-def sold_at(connection: Connection, since: datetime) -> datetime | None:
-    """When what was sold from `since` on was last added up; None: never."""
-    found: datetime | None = connection.execute(_SOLD_AT, {"since": since}).scalar_one()
+def added_up_at(connection: Connection, since: datetime) -> datetime | None:
+    """When what was sold and lost from `since` on was last added up; None: never, or nothing was."""
+    found: datetime | None = connection.execute(_ADDED_UP_AT, {"since": since}).scalar_one()
     return found
 
 

@@ -32,7 +32,7 @@ from starlette.routing import BaseRoute
 from console.access.types import Role
 from console.api.app import application
 from console.bench import pages_fill
-from console.bench.pages_asked import ASKED, SAMPLES
+from console.bench.pages_asked import ASKED, SAMPLES, asked_of
 from console.local import ports
 from console.verbs import tokens
 from workers.settings import Settings
@@ -199,13 +199,14 @@ def _all(
     faults += [
         f"{path}: nobody says how to ask it (console/bench/pages_asked.py)"
         for path in routes
-        if path not in ASKED
+        if asked_of(path) is None
     ]
     faults += [
-        f"{path}: it is asked and there is no such page" for path in ASKED if path not in routes
+        f"{path}: it is asked and there is no such page" for path in set(ASKED) - set(routes)
     ]
-    for path in (path for path in routes if path in ASKED):
-        asked = ASKED[path]
+    for path, asked in ((path, asked_of(path)) for path in routes):
+        if asked is None:
+            continue
         for address in asked.addresses:
             said, row = _timed(signed, path, "page", address.format_map(samples), rounds, faults)
             yield row

@@ -19,6 +19,8 @@ SAMPLES: Final = f"""
            (SELECT order_number FROM edi_document ORDER BY id DESC LIMIT 1) AS purchase,
            (SELECT seller_sku FROM fba_mirror ORDER BY seller_sku LIMIT 1) AS item,
            (SELECT sku FROM binding WHERE location = 'FBA' ORDER BY sku LIMIT 1) AS mirrored,
+           (SELECT channel FROM quarantine ORDER BY id DESC LIMIT 1) AS held_on,
+           (SELECT channel FROM halt WHERE state <> 'lifted' ORDER BY id DESC LIMIT 1) AS halted_on,
            (SELECT sku FROM halt_scope ORDER BY id LIMIT 1) AS scoped,
            to_char(now() - interval '1 day', 'YYYY-MM-DD"T"HH24:MI') AS yesterday,
            to_char(now() - interval '1 minute', 'YYYY-MM-DD"T"HH24:MI:SS') AS just_now,
@@ -74,7 +76,7 @@ ASKED: Final[dict[str, Asked]] = {
         "till")
     ),
     "/drift/{number}": Asked(("/drift/{drift}",)),
-    "/halts": _list("/halts", ("/halts?sku={halted}", "{halted}"), ("/halts?channel=till", "till")),
+    "/halts": _list("/halts", ("/halts?sku={halted}", "{halted}"), ("/halts?channel={halted_on}", "{halted_on}")),
     "/halts/scopes": _list("/halts/scopes", ("/halts/scopes?sku={scoped}", "{scoped}")),
     "/runs": _list("/runs", ("/runs?channel=till", "till"), ("/runs?state=missed", "missed")),
     "/runs/early": _list("/runs/early", ("/runs/early?sku={hot}", "{hot}")),
@@ -117,3 +119,8 @@ ASKED: Final[dict[str, Asked]] = {
     ),
     "/settings": _list("/settings", ("/settings?q=relay-7", "relay-7")),
 }  # fmt: skip
+
+
+def asked_of(path: str) -> Asked | None:
+    """How a page is asked; None: nobody says. The sheet of a verb is asked by its address alone."""
+    return ASKED.get(path) or (Asked((path,)) if path.startswith("/do/") else None)

@@ -14,7 +14,7 @@ from console.bench.pages_book import BOOK, CHANNELS, HOT, LOCATIONS, NUMBERS, RE
 from console.bench.pages_wrong import WRONG
 from ledger.db import connect, transaction
 from workers.flows.allocate import allocate
-from workers.flows.counts import add_up_sales
+from workers.flows.counts import add_up_quarter
 from workers.settings import Settings
 from workers.wiring import now
 
@@ -32,7 +32,7 @@ def fill(settings: Settings, *, skus: int, events: int, failed: int) -> dict[str
         _hot(engine)
         _statements(owner, NUMBERS, given)
         _statements(owner, WRONG, given)
-        add_up_sales(engine, now())
+        add_up_quarter(engine, now())
         with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
         return _counts(engine)

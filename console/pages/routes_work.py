@@ -143,7 +143,7 @@ def stores(request: Request, house: TheHouse, reading: Reading, said: Asked) -> 
     at = house.now()
     location = said.location or None
     quarter = quarter_of(at)
-    shrunk, sold_at = counts.shrinkage_now(reading, quarter, location)
+    shrunk, added_up_at = counts.shrinkage_kept(reading, quarter, location)
     accuracy = counts.accuracy(reading, now=at, location=location, weeks=_WEEKS, rolling=_WEEKS)
     newest = max((row["week"] for row in accuracy), default=None)
     orders = page(reading, RECOUNTS, {"location": location, "sku": None}, limit=_FEW)
@@ -155,7 +155,7 @@ def stores(request: Request, house: TheHouse, reading: Reading, said: Asked) -> 
         more=orders.after,
         quarter=quarter,
         shrunk=shrunk,
-        sold_at=sold_at,
+        added_up_at=added_up_at,
     )
 
 

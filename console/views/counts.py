@@ -79,14 +79,13 @@ def shrinkage(connection: Connection, said: str, location: str | None) -> list[d
     return list(_shrinkage(shrunk, sold))
 
 
-def shrinkage_now(
+def shrinkage_kept(
     connection: Connection, said: str, location: str | None
 ) -> tuple[list[dict[str, Any]], datetime | None]:
-    """The same by the sales that are added up once an hour, and when they were; None: not yet."""
-    since, until = quarter(said)
-    shrunk = count_reports.shrunk(connection, since, until, location)
-    sold = count_reports.kept_sold(connection, since, location)
-    return list(_shrinkage(shrunk, sold)), count_reports.sold_at(connection, since)
+    """The same as it was added up within the last hour, and when; None: it was not yet."""
+    since, _ = quarter(said)
+    shrunk, sold = count_reports.kept(connection, since, location)
+    return list(_shrinkage(shrunk, sold)), count_reports.added_up_at(connection, since)
 
 
 def _shrinkage(shrunk: Sequence[Shrunk], sold: Sequence[Sold]) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ import pytest
 
 from console.api.app import application
 from console.bench import pages as measuring
-from console.bench.pages_asked import ASKED
+from console.bench.pages_asked import ASKED, asked_of
 from tests.servers import Database
 from workers.settings import Settings
 from workers.wiring import Wiring
@@ -31,8 +31,9 @@ def test_every_page_that_a_browser_may_get_is_measured(database: Database, tmp_p
 
     routes = measuring.pages_of(app)
 
-    assert set(routes) == set(ASKED)
-    assert len(routes) > 35
+    assert [path for path in routes if asked_of(path) is None] == []
+    assert set(ASKED) <= set(routes)
+    assert len(ASKED) > 35
 
 
 def test_every_list_is_said_how_to_search() -> None:
@@ -47,9 +48,10 @@ def test_every_page_answers_and_every_list_is_paged_and_searched(
     database: Database, tmp_path: Path
 ) -> None:
     said: list[str] = []
+    settings = the_settings(database, tmp_path)
 
     result = measuring.measure(
-        the_settings(database, tmp_path),
+        settings,
         skus=1000,
         events=5000,
         failed=300,
@@ -59,11 +61,11 @@ def test_every_page_answers_and_every_list_is_paged_and_searched(
     measuring.table(result, said.append)
 
     assert result["faults"] == []
-    assert result["routes"] == len(ASKED)
+    assert result["routes"] == len(measuring.routes_of(settings))
     assert {what_of(row) for row in result["pages"]} == {"page", "page 2", "search"}
     assert result["worst_ms"] >= max(row["first_ms"] for row in result["pages"])
     assert result["passed"] is (result["worst_ms"] < measuring.GOAL_MS)
-    assert said[-1].startswith(f"{len(ASKED)} routes, the slowest answer")
+    assert said[-1].startswith(f"{result['routes']} routes, the slowest answer")
 
 
 def what_of(row: dict[str, Any]) -> str:

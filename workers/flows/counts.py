@@ -83,7 +83,7 @@ def look(engine: Engine, terms: Terms, *, now: datetime) -> list[Finding]:
             after = seen or after
     if last is None or last.tiers_at is None or now - last.tiers_at >= _TIERS_EVERY:
         _find_tiers(engine, terms, now)
-    add_up_sales(engine, now)
+    add_up_quarter(engine, now)
     return raised
 
 
@@ -129,14 +129,14 @@ def _judge_pools(
     return count_orders.settle(connection, judged, standing, now)
 
 
-def add_up_sales(engine: Engine, now: datetime) -> None:
-    """Of the quarter, once an hour: what is lost is told as a part of them."""
+def add_up_quarter(engine: Engine, now: datetime) -> None:
+    """What was sold, lost and found in it, once an hour: pages tell the one as a part of the other."""
     since, until = quarter(quarter_of(now))
     with transaction(engine) as connection:
-        last = count_reports.sold_at(connection, since)
+        count_store.take_turn(connection)
+        last = count_reports.added_up_at(connection, since)
         if last is None or now - last >= LOOK_EVERY:
-            sold = count_reports.sold(connection, since, until, None)
-            count_reports.keep_sold(connection, since, sold, now)
+            count_reports.add_up(connection, since, until, now)
 
 
 def _find_tiers(engine: Engine, terms: Terms, now: datetime) -> None:
