@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
+from console.cli.bench_house import sync
 from console.cli.common import as_json, durable, house
+from console.cli.measured import tell
 from workers.settings import Settings
 
 
@@ -189,16 +189,4 @@ def pages(skus: int, events: int, failed: int, rounds: int, durable: bool, as_js
     tell(result, measuring.table, as_json)
 
 
-def tell(
-    result: dict[str, Any],
-    table: Callable[[dict[str, Any], Callable[[str], None]], None],
-    as_json: bool,
-) -> None:
-    """Print what was measured; exit code 3 when goals were missed."""
-    if as_json:
-        click.echo(json.dumps(result, indent=1))
-    else:
-        table(result, click.echo)
-        click.echo("goals reached" if result["passed"] else "goals missed")
-    if not result["passed"]:
-        raise SystemExit(3)
+bench.add_command(sync)
