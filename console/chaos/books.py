@@ -18,7 +18,9 @@ _TABLES = """
     SELECT schemaname, tablename FROM pg_tables
     WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2
 """
-_FILL = sql.SQL("INSERT INTO {0} OVERRIDING SYSTEM VALUE SELECT * FROM jsonb_populate_recordset(NULL::{0}, {1}::jsonb)")
+_FILL = sql.SQL(
+    "INSERT INTO {0} OVERRIDING SYSTEM VALUE SELECT * FROM jsonb_populate_recordset(NULL::{0}, {1}::jsonb)"
+)
 _ROWS = sql.SQL("SELECT jsonb_agg(t)::text FROM {} AS t")
 _SEQUENCES = "SELECT seqrelid::regclass::text, nextval(seqrelid) FROM pg_sequence ORDER BY 1"
 

@@ -1,4 +1,4 @@
-"""The broker in memory: messages that say "look now", lost and doubled by dice, and the clock that sends some of them."""
+"""The broker in memory: messages that say "look now", lost and doubled by dice, and the clock that sends some."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from console.chaos.types import Weather
 
 #: A bell that was rung and not heard is not rung again for so long (`workers.flows.bells`).
 _LIFE: Final = timedelta(seconds=3)
-#: Seconds between two messages of the clock; look-ups of waiting work are as often as in `celeryconfig.py` while
-#: something happens, and seldom when nothing has happened for a while.
+#: Seconds between two messages of the clock, as in `celeryconfig.py`.
 BEAT: Final = {
     "sweep": 3.0,
     "look_early": 3.0,
@@ -24,10 +23,9 @@ BEAT: Final = {
     "seal": 60.0,
     "forget": 3600.0,
 }
-_SELDOM: Final = {"sweep": 120.0, "look_early": 120.0, "measure": 300.0, "seal": 600.0}
-_QUIET_AFTER: Final = timedelta(seconds=4)
-#: What is rung for this is work that was left to do.
-_WORK: Final = frozenset({"drain", "allocate", "push", "work_halts", "ask_receipts"})
+#: The same while nobody did anything for a while: what a look found then is what the next one would find.
+_SELDOM: Final = {"sweep": 60.0, "look_early": 10.0, "measure": 300.0, "seal": 600.0}
+_QUIET_AFTER: Final = timedelta(seconds=7)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,8 +72,6 @@ class Broker:
         if self._pending.get(message.name, at) > at:
             return
         self._pending[message.name] = at + _LIFE
-        if task in _WORK:
-            self._busy_at = at
         if self._dice.random() >= self._weather().bell_lost:
             heapq.heappush(self._heap, message)
             if self._dice.random() < self._weather().bell_twice:
@@ -107,7 +103,7 @@ class Broker:
         self._pending.clear()
 
     def touch(self) -> None:
-        """Something happened: waiting work is looked for often again."""
+        """Somebody did something: waiting work is looked for as often as in `celeryconfig.py` again."""
         self._busy_at = self._now()
 
     def beat(self) -> None:

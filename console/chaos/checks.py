@@ -15,10 +15,14 @@ _INBOX = "SELECT source, delivery_id, state, coalesce(error, '') AS error FROM i
 _BOOK = "SELECT sku, location, state, units FROM balance WHERE location <> 'OUTSIDE' AND units <> 0"
 _SHOULD = """
     SELECT t.channel, t.sku, t.location, t.units, s.units AS believed,
-           EXISTS (SELECT FROM halt AS h WHERE h.channel = t.channel AND h.sku = t.sku AND h.state <> 'lifted') AS halted
+           EXISTS (SELECT FROM halt AS h
+                   WHERE h.channel = t.channel AND h.sku = t.sku AND h.state <> 'lifted') AS halted
     FROM target AS t LEFT JOIN shown AS s USING (channel, sku, location) ORDER BY 1, 2, 3
 """
-_HALTS = "SELECT channel, sku, state, error FROM halt WHERE state IN ('setting', 'lifting') ORDER BY id"
+_DRIFTS = "SELECT channel, sku, location, expected, actual, cause FROM drift ORDER BY id"
+_HALTS = (
+    "SELECT channel, sku, state, error FROM halt WHERE state IN ('setting', 'lifting') ORDER BY id"
+)
 _WAITS: Final = {
     "SKUs to be computed": "SELECT sku AS what FROM due ORDER BY 1",
     "numbers to be pushed": """
@@ -26,7 +30,9 @@ _WAITS: Final = {
         WHERE NOT EXISTS (SELECT FROM halt AS h WHERE h.channel = d.channel AND h.sku = d.sku AND h.state <> 'lifted')
         ORDER BY 1
     """,
-    "calls without an answer": "SELECT channel || ' ' || receipt AS what FROM receipt WHERE state = 'waiting' ORDER BY 1",
+    "calls without an answer": """
+        SELECT channel || ' ' || receipt AS what FROM receipt WHERE state = 'waiting' ORDER BY 1
+    """,
     "channels stopped": "SELECT channel || ': ' || paused_why AS what FROM channel WHERE paused ORDER BY 1",
 }
 
@@ -89,6 +95,18 @@ def limits_are_kept(house: House, _: Deeds) -> Iterator[str]:
             yield f"{name} refused {throttled(account)} calls, {struck} by a fault"
 
 
+def no_older_call_wins(house: House, _: Deeds) -> Iterator[str]:
+    """What a younger call has set is not set back by an older one."""
+    yield from house.overtaken
+
+
+def no_drift_without_cause(house: House, deeds: Deeds) -> Iterator[str]:
+    """Where nobody touched a number and no call of ours went wrong, nothing was found to drift, and no SKU halted."""
+    for row in house.rows(_DRIFTS):
+        if (row.channel, row.sku) not in deeds.touched and row.channel not in deeds.troubled:
+            yield f"{row.channel} {row.sku} {row.location}: {row.actual} for {row.expected}, called {row.cause}"
+
+
 CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("each delivery once", each_delivery_once),
     ("the book proves itself", the_book_proves_itself),
@@ -96,6 +114,8 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("every channel shows its target", every_channel_shows_its_target),
     ("nothing waits", nothing_waits),
     ("limits are kept", limits_are_kept),
+    ("no older call wins", no_older_call_wins),
+    ("no drift without cause", no_drift_without_cause),
 )
 
 

@@ -55,6 +55,7 @@ class Deeds:
 
     diary      (SKU, place, state) -> units as they must be when everything is known
     oversold   order lines taken beyond what was there;  breaches: promises that broke on the spot
+    touched    (channel, SKU) of numbers that somebody changed behind our back;  troubled: channels that failed
     """
 
     house: House
@@ -65,6 +66,8 @@ class Deeds:
     refused: int = 0
     breaches: list[Breach] = field(default_factory=list)
     facts: int = 0
+    touched: set[tuple[str, str]] = field(default_factory=set)
+    troubled: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for (sku, place), units in OPENED.items():
@@ -95,7 +98,7 @@ class Deeds:
         if units > was_there:
             self.oversold += 1
             if calm:
-                said = f"{shop} sold {units} of {sku} at {place}, showed {showed}, {was_there} were there, all was known"
+                said = f"{shop} sold {units} of {sku} at {place}, showed {showed}, {was_there} were there and known"
                 self.breaches.append(Breach("oversold without need", said))
 
     def _all_is_known(self, shop: str, sku: str, place: str, showed: int) -> bool:
@@ -142,7 +145,9 @@ class Deeds:
             return
         account = self.house.accounts[shop]
         line = {"sku": order.sku, "units": units, "restock_type": kind}
-        account.do("refund", order=order.ref, lines=[line | {"location": account.places[order.place]}])
+        account.do(
+            "refund", order=order.ref, lines=[line | {"location": account.places[order.place]}]
+        )
         if kind == "return":
             self._move(order.sku, order.place, "customer", "available", units)
             order.returned += units
@@ -166,6 +171,7 @@ class Deeds:
         """Somebody changes a number in the shop by hand."""
         account = self.house.accounts[shop]
         verb = "drift" if silent else "external_edit"
+        self.touched.add((shop, sku))
         account.do(verb, sku=sku, location=account.places[place], units=units)
 
     def fault(self, shop: str, kind: str, count: int, seed: int) -> None:
@@ -177,6 +183,8 @@ class Deeds:
             more["seconds"] = 40.0
         elif kind == "external_edit":
             more["units"] = 2
+        if not kind.startswith("webhook"):
+            self.troubled.add(shop)
         self.house.accounts[shop].do("fault", kind=kind, count=count, seed=seed, **more)
 
     # ---- the warehouse ----
@@ -248,7 +256,9 @@ class Deeds:
         """Another rule file comes into force."""
         source = rules(self.house.accounts, which)
         with transaction(self.house.engine) as connection:
-            store.apply_rules(connection, source, read(source), "ann", "another day", self.house.now())
+            store.apply_rules(
+                connection, source, read(source), "ann", "another day", self.house.now()
+            )
         self.house.broker.ring("allocate")
 
     def halt(self, shop: str, sku: str) -> None:

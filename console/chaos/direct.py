@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from random import Random
 from typing import Any, Final, TypeAlias
@@ -15,6 +16,7 @@ from console.chaos import checks
 from console.chaos.broker import Message
 from console.chaos.deeds import Deeds
 from console.chaos.house import BEGINS, House, people, subscribe
+from console.chaos.plants import PLANTS
 from console.chaos.stage import Stage, Worker
 from console.chaos.tasks import TASKS
 from console.chaos.types import CALM, Breach, Outcome, Plan
@@ -31,9 +33,13 @@ WINDOW_S: Final = 900
 #: Seconds after a window's beginning in which what it found is put right.
 _AFTER_S: Final = 120
 #: Choices of one schedule; more is a loop without end.
-_MOST_TURNS: Final = 60_000
+_MOST_TURNS: Final = 15_000
 
 Choice: TypeAlias = tuple[str, Callable[[], object]]
+
+
+class Endless(Exception):
+    """The workers never come to rest."""
 
 
 class Director:
@@ -52,7 +58,9 @@ class Director:
 
     def storm(self) -> None:
         """Until every step is done."""
-        self.house.weather = self.plan.weather
+        self.house.weather = weather = self.plan.weather
+        if weather.call_lost or weather.answer_lost or weather.call_late or weather.call_twice:
+            self.deeds.troubled.update(self.house.accounts)
         while self._steps:
             self._turn()
 
@@ -68,9 +76,7 @@ class Director:
         found: list[Breach] = []
         for window in range(1, WINDOWS + 1):
             self.windows = window
-            self._until(
-                datetime.fromtimestamp(begun + window * WINDOW_S + _AFTER_S, BEGINS.tzinfo)
-            )
+            self._until(datetime.fromtimestamp(begun + window * WINDOW_S + _AFTER_S, BEGINS.tzinfo))
             found = checks.breaches(self.house, self.deeds)
             if not found:
                 break
@@ -102,7 +108,7 @@ class Director:
             return
         self.turns += 1
         if self.turns > _MOST_TURNS:
-            raise RuntimeError(f"seed {self.plan.seed}: no end after {self.turns} choices")
+            raise Endless(f"no end after {self.turns} choices: {self.house.trace[-1]}")
         name, deed = choices[self.dice.randrange(len(choices))]
         self.house.note(name)
         deed()
@@ -111,13 +117,13 @@ class Director:
     def _choices(self) -> list[Choice]:
         at = self.house.now()
         found: list[Choice] = [
-            (f"{worker.name}#{worker.points} {worker.at}", lambda worker=worker: self._go_on(worker))  # type: ignore[misc]
+            (f"{worker.name}#{worker.points} {worker.at}", partial(self._go_on, worker))
             for worker in self.stage.workers
             if worker.wakes_at is None or worker.wakes_at <= at
         ]
         if len(self.stage.workers) < _WORKERS:
             found += [
-                (f"take {message.name}", lambda message=message: self._take(message))  # type: ignore[misc]
+                (f"take {message.name}", partial(self._take, message))
                 for message in self.house.broker.waiting()
             ]
         for name, account in self.house.accounts.items():
@@ -125,10 +131,9 @@ class Director:
             if due_at is not None and due_at <= at:
                 found.append((f"{name} sends", account.simulator.agenda.do_one))
         found += [
-            (name, lambda entry=entry: self._do_later(entry))  # type: ignore[misc]
+            (entry[2], partial(self._do_later, entry))
             for entry in sorted(self.house.later, key=lambda entry: entry[:2])
             if entry[0] <= at
-            for name in (entry[2],)
         ]
         if self._steps and self._step_at <= at:
             found.append((str(self._steps[0]), self._step))
@@ -167,6 +172,8 @@ class Director:
     def _take(self, message: Message) -> None:
         self.house.broker.take(message)
         self.house.broker.heard(message)
+        if message.task in self.house.without:
+            return
         task = TASKS[message.task]
         dies_at = None
         if self.dice.random() < self.house.weather.dies:
@@ -196,19 +203,26 @@ def play(
     clock: Clock,
     shown: dict[tuple[str, str, str], int],
     *,
+    plant: str = "",
     keep_trace: bool = False,
 ) -> Outcome:
     """Play one schedule in a house that stands as it was opened.
 
     shown    (channel, SKU, location) -> units the vendors show
+    plant    a mistake that this house makes, of `plants.PLANTS`
     """
     house = House(engine, clock, stage, Random(f"dice {plan.seed}"))
+    if plant:
+        PLANTS[plant].spoil(house)
     director = Director(plan, house, stage)
     with people(house, shown, director.later):
         try:
             subscribe(house)
-            director.storm()
-            found = director.settle()
+            try:
+                director.storm()
+                found = director.settle()
+            except Endless as endless:
+                found = [Breach("it comes to rest", str(endless))]
             digest = _digest(house)
         finally:
             stage.clear()
@@ -226,17 +240,17 @@ def play(
     )
 
 
-_END = """
-    SELECT (SELECT coalesce(string_agg(concat_ws(' ', sku, location, state, units, version), ',' ORDER BY sku, location, state), '')
-            FROM balance) AS book,
-           (SELECT coalesce(string_agg(concat_ws(' ', channel, sku, location, units, number), ',' ORDER BY channel, sku, location), '')
-            FROM target) AS targets,
-           (SELECT coalesce(string_agg(concat_ws(' ', source, delivery_id, state), ',' ORDER BY id), '') FROM inbox) AS inbox,
-           (SELECT coalesce(string_agg(concat_ws(' ', id, channel, sku, location, units, outcome), ',' ORDER BY id), '') FROM push) AS pushes
-"""
+_END: Final = (
+    """SELECT concat_ws(' ', sku, location, state, units, version) AS line FROM balance
+       ORDER BY sku, location, state""",
+    """SELECT concat_ws(' ', channel, sku, location, units, number) AS line FROM target
+       ORDER BY channel, sku, location""",
+    "SELECT concat_ws(' ', source, delivery_id, state) AS line FROM inbox ORDER BY id",
+    "SELECT concat_ws(' ', id, channel, sku, location, units, outcome) AS line FROM push ORDER BY id",
+)
 
 
 def _digest(house: House) -> str:
     """A name for all that happened and for what the book holds in the end."""
-    said = "\n".join([*house.trace, *(str(value) for value in house.rows(_END)[0])])
-    return sha256(said.encode()).hexdigest()
+    ends = [row.line for statement in _END for row in house.rows(statement)]
+    return sha256("\n".join([*house.trace, *ends]).encode()).hexdigest()

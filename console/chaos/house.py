@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Engine, text
 
 from allocation import backlog, store
@@ -78,6 +80,11 @@ class House:
     weather   what goes wrong now; calm once the storm is over
     accepted  (channel, delivery id) of what the relay said yes to, how often;  letters: as they came
     later     deeds of the way and of vendors that are done at their moment: (moment, number, name, deed)
+    overtaken   what a call changed at a vendor although a younger one had changed it before
+
+    What a planted mistake takes the place of (`plants.py`): the drain's lanes, `keep` (a delivery into the inbox),
+    `limit` (the bucket of an account), `met` (our client of one), `without` (tasks that are not done), `twisted` (the
+    terms of windows).
     """
 
     engine: Engine
@@ -92,6 +99,12 @@ class House:
     letters: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     later: list[tuple[datetime, int, str, Any]] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
+    overtaken: list[str] = field(default_factory=list)
+    keep: Callable[..., object] = receive
+    limit: Callable[[House, str, str, Allowance], Limiter] = field(default=lambda *of: bucket(*of))
+    met: Callable[[Channel], Channel] = field(default=lambda client: client)
+    without: frozenset[str] = frozenset()
+    twisted: Callable[[Terms], Terms] = field(default=lambda terms: terms)
 
     def __post_init__(self) -> None:
         self.broker = Broker(self.now, self.dice, lambda: self.weather)
@@ -112,7 +125,8 @@ class House:
 
     def terms(self, channel: str) -> Terms:
         """How windows of a channel are judged."""
-        return replace(Terms.of(self.settings), orders_lag_s=self.lane_of(channel).orders_lag_s)
+        terms = Terms.of(self.settings)
+        return self.twisted(replace(terms, orders_lag_s=self.lane_of(channel).orders_lag_s))
 
     def bulk(self, channel: str) -> ReadsInBulk | None:
         """Nobody has thousands of SKUs here."""
@@ -144,7 +158,7 @@ class House:
         if not lane.verify(body, signed.signature, [account.webhook_secret], url):
             return 401, "forged"
         said = lane.routing(lower, body)
-        receive(self.engine, channel, said.topic, said.delivery_id, lower, body, now=self.now())
+        self.keep(self.engine, channel, said.topic, said.delivery_id, lower, body, now=self.now())
         self.broker.ring("drain")
         self.letters.append((channel, lower, body))
         if self.dice.random() < self.weather.answer_of_hook_lost:
@@ -155,8 +169,6 @@ class House:
 
     def tell(self, fact: Mapping[str, Any]) -> None:
         """A fact of the warehouse comes into the inbox."""
-        import orjson
-
         said = {"source": "wms", "occurred_at": self.now().isoformat()} | dict(fact)
         delivery = Delivery("wms", str(said["id"]), inbox.FACT_TOPIC, orjson.dumps(said))
         with transaction(self.engine) as connection:
@@ -186,21 +198,29 @@ def people(house: House, shown: Mapping[tuple[str, str, str], int], later: Later
             house.dice,
             later,
             lambda: house.weather,
+            account.levels,
+            house.overtaken.append,
         )
         for name, account in house.accounts.items()
     }
     stack.enter_context(answered_by(wires))
     for name, account in house.accounts.items():
         named = Named(name, account.kind, account.base_url, account.secrets, memory=house.engine)
-        client = LANES[account.kind].connect(named, lambda what, of, name=name: _limit(house, name, what, of), house.now)  # type: ignore[misc]
-        house.clients[name] = Packed(client)
+        limits = partial(house.limit, house, name)
+        client = LANES[account.kind].connect(named, limits, house.now)
+        house.clients[name] = house.met(Packed(client))
     return stack
 
 
-def _limit(house: House, name: str, what: str, allowance: Allowance) -> Limiter:
-    maximum, rate = PLAN if house.accounts[name].kind == "shopify" else (
-        allowance.maximum,
-        allowance.restore_per_s,
+def bucket(house: House, name: str, what: str, allowance: Allowance) -> Limiter:
+    """The bucket of an account, on the one clock."""
+    maximum, rate = (
+        PLAN
+        if house.accounts[name].kind == "shopify"
+        else (
+            allowance.maximum,
+            allowance.restore_per_s,
+        )
     )
     return Bucket(
         None,
@@ -231,7 +251,13 @@ def found(house: House) -> None:
         bindings.bind(connection, listed, now=at)
     for (sku, place), units in OPENED.items():
         house.tell(
-            {"kind": "opening", "id": f"{sku}@{place}", "sku": sku, "location": place, "units": units}
+            {
+                "kind": "opening",
+                "id": f"{sku}@{place}",
+                "sku": sku,
+                "location": place,
+                "units": units,
+            }
         )
 
 

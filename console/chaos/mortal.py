@@ -13,7 +13,12 @@ from ledger.db import connect
 def mortal_engine(url: str, stage: Stage) -> Engine:
     """An engine whose transactions are places to hand over and whose commits are places to die."""
     engine = connect(url, pool=12, application="lockstep chaos", idle_s=1e9)
+    _take_turns(engine, stage)
+    _die(engine, stage)
+    return engine
 
+
+def _take_turns(engine: Engine, stage: Stage) -> None:
     @event.listens_for(engine, "checkout")
     def _begins(connection: Any, _record: Any, _proxy: Any) -> None:
         worker = stage.on
@@ -32,7 +37,9 @@ def mortal_engine(url: str, stage: Stage) -> Engine:
         if connection is not None and connection.closed:
             record.invalidate()
 
-    dialect = engine.dialect
+
+def _die(engine: Engine, stage: Stage) -> None:
+    dialect: Any = engine.dialect
     commit, roll_back = dialect.do_commit, dialect.do_rollback
 
     def do_commit(connection: Any) -> None:
@@ -44,5 +51,5 @@ def mortal_engine(url: str, stage: Stage) -> Engine:
         if not connection.closed:
             roll_back(connection)
 
-    dialect.do_commit, dialect.do_rollback = do_commit, do_rollback  # type: ignore[method-assign]
-    return engine
+    # SQLAlchemy has no event after a commit; the dialect is this engine's own.
+    dialect.do_commit, dialect.do_rollback = do_commit, do_rollback

@@ -1,4 +1,4 @@
-"""The tasks of the workers, as `workers/tasks.py` has them: one call to a real flow, then the bells for what comes next."""
+"""Tasks as `workers/tasks.py` has them: one call to a real flow, then the bells for what follows."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ Task = Callable[[House, Message], None]
 def drain(house: House, _: Message) -> None:
     """Apply what the inbox holds."""
     done = ingest.drain(house.drain, now=house.now(), batches=_BATCHES)
+    if done.claimed:
+        house.broker.touch()
     if done.entries:
         house.broker.ring("allocate")
     if done.claimed >= _BATCHES * house.drain.rows:
@@ -58,13 +60,18 @@ def drain(house: House, _: Message) -> None:
 def compute(house: House, _: Message) -> None:
     """Compute the targets of due SKUs."""
     rise_wait_s = house.settings.rise_wait_s
-    _ring_push(house, allocate.allocate(house.engine, now=house.now, rise_wait_s=rise_wait_s))
+    touched = allocate.allocate(house.engine, now=house.now, rise_wait_s=rise_wait_s)
+    if touched:
+        house.broker.touch()
+    _ring_push(house, touched)
 
 
 def push_(house: House, message: Message) -> None:
     """Show a channel what it should show."""
     channel = message.channel
     report = push.push(house.lane(channel))
+    if report.skus or report.stopped or report.accepted or report.not_sent or report.rejected:
+        house.broker.touch()
     if report.let_go:
         house.broker.ring("allocate")
     if report.confirmed:
@@ -76,6 +83,8 @@ def push_(house: House, message: Message) -> None:
 def verify_(house: House, message: Message) -> None:
     """Read back what was confirmed a moment ago."""
     report = verify.verify(house.lane(message.channel))
+    if report.read or report.stopped:
+        house.broker.touch()
     _ring_found(house, message.channel, report)
     if report.let_go:
         house.broker.ring("allocate")
@@ -90,15 +99,16 @@ def ask_receipts(house: House, message: Message) -> None:
 def work_halts(house: House, message: Message) -> None:
     """Carry out halts."""
     channel = message.channel
-    report = halts.work_halts(
-        house.engine, house.clients[channel], channel=channel, now=house.now
-    )
+    report = halts.work_halts(house.engine, house.clients[channel], channel=channel, now=house.now)
+    if report.set or report.lifted or report.later:
+        house.broker.touch()
     if report.ring_push:
         house.broker.ring("push", channel)
 
 
 def poll_orders(house: House, message: Message) -> None:
     """Ask a channel for its orders."""
+    house.broker.touch()
     if _poll(house, message.channel, message.window_at).fresh:
         house.broker.ring("drain")
 
@@ -152,6 +162,7 @@ def reconcile_(house: House, message: Message) -> None:
         bulk=house.bulk(channel),
         hear=lambda: _hear(house, channel),
     )
+    house.broker.touch()
     _ring_found(house, channel, report)
 
 
@@ -166,6 +177,8 @@ def read_early(house: House, message: Message) -> None:
         terms=house.terms(channel),
         hear=lambda: _hear(house, channel),
     )
+    if report.looked or report.read or report.stopped:
+        house.broker.touch()
     _ring_found(house, channel, report)
 
 
@@ -199,24 +212,26 @@ def sweep_(house: House, _: Message) -> None:
     _open_jobs(house)
     reconcile.open_windows(house.engine, now=house.now(), window_s=house.settings.reconcile_s)
     waiting = sweep.sweep(house.engine, now=house.now())
+    ring = house.broker.ring
     if waiting.inbox:
-        house.broker.ring("drain")
+        ring("drain")
     if waiting.due:
-        house.broker.ring("allocate")
-    _ring_push(house, waiting.pushes)
+        ring("allocate")
     for channel in waiting.pushes:
-        house.broker.ring("verify", channel)
-    for channel in waiting.receipts:
-        house.broker.ring("ask_receipts", channel)
-    for channel in waiting.halts:
-        house.broker.ring("work_halts", channel)
-    for channel in waiting.asked:
-        house.broker.ring("poll_orders", channel)
+        ring("push", channel)
+        ring("verify", channel)
+    for task, channels in (
+        ("ask_receipts", waiting.receipts),
+        ("work_halts", waiting.halts),
+        ("poll_orders", waiting.asked),
+    ):
+        for channel in channels:
+            ring(task, channel)
     _ring_runs(house, waiting.runs)
     if waiting.programs:
-        house.broker.ring("work_programs")
+        ring("work_programs")
     if waiting.promises:
-        house.broker.ring("work_promises")
+        ring("work_promises")
 
 
 def work_programs(house: House, _: Message) -> None:
@@ -232,9 +247,7 @@ def work_programs(house: House, _: Message) -> None:
 
 def work_promises(house: House, _: Message) -> None:
     """Ask for what was sold and is not there."""
-    promises.pull_forward(
-        house.drain, now=house.now(), days=house.settings.pull_forward_days
-    )
+    promises.pull_forward(house.drain, now=house.now(), days=house.settings.pull_forward_days)
 
 
 def measure_(house: House, _: Message) -> None:
@@ -250,9 +263,7 @@ def seal(house: House, _: Message) -> None:
 
 def forget(house: House, _: Message) -> None:
     """Forget rows of daily work that are over for long."""
-    retention.forget(
-        house.engine, before=house.now() - timedelta(days=house.settings.keep_days)
-    )
+    retention.forget(house.engine, before=house.now() - timedelta(days=house.settings.keep_days))
 
 
 def _window(message: Message) -> datetime:
@@ -265,9 +276,7 @@ def _ring_push(house: House, channels: Iterable[str]) -> None:
         house.broker.ring("push", channel)
 
 
-def _ring_found(
-    house: House, channel: str, report: RunReport | EarlyReport | VerifyReport
-) -> None:
+def _ring_found(house: House, channel: str, report: RunReport | EarlyReport | VerifyReport) -> None:
     if report.ring_push:
         house.broker.ring("push", channel)
     if report.ring_halts:

@@ -1,15 +1,15 @@
-"""The way between our clients and the simulated vendors, without a network: one call at a time, lost or late by dice."""
+"""The way between our clients and the simulated vendors, without a network; calls are lost or late by dice."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from io import BytesIO
 from random import Random
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -25,6 +25,9 @@ from console.chaos.types import Weather
 _WAY_S: Final = (0.02, 0.3)
 _GIVES_UP_S: Final = 33.0
 _LATE_S: Final = (0.5, 20.0)
+
+#: What a call that sets numbers says.
+_WRITES: Final = b"inventorySetQuantities"
 
 Later = Callable[[float, str, Callable[[], object]], None]
 
@@ -48,7 +51,7 @@ def ask(app: Starlette, method: str, url: str, headers: Mapping[str, str], body:
         "http_version": "1.1",
         "method": method,
         "scheme": parts.scheme,
-        "path": requests.utils.unquote(parts.path),
+        "path": unquote(parts.path),
         "raw_path": parts.path.encode(),
         "query_string": parts.query.encode(),
         "root_path": "",
@@ -88,6 +91,7 @@ class Wire(HTTPAdapter):
 
     dice       of the schedule;  weather  what it may do to a call; calm once the storm is over
     later      (seconds, name, deed) -> the deed is done that much later
+    levels     what the vendor shows;  tell  is told when a call changes what a younger one has changed before
     """
 
     def __init__(
@@ -99,10 +103,14 @@ class Wire(HTTPAdapter):
         dice: Random,
         later: Later,
         weather: Callable[[], Weather],
+        levels: Callable[[], Mapping[tuple[str, str], int]],
+        tell: Callable[[str], object],
     ) -> None:
         super().__init__()
         self._name, self._app, self._stage, self._clock = name, app, stage, clock
         self._dice, self._later, self._weather = dice, later, weather
+        self._levels, self._tell = levels, tell
+        self._changed: dict[tuple[str, str], datetime] = {}
 
     def send(
         self,
@@ -117,22 +125,22 @@ class Wire(HTTPAdapter):
         self._stage.refuse_inside_transaction()
         self._stage.hand_over(f"calls {self._name}")
         self._stage.point("before a call")
-        weather, dice = self._weather(), self._dice
+        weather, dice, sent_at = self._weather(), self._dice, self._clock.now()
         if dice.random() < weather.call_lost:
             self._pass(dice.choice((0.05, _GIVES_UP_S)))
             raise requests.ConnectionError("the call never arrived", request=request)
         if dice.random() < weather.call_late:
             after_s = dice.uniform(*_LATE_S)
-            self._later(after_s, f"late call to {self._name}", lambda: self._ask(request))
+            self._later(after_s, f"late call to {self._name}", lambda: self._ask(request, sent_at))
             self._pass(_GIVES_UP_S if after_s < 1 else dice.choice((0.1, _GIVES_UP_S)))
             raise requests.ReadTimeout("no answer in time", request=request)
         if dice.random() < weather.call_slow:
             self._pass(dice.uniform(1.0, 25.0))
         else:
             self._pass(dice.uniform(*_WAY_S))
-        answer = self._ask(request)
+        answer = self._ask(request, sent_at)
         if dice.random() < weather.call_twice:
-            self._ask(request)
+            self._ask(request, sent_at)
         self._pass(dice.uniform(*_WAY_S))
         self._stage.point("after a call")
         if not answer.whole or dice.random() < weather.answer_lost:
@@ -144,13 +152,28 @@ class Wire(HTTPAdapter):
             f"waits for {self._name}", until=self._clock.now() + timedelta(seconds=seconds)
         )
 
-    def _ask(self, request: PreparedRequest) -> Answer:
+    def _ask(self, request: PreparedRequest, sent_at: datetime) -> Answer:
         body = request.body or b""
         raw = body.encode() if isinstance(body, str) else body
         assert isinstance(raw, bytes)
-        return ask(
+        before = self._levels() if _WRITES in raw else {}
+        answer = ask(
             self._app, request.method or "GET", request.url or "", dict(request.headers), raw
         )
+        if before:
+            for place, units in self._levels().items():
+                if units != before[place]:
+                    self._note(place, before[place], units, sent_at)
+        return answer
+
+    def _note(self, place: tuple[str, str], before: int, units: int, sent_at: datetime) -> None:
+        younger = self._changed.get(place)
+        if younger is not None and younger > sent_at:
+            self._tell(
+                f"{self._name} {' '.join(place)}: {before} became {units} by a call of {sent_at:%H:%M:%S.%f},"
+                f" after one of {younger:%H:%M:%S.%f}"
+            )
+        self._changed[place] = max(sent_at, younger or sent_at)
 
     def _urllib3(self, answer: Answer) -> HTTPResponse:
         headers = HTTPHeaderDict(answer.headers)

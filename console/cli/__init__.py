@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "case": ("case", "Order lines that are not there: list, show, choose, run, close, rate."),
     "catalogue": ("stock", "SKUs and locations."),
     "channel": ("channel", "Channels: list, test, map, subscribe, pause, resume."),
+    "chaos": ("chaos", "Play random schedules with everything failing that may."),
     "config": ("config", "Settings: what is in force, what makes no sense, what there is."),
     "count": ("count", "Physical counts: plan, submit, recounts, accuracy, shrinkage."),
     "db": ("db", "The schema: upgrade, status."),

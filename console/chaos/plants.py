@@ -1,0 +1,210 @@
+"""Mistakes on purpose: what this battery must find. Each spoils one house of one schedule, and nothing that is shipped.
+
+A mistake is put where the flows take what they need as an argument (lanes, clients, limits, terms, what keeps a
+delivery, which tasks are done), so that the code that runs is the product's own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from channels.base import Binding, Channel, ChannelOrder, Level, Outcome, Reading, Subscription
+from channels.lane import Booker, Message
+from channels.lane import Lane as Vendor
+from channels.limits import Allowance, Bucket, Limiter
+from channels.names import Names
+from channels.registry import LANES
+from console.chaos.house import House
+from ledger.events import AnyFact, OrderCancel
+from workers.flows.receive import receive
+from workers.flows.reconcile_terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """A mistake: what is wrong, and what puts it into a house before its doors open."""
+
+    says: str
+    spoil: Callable[[House], None]
+
+
+# ---- the way in ----
+
+
+def _lose_every_third(house: House) -> None:
+    turns = itertools.count(1)
+
+    def keep(*of: Any, **more: Any) -> object:
+        return None if next(turns) % 3 == 0 else receive(*of, **more)
+
+    house.keep = keep
+
+
+def _book_with(house: House, change: Callable[[AnyFact], AnyFact]) -> None:
+    """Every vendor's facts are changed before they are booked."""
+
+    def spoiled(vendor: Vendor) -> Vendor:
+        def read(topic: str, body: bytes) -> Message:
+            message = vendor.read(topic, body)
+            return replace(message, facts=_changed(message.facts, change))
+
+        return replace(vendor, read=read)
+
+    lanes: Mapping[str, Vendor] = {kind: spoiled(vendor) for kind, vendor in LANES.items()}
+    house.drain = replace(house.drain, lanes=lanes)
+
+
+def _changed(book: Booker, change: Callable[[AnyFact], AnyFact]) -> Booker:
+    def facts(*, source: str, channel: str, names: Names) -> list[AnyFact]:
+        return [change(fact) for fact in book(source=source, channel=channel, names=names)]
+
+    return facts
+
+
+def _twice(house: House) -> None:
+    turns = itertools.count(1)
+    _book_with(house, lambda fact: fact.model_copy(update={"id": f"{fact.id}/{next(turns)}"}))
+
+
+def _restocks(house: House) -> None:
+    def change(fact: AnyFact) -> AnyFact:
+        if isinstance(fact, OrderCancel):
+            return fact.model_copy(update={"disposition": "restock"})
+        return fact
+
+    _book_with(house, change)
+
+
+# ---- the way out ----
+
+
+class _Passing:
+    """A client that passes everything on."""
+
+    def __init__(self, client: Channel) -> None:
+        self._client = client
+        self.name = client.name
+        self.push_rows, self.direct_rows = client.push_rows, client.direct_rows
+        self.settle_s = client.settle_s
+
+    @property
+    def vendor_time(self) -> datetime | None:
+        return self._client.vendor_time
+
+    def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
+        return self._client.push(levels, key=key)
+
+    def answers(self, receipt: str, levels: Sequence[Level]) -> list[Outcome] | None:
+        return self._client.answers(receipt, levels)
+
+    def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
+        return self._client.snapshot(bindings)
+
+    def sale_state(self, binding: Binding) -> Mapping[str, str]:
+        return self._client.sale_state(binding)
+
+    def stop_sale(self, binding: Binding) -> Mapping[str, str]:
+        return self._client.stop_sale(binding)
+
+    def resume_sale(self, binding: Binding, undo: Mapping[str, str]) -> None:
+        self._client.resume_sale(binding, undo)
+
+    def orders_since(self, mark: datetime, *more: Any) -> Iterator[ChannelOrder]:
+        return self._client.orders_since(mark, *more)
+
+    def bindings(self, locations: Mapping[str, str]) -> Iterator[Binding]:
+        return self._client.bindings(locations)
+
+    def subscriptions(self) -> list[Subscription]:
+        return self._client.subscriptions()
+
+    def subscribe(self, topics: Iterable[str], uri: str) -> list[Subscription]:
+        return self._client.subscribe(topics, uri)
+
+
+class _Blind(_Passing):
+    """Sets numbers without saying what it expects to find."""
+
+    def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
+        return self._client.push([replace(level, expected=None) for level in levels], key=key)
+
+
+class _Deaf(_Passing):
+    """Says that a sale is stopped, and does not stop it."""
+
+    def stop_sale(self, binding: Binding) -> Mapping[str, str]:
+        return self._client.sale_state(binding)
+
+
+class _Credulous(_Passing):
+    """Takes what was lately set for what is shown."""
+
+    def __init__(self, client: Channel) -> None:
+        super().__init__(client)
+        self._set: dict[tuple[str, str], int] = {}
+
+    def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
+        self._set |= {(level.binding.sku, level.binding.location): level.units for level in levels}
+        return self._client.push(levels, key=key)
+
+    def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
+        for reading in self._client.snapshot(bindings):
+            units = self._set.get((reading.binding.sku, reading.binding.location), reading.units)
+            yield replace(reading, units=units)
+
+
+def _with_client(made: Callable[[Channel], Channel]) -> Callable[[House], None]:
+    def spoil(house: House) -> None:
+        house.met = made
+
+    return spoil
+
+
+def _endless(house: House, name: str, what: str, allowance: Allowance) -> Limiter:
+    return Bucket(None, f"{name}:{what}", maximum=1e9, restore_rate=1e9, alone_share=1.0)
+
+
+def _hurries(house: House) -> None:
+    house.limit = _endless
+
+
+# ---- what is looked for ----
+
+
+def _without(*tasks: str) -> Callable[[House], None]:
+    def spoil(house: House) -> None:
+        house.without = frozenset(tasks)
+
+    return spoil
+
+
+def _judges_in_flight(house: House) -> None:
+    def twisted(terms: Terms) -> Terms:
+        at_once = timedelta(0)
+        limits = replace(
+            terms.limits, push_limit=at_once, settle=at_once, grace=at_once, hears_first=False
+        )
+        return replace(terms, limits=limits)
+
+    house.twisted = twisted
+
+
+PLANTS: Final[Mapping[str, Plant]] = {
+    "lost-inbox-row": Plant(
+        "every third delivery is answered with 200 and not kept", _lose_every_third
+    ),
+    "double-posting": Plant("a fact that is told again is booked again", _twice),
+    "restock-on-cancel": Plant("whatever is cancelled is on sale again", _restocks),
+    "stale-push-wins": Plant("numbers are set without compare-and-set", _with_client(_Blind)),
+    "deaf-stop": Plant("a halt is confirmed and the sale goes on", _with_client(_Deaf)),
+    "believes-its-writes": Plant("a read-back tells what was sent", _with_client(_Credulous)),
+    "no-limit": Plant("the vendor's limit is not kept", _hurries),
+    "in-flight-is-drift": Plant("what is on its way counts as drift", _judges_in_flight),
+    "no-sweep": Plant("nobody looks for work whose bell was lost", _without("sweep")),
+    "no-poll": Plant("orders are heard of by notifications only", _without("poll_orders")),
+    "no-window": Plant("nobody compares what is shown", _without("reconcile", "read_early")),
+}
