@@ -144,9 +144,11 @@ def template(servers: Servers) -> str:
 
 
 @pytest.fixture(scope="session")
-def shelf(servers: Servers, template: str) -> Shelf:
+def shelf(servers: Servers, template: str) -> Iterator[Shelf]:
     """The migrated databases of this process."""
-    return Shelf(servers, template)
+    shelf = Shelf(servers, template)
+    yield shelf
+    shelf.close()
 
 
 @pytest.fixture
