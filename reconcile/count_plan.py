@@ -10,8 +10,9 @@ import orjson
 from sqlalchemy import Connection, text
 
 from allocation.pace import Sums, rates
+from allocation.planning.tiers import Kept, classes, kept
 from reconcile.counting.judging import SUM_OVER, sum_limit
-from reconcile.counting.tiers import Kept, Known, classes, kept
+from reconcile.counting.tiers import Known
 from reconcile.counting.types import Terms, Tier
 
 # A place is counted when the house has something there, sells from there, or is asked to. Nobody here can count what

@@ -1,60 +1,16 @@
-"""Which places are counted how often: by what they turn over, with tiers that do not flap, spread over the days."""
+"""Which places are counted how often: by what they turn over, spread over the days."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from zlib import crc32
 
 from reconcile.counting.types import Place, Terms, Tier
 
-#: Shares of the whole value that belong to A, and to A and B together.
-_A_UP_TO: Final = 0.80
-_B_UP_TO: Final = 0.95
-#: A place falls to a lower tier when it belonged there for so long; it rises at once.
-FALLS_AFTER: Final = timedelta(days=14)
 _DAY: Final = timedelta(days=1)
-
-
-def classes(values: Sequence[float]) -> list[Tier]:
-    """A, B or C for each value, in the order given.
-
-    The share of all that are larger decides: the one that crosses 80 % is still A. What is worth nothing is C.
-    """
-    total = math.fsum(value for value in values if value > 0)
-    found = [Tier.C] * len(values)
-    before = 0.0
-    for place in sorted(range(len(values)), key=lambda place: -values[place]):
-        if values[place] <= 0:
-            break
-        # Halves of a share that binary fractions cannot hold must not decide.
-        share = round(before / total, 12)
-        found[place] = Tier.A if share < _A_UP_TO else Tier.B if share < _B_UP_TO else Tier.C
-        before += values[place]
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The tier a place is in, and since when it would belong to a lower one."""
-
-    tier: Tier
-    since: datetime
-    lower_since: datetime | None = None
-
-
-def kept(was: Kept | None, found: Tier, now: datetime) -> Kept:
-    """Rise at once, fall after two weeks."""
-    if was is None or found.rank < was.tier.rank:
-        return Kept(found, now)
-    if found == was.tier:
-        return replace(was, lower_since=None)
-    if was.lower_since is None:
-        return replace(was, lower_since=now)
-    return Kept(found, now) if now - was.lower_since >= FALLS_AFTER else was
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
+from allocation.planning.tiers import Tier as Tier
+
 #: (SKU, location)
 Place: TypeAlias = tuple[str, str]
-
-
-class Tier(StrEnum):
-    """How much a place turns over: A the few that make most of it, C the many that make little."""
-
-    A = "A"
-    B = "B"
-    C = "C"
-
-    @property
-    def rank(self) -> int:
-        """0 is the highest."""
-        return "ABC".index(self)
 
 
 def _of_tiers(a: str, b: str, c: str) -> Mapping[Tier, Decimal]:

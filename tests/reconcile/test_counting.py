@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allocation.planning.tiers import FALLS_AFTER, Kept, classes, kept
 from reconcile.counting import judging
 from reconcile.counting.accuracy import ALL, Records, accuracy, ira, percent, quarter
 from reconcile.counting.judging import Day, Share, Week, bad_counts, plain_sum, spread
-from reconcile.counting.tiers import FALLS_AFTER, Kept, Known, classes, due, due_at, kept
+from reconcile.counting.tiers import Known, due, due_at
 from reconcile.counting.tolerance import percent_off, verdict
 from reconcile.counting.types import CUSUM, FAILED_PICK, VARIANCE, Counted, Terms, Tier, Verdict
 from tests.builders import NOON
