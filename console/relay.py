@@ -31,6 +31,7 @@ from channels.base import Unreadable
 from channels.lane import Lane
 from channels.registry import LANES
 from console import availability, partners
+from console.accepting import Accepting, Fate
 from ledger import inbox
 from ledger.db import transaction
 from ledger.events import FACT
@@ -97,6 +98,7 @@ class Relay:
         self.engine = engine
         self.secrets = read_secrets(settings)
         self._ring = ring
+        self._accepting = Accepting(self.keep)
         self._asked = threading.Event()
         self._stopped = False
         self._hooks: tuple[float, tuple[Hook, ...]] = (float("-inf"), ())
@@ -134,6 +136,13 @@ class Relay:
         with self._traces.receiving(deliveries, told=told) as marked:
             return self._keep(marked, refuse_differing)
 
+    async def accept(self, delivery: Delivery) -> Fate:
+        """Commit a webhook with whatever else comes at the same time; alone where each begins a trace of its own."""
+        if self._traces is None:
+            return await self._accepting.keep(delivery)
+        kept = await run_in_threadpool(self.keep, [delivery])
+        return "differing" if kept.differing else "repeated" if kept.repeated else "fresh"
+
     def _keep(self, deliveries: list[Delivery], refuse_differing: bool) -> Kept:
         with transaction(self.engine) as connection:
             kept = inbox.keep(connection, deliveries, now=now())
@@ -143,18 +152,20 @@ class Relay:
             self._asked.set()
         return kept
 
-    def hooks(self, kind: str) -> list[Hook]:
+    async def hooks(self, kind: str) -> list[Hook]:
         """The channels of a kind that have a webhook secret; read again every few seconds."""
-        read_at, known = self._hooks
-        if time.monotonic() - read_at > self._channels_s:
-            with transaction(self.engine) as connection:
-                known = tuple(Hook(*row) for row in connection.execute(_CHANNELS))
-            self._hooks = (time.monotonic(), known)
+        if time.monotonic() - self._hooks[0] > self._channels_s:
+            self._hooks = await run_in_threadpool(self._read_hooks)
         return [
             h
-            for h in known
+            for h in self._hooks[1]
             if h.kind == kind and self.secrets.get(h.channel, Secrets()).webhook_secrets
         ]
+
+    def _read_hooks(self) -> tuple[float, tuple[Hook, ...]]:
+        with transaction(self.engine) as connection:
+            known = tuple(Hook(*row) for row in connection.execute(_CHANNELS))
+        return time.monotonic(), known
 
     def sender(
         self, lane: Lane, hooks: list[Hook], account: str, body: bytes, signature: str
@@ -224,7 +235,7 @@ async def _hook(request: Request) -> Response:
     lane = LANES.get(kind)
     if lane is None:
         raise HTTPException(404, f"no lane {kind!r}; there are: {', '.join(LANES)}")
-    hooks = await run_in_threadpool(relay.hooks, kind)
+    hooks = await relay.hooks(kind)
     if not hooks:
         raise HTTPException(
             404, f"no {kind} channel is set up with a webhook secret (LOCKSTEP_CHANNEL_SECRETS)"
@@ -255,10 +266,10 @@ async def _hook(request: Request) -> Response:
         body=body,
         headers=kept_headers(request.headers),
     )
-    kept = await run_in_threadpool(relay.keep, [named(delivery)])
-    if kept.differing:
-        kept = await run_in_threadpool(relay.keep, [of_its_own(delivery)])
-    return JSONResponse({"kept": len(kept.fresh), "repeated": len(kept.repeated)})
+    fate = await relay.accept(named(delivery))
+    if fate == "differing":
+        fate = await relay.accept(of_its_own(delivery))
+    return JSONResponse({"kept": int(fate == "fresh"), "repeated": int(fate == "repeated")})
 
 
 async def _events(request: Request) -> Response:

@@ -8,18 +8,20 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
 from sqlalchemy import create_engine, make_url, text
 
 from channels.registry import LANES
-from console.bench import floor
+from console.bench import accept, floor
 from ledger import catalogue, inbox
 from ledger.context import Catalogue
 from ledger.db import connect, transaction
@@ -44,12 +46,15 @@ class Goals:
     against_one_task_per_event: float = 10.0
 
 
-def measure(settings: Settings, *, events: int, rounds: int, tasks: int) -> dict[str, Any]:
-    """Ingest, hot and uniform, the floor, and one task per event; medians of `rounds`.
+def measure(
+    settings: Settings, *, events: int, rounds: int, tasks: int, requests: int = 2000
+) -> dict[str, Any]:
+    """Ingest, hot and uniform, the floor, one task per event; medians of `rounds`. Then the door, and history.
 
     settings   naming a database (its server gets throw-away databases) and a Redis
     events     a round
     tasks      events for the one-task-per-event figure
+    requests   webhooks of each go at the relay's door
     """
     floors, uniform, hot = [], [], []
     for _ in range(rounds):
@@ -58,6 +63,7 @@ def measure(settings: Settings, *, events: int, rounds: int, tasks: int) -> dict
         uniform.append(_ingest(settings, events, hot=False))
         hot.append(_ingest(settings, events, hot=True))
     per_task = _one_task_per_event(settings, tasks)
+    doors = _doors(settings, requests)
     ratios = [ours / theirs for ours, theirs in zip(uniform, floors, strict=True)]
     hots = [one / ours for one, ours in zip(hot, uniform, strict=True)]
     goals = Goals()
@@ -75,6 +81,7 @@ def measure(settings: Settings, *, events: int, rounds: int, tasks: int) -> dict
             {"floor": round(f), "uniform": round(u), "hot": round(h)}
             for f, u, h in zip(floors, uniform, hot, strict=True)
         ],
+        "doors": doors,
         "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
         "durability": _durability(settings),
     }
@@ -82,8 +89,18 @@ def measure(settings: Settings, *, events: int, rounds: int, tasks: int) -> dict
         result["ratio_to_floor"] >= goals.ratio_to_floor
         and result["hot_to_uniform"] >= goals.hot_to_uniform
         and result["against_one_task_per_event"] >= goals.against_one_task_per_event
+        and doors["ratio_to_door_floor"] >= accept.GOAL_RATIO_TO_DOOR
     )
     return result
+
+
+def _doors(settings: Settings, requests: int) -> dict[str, Any]:
+    with _fresh(settings) as (app_url, _), tempfile.TemporaryDirectory() as logs:
+        here = settings.model_copy(update={"database_url": app_url, "env": f"bench-{os.getpid()}"})
+        names = [f"SKU-{n:04}" for n in range(SKUS)]
+        result = accept.measure(here, names, Path(logs), requests=requests)
+    with _fresh(settings) as (app_url, _):
+        return result | accept.imported(app_url)
 
 
 def _facts(count: int, *, hot: bool) -> list[dict[str, Any]]:
@@ -262,6 +279,16 @@ def table(result: dict[str, Any], say: Callable[[str], None]) -> None:
     say(
         f"one task an event {result['task_per_event_per_s']:>8} events/s   we are"
         f" {result['against_one_task_per_event']:.0f} times as fast"
+    )
+    doors = result["doors"]
+    for name, rate in doors["accepted_per_s"].items():
+        count = name.split()[0]
+        say(
+            f"relay, {name:<11}{rate:>8} accepted/s   the least door {doors['door_floor_per_s'][count]}"
+        )
+    say(f"drain of webhooks {doors['drained_per_s']:>8} webhooks/s")
+    say(
+        f"history import    {doors['history_per_s']:>8} events/s   {doors['history_events']} events"
     )
     say(
         f"PostgreSQL {result['durability']['server_version']}, fsync {result['durability']['fsync']},"

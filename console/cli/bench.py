@@ -28,14 +28,25 @@ def bench() -> None:
     type=click.IntRange(50, 20_000),
     help="For one task per event.",
 )
+@click.option(
+    "--requests",
+    default=2_000,
+    show_default=True,
+    type=click.IntRange(10, 100_000),
+    help="Webhooks of each go at the relay's door.",
+)
 @durable
 @as_json
-def ingest(events: int, rounds: int, tasks: int, durable: bool, as_json: bool) -> None:
-    """Inbox and drain against a set-based loader and against one task per event. Exit code 3: goals missed."""
+def ingest(
+    events: int, rounds: int, tasks: int, requests: int, durable: bool, as_json: bool
+) -> None:
+    """Relay, inbox, drain and import against floors and one task per event. Exit code 3: goals missed."""
     from console.bench import ingest as measuring
 
     with house(throw_away=True, durable=durable) as wiring:
-        result = measuring.measure(wiring.settings, events=events, rounds=rounds, tasks=tasks)
+        result = measuring.measure(
+            wiring.settings, events=events, rounds=rounds, tasks=tasks, requests=requests
+        )
     tell(result, measuring.table, as_json)
 
 
