@@ -82,6 +82,13 @@ def an_api(database: Database, clock: Clock, home: Path, **wished: Any) -> Itera
     """Serve the API until the block ends, with two channels, two SKUs, and a token of each role."""
     set_up_channels(database)
     stock_the_house(database.engine)
+    with open_api(database, clock, home, **wished) as api:
+        yield api
+
+
+@contextmanager
+def open_api(database: Database, clock: Clock, home: Path, **wished: Any) -> Iterator[Api]:
+    """The same of a house as it is."""
     settings = Settings.model_validate(
         {"database_url": database.app_url, "redis_url": "redis://127.0.0.1:1/0", "home": home}
         | wished

@@ -129,13 +129,13 @@ def _judge_pools(
     return count_orders.settle(connection, judged, standing, now)
 
 
-def add_up_quarter(engine: Engine, now: datetime) -> None:
-    """What was sold, lost and found in it, once an hour: pages tell the one as a part of the other."""
+def add_up_quarter(engine: Engine, now: datetime, every: timedelta = LOOK_EVERY) -> None:
+    """What was sold, lost and found in it, if that was not done lately: pages tell the one as a part of the other."""
     since, until = quarter(quarter_of(now))
     with transaction(engine) as connection:
         count_store.take_turn(connection)
         last = count_reports.added_up_at(connection, since)
-        if last is None or now - last >= LOOK_EVERY:
+        if last is None or now - last >= every:
             count_reports.add_up(connection, since, until, now)
 
 
