@@ -107,7 +107,7 @@ def measure(
     found: dict[str, Any] = {"skus": skus, "channels": 4, "locations": len(_LOCATIONS)}
     found["processes"] = processes
     try:
-        _fill(engine, owner, skus)
+        fill(engine, owner, skus)
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as workers:
             _all(workers, url, processes)
             for name in ("first", "again", "same", "changed"):
@@ -185,7 +185,8 @@ def table(result: dict[str, Any], say: Callable[[str], object]) -> None:
     say(f"one SKU: {result['one_ms']} ms (goal {result['goal_one_ms']})")
 
 
-def _fill(engine: Engine, owner: Engine, skus: int) -> None:
+def fill(engine: Engine, owner: Engine, skus: int) -> None:
+    """Rules, SKUs, stock, listings and pace of the house; nothing is computed yet."""
     source = rules(changed=False)
     with transaction(engine) as connection:
         store.apply_rules(

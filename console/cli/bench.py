@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import click
 
-from console.cli.bench_house import sync
+from console.cli.bench_house import scale, sync
 from console.cli.common import as_json, durable, house
 from console.cli.measured import tell
 from workers.settings import Settings
@@ -19,8 +19,20 @@ def bench() -> None:
 
 
 @bench.command()
-@click.option("--events", default=20_000, show_default=True, type=click.IntRange(500, 2_000_000))
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20))
+@click.option(
+    "--events",
+    default=20_000,
+    show_default=True,
+    type=click.IntRange(500, 2_000_000),
+    help="How many.",
+)
+@click.option(
+    "--rounds",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 20),
+    help="How often; the best counts.",
+)
 @click.option(
     "--tasks",
     default=600,
@@ -68,8 +80,16 @@ def readback(rows: int, as_json: bool) -> None:
 
 
 @bench.command()
-@click.option("--changes", default=10_000, show_default=True, type=click.IntRange(10, 20_000))
-@click.option("--skus", default=1_000, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--changes",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(10, 20_000),
+    help="Numbers that change.",
+)
+@click.option(
+    "--skus", default=1_000, show_default=True, type=click.IntRange(1, 10_000), help="How many."
+)
 @click.option(
     "--lanes",
     default="shopify,amazon,square,edi",
@@ -112,8 +132,12 @@ def push(changes: int, skus: int, lanes: str, seed: int, durable: bool, as_json:
     type=click.IntRange(1, 20_000),
     help="Questions a second.",
 )
-@click.option("--seconds", default=20, show_default=True, type=click.IntRange(1, 3600))
-@click.option("--skus", default=500, show_default=True, type=click.IntRange(1, 100_000))
+@click.option(
+    "--seconds", default=20, show_default=True, type=click.IntRange(1, 3600), help="For how long."
+)
+@click.option(
+    "--skus", default=500, show_default=True, type=click.IntRange(1, 100_000), help="How many."
+)
 @click.option(
     "--changes",
     default=20,
@@ -144,9 +168,21 @@ def availability(
 
 
 @bench.command("alloc")
-@click.option("--skus", default=100_000, show_default=True, type=click.IntRange(1000, 1_000_000))
+@click.option(
+    "--skus",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(1000, 1_000_000),
+    help="How many.",
+)
 @durable
-@click.option("--processes", default=2, show_default=True, type=click.IntRange(1, 16))
+@click.option(
+    "--processes",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 16),
+    help="Processes at work.",
+)
 @as_json
 def alloc_(skus: int, durable: bool, processes: int, as_json: bool) -> None:
     """Targets of a whole catalogue, and of one SKU. Exit code 3: goals missed."""
@@ -164,9 +200,19 @@ def alloc_(skus: int, durable: bool, processes: int, as_json: bool) -> None:
 
 
 @bench.command()
-@click.option("--skus", default=100_000, show_default=True, type=click.IntRange(1000, 1_000_000))
 @click.option(
-    "--events", default=1_000_000, show_default=True, type=click.IntRange(5000, 20_000_000)
+    "--skus",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(1000, 1_000_000),
+    help="How many.",
+)
+@click.option(
+    "--events",
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(5000, 20_000_000),
+    help="How many.",
 )
 @click.option(
     "--failed",
@@ -200,4 +246,5 @@ def pages(skus: int, events: int, failed: int, rounds: int, durable: bool, as_js
     tell(result, measuring.table, as_json)
 
 
+bench.add_command(scale)
 bench.add_command(sync)

@@ -1,18 +1,20 @@
-"""Measurements of a whole house: how long until another shop shows it."""
+"""Measurements of a whole house: how long until another shop shows it, and how it grows."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from console import logs
-from console.cli.common import as_json, durable, sentences
+from console.cli.common import as_json, durable, house, sentences
 from console.cli.measured import tell
 from console.local.stack import forget
-from workers.settings import settings
+from workers.settings import Settings, settings
 
 if TYPE_CHECKING:
     from console.bench.sync import Phase
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     metavar="RATE:SECONDS",
     help="Webhooks a second, for so long; one a second is idle. Repeat it; all of the four when absent.",
 )
-@click.option("--skus", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--skus", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many."
+)
 @click.option("--seed", default=0, show_default=True, help="Moments follow from it.")
 @durable
 @as_json
@@ -51,6 +55,51 @@ def sync(phases: tuple[str, ...], skus: int, seed: int, durable: bool, as_json: 
             )
     finally:
         forget(home)
+    tell(result, measuring.table, as_json)
+
+
+@click.command()
+@click.option(
+    "--skus",
+    "sizes",
+    multiple=True,
+    type=click.IntRange(100, 2_000_000),
+    help="Catalogues to compute; 10,000 and 40,000 when absent.",
+)
+@click.option(
+    "--events",
+    default=200_000,
+    show_default=True,
+    type=click.IntRange(1000, 20_000_000),
+    help="How many.",
+)
+@click.option(
+    "--processes",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 16),
+    help="Processes at work.",
+)
+@durable
+@as_json
+def scale(
+    sizes: tuple[int, ...], events: int, processes: int, durable: bool, as_json: bool
+) -> None:
+    """Catalogues and books of several sizes: time, memory, indexes, room. Exit code 3: goals missed."""
+    from console.bench import scale as measuring
+
+    @contextmanager
+    def fresh() -> Iterator[Settings]:
+        with house(throw_away=True, durable=durable) as wiring:
+            yield wiring.settings
+
+    result = measuring.measure(
+        fresh,
+        skus=sorted(sizes or (10_000, 40_000)),
+        events=events,
+        processes=processes,
+        say=lambda words: click.echo(words, err=True),
+    )
     tell(result, measuring.table, as_json)
 
 
