@@ -2,8 +2,8 @@
 
 A copy costs a quarter of a second, emptying one a tenth of that: in one message, over a connection that stays and so
 knows the tables already. What is lent again is as it was copied: no rows but the template's own, sequences at their
-start, nobody else connected, and the same catalogue (tables, columns, triggers, functions, rights). Where that cannot
-be had the database is dropped and the next test gets a new copy.
+start, nobody connected but one who has forgotten what it did, and the same catalogue (tables, columns, triggers,
+functions, rights). Where that cannot be had the database is dropped and the next test gets a new copy.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ _SETTINGS = """
 """
 _OTHERS = """
     SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> %s
+      AND backend_type = 'client backend'
 """
 _TABLES = """
     SELECT schemaname, tablename FROM pg_tables
@@ -118,15 +119,18 @@ class Shelf:
 
     def take_back(self, database: Database) -> None:
         """Empty it for the next test, or drop it."""
-        database.dispose()
-        if self._emptied(database):
+        resting = database.rest()
+        if self._emptied(database, resting):
             self._free.append(database)
         else:
+            database.dispose()
             self._let_go(database.name)
             self._servers.drop(database)
 
     def close(self) -> None:
         """Give the connections back."""
+        for database in self._free:
+            database.dispose()
         for name in list(self._keepers):
             self._let_go(name)
 
@@ -135,15 +139,15 @@ class Shelf:
         if keeper is not None:
             keeper.close()
 
-    def _emptied(self, database: Database) -> bool:
+    def _emptied(self, database: Database, resting: int) -> bool:
         try:
-            return self._empty(database.name)
+            return self._empty(database.name, resting)
         except psycopg.OperationalError:
             # A test sent everybody away, or stopped the server, and the keeper went with them.
             self._let_go(database.name)
-            return self._empty(database.name)
+            return self._empty(database.name, resting)
 
-    def _empty(self, name: str) -> bool:
+    def _empty(self, name: str, resting: int) -> bool:
         keeper = self._keepers.get(name)
         if keeper is None:
             keeper = self._keepers[name] = self._servers.connect(name)
@@ -151,7 +155,7 @@ class Shelf:
             keeper.prepare_threshold = None
             # A superuser's way round the triggers that keep the ledger append-only.
             keeper.execute("SET session_replication_role = replica")
-        if not _alone(keeper) or keeper.execute(_SETTINGS).fetchone() != (0,):
+        if not _alone(keeper, resting) or keeper.execute(_SETTINGS).fetchone() != (0,):
             return False
         if keeper.execute(_CATALOGUE).fetchall() != self._catalogue:
             return False
@@ -185,9 +189,10 @@ def copy(connection: psycopg.Connection, name: str, source: str) -> None:
     )
 
 
-def _alone(connection: psycopg.Connection) -> bool:
+def _alone(connection: psycopg.Connection, resting: int) -> bool:
+    """Whether nobody is connected but this one and the one whose process rests."""
     until = time.monotonic() + HANG_UP_S
-    while connection.execute(_OTHERS).fetchone() != (0,):
+    while connection.execute(_OTHERS, [resting]).fetchone() != (0,):
         if time.monotonic() > until:
             return False
         time.sleep(0.002)

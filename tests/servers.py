@@ -6,9 +6,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from sqlalchemy import Engine, create_engine
+import psycopg
+from sqlalchemy import Engine, QueuePool, create_engine
 
 FIRST_NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+# `DISCARD ALL` would also drop statements that the driver believes to be prepared.
+_FORGET = (
+    "CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all();"
+    " DISCARD TEMP; DISCARD SEQUENCES"
+)
 
 
 class Database:
@@ -46,6 +53,40 @@ class Database:
             engine = self.__dict__.get(name)
             if engine is not None:
                 engine.dispose()
+
+    def rest(self) -> int:
+        """Close what was opened, but for one connection of the application, which knows the tables by now.
+
+        Nothing of a session is left in it but prepared statements: no settings, temporary tables, locks.
+
+        returns    the process that serves it, 0 when none is kept
+        """
+        engine: Engine | None = self.__dict__.get("engine")
+        pool = None if engine is None else engine.pool
+        if engine is None or not isinstance(pool, QueuePool) or pool.checkedout():
+            self.dispose()
+            return 0
+        idle = [engine.raw_connection() for _ in range(pool.checkedin())]
+        for number, one in enumerate(idle):
+            driver = one.driver_connection
+            assert isinstance(driver, psycopg.Connection)
+            try:
+                if number == 0:
+                    driver.autocommit = True
+                    driver.execute(_FORGET)
+                    driver.autocommit = False
+                    kept = driver.info.backend_pid
+                else:
+                    one.invalidate()
+            except psycopg.Error:
+                self.dispose()
+                return 0
+            finally:
+                one.close()
+        for other in ("owner", "superuser"):
+            if other in self.__dict__:
+                self.__dict__[other].dispose()
+        return kept if idle else 0
 
 
 @dataclass
