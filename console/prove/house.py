@@ -34,7 +34,7 @@ from workers.flows.allocate import allocate
 from workers.flows.lane import Lane
 from workers.flows.push import push
 from workers.flows.receipts import work_receipts
-from workers.flows.receive import receive
+from workers.flows.receive import kept_headers
 from workers.flows.verify import verify
 from workers.settings import Settings
 from workers.wiring import proof_of
@@ -84,6 +84,7 @@ class House:
         )
         self._lanes: dict[str, Lane] = {}
         self._rung: set[str] = set()
+        self._arrived: list[Delivery] = []
         self._opening = True
         self._serial = 0
 
@@ -105,12 +106,14 @@ class House:
         for channel in self._accounts.selling:
             self._lanes[channel] = self._lane(channel, self._client(channel, Wire))
             self._map(channel)
-        for sku, at in skus.items():
-            for location, units in at.items():
-                if units > 0:
-                    self.tell("opening", sku, location, units)
+        lying = [(sku, at, units) for sku, of in skus.items() for at, units in of.items()]
+        for sku, location, units in lying:
+            if units > 0:
+                self.tell("opening", sku, location, units)
         while self._one_go():
             self.works.on_the_way(30.0)
+        for channel, lane in self._lanes.items():
+            mapping.subscribe(self.engine, lane.client, channel=channel, uri=hook_of(channel))
         # From now on a call takes its time, and nobody waits for a limit.
         self._opening = False
         for channel in self._accounts.selling:
@@ -119,6 +122,7 @@ class House:
 
     def _one_go(self) -> bool:
         """Everything that waits, once; whether there may be more."""
+        self._take_up()
         ingest.drain(self._drain, now=self.works.now())
         allocate(self.engine, now=self.works.now, rise_wait_s=0.0)
         for lane in self._lanes.values():
@@ -178,7 +182,6 @@ class House:
         )
         if mapped.problems:
             raise AssertionError(f"{channel}: {mapped.problems[:3]}")
-        mapping.subscribe(self.engine, client, channel=channel, uri=hook_of(channel))
 
     # -- doors --------------------------------------------------------------------------------------------------------
 
@@ -189,9 +192,8 @@ class House:
         if not lane.verify(body, signed.signature, [self._accounts.signing()[channel]], url):
             raise AssertionError(f"{channel}: the signature of a message does not hold")
         said = lane.routing(_Folded(headers), body)
-        now = self.works.now()
-        receive(self.engine, channel, said.topic, said.delivery_id, headers, body, now=now)
-        self.ring("drain", after_s=_TAKEN_UP_S)
+        kept = kept_headers(headers)
+        self._arrive(Delivery(channel, said.delivery_id, said.topic, body, kept))
 
     def tell(self, kind: str, sku: str, location: str, units: int, **more: object) -> None:
         """A canonical fact at the door for events."""
@@ -206,10 +208,18 @@ class House:
             "units": units,
             **more,
         }
-        with transaction(self.engine) as connection:
-            delivery = Delivery("wms", str(fact["id"]), FACT_TOPIC, orjson.dumps(fact))
-            inbox.keep(connection, [delivery], now=self.works.now())
+        self._arrive(Delivery("wms", str(fact["id"]), FACT_TOPIC, orjson.dumps(fact)))
+
+    def _arrive(self, delivery: Delivery) -> None:
+        self._arrived.append(delivery)
         self.ring("drain", after_s=_TAKEN_UP_S)
+
+    def _take_up(self) -> None:
+        """What arrived since the last time goes into the inbox, in one commit."""
+        arrived, self._arrived = self._arrived, []
+        if arrived:
+            with transaction(self.engine) as connection:
+                inbox.keep(connection, arrived, now=self.works.now())
 
     def available(self, sku: str, location: str) -> int:
         """What the book has to promise."""
@@ -254,6 +264,7 @@ class House:
         tasks[task]()
 
     def _drained(self) -> None:
+        self._take_up()
         if ingest.drain(self._drain, now=self.works.now(), batches=10).entries:
             self.ring("allocate")
         self._look_soon()
