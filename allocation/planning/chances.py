@@ -92,6 +92,8 @@ def chance_enough(demand: Wanted, shape: Shape, units: int) -> float:
     if units < 0 or demand.mean <= 0:
         return float(units >= 0)
     match shape:
+        case Shape.NORMAL if demand.variance <= 0:
+            return float(units >= demand.mean)
         case Shape.NORMAL:
             return _STANDARD.cdf((units - demand.mean) / math.sqrt(demand.variance))
         case Shape.POISSON:
@@ -103,12 +105,12 @@ def chance_enough(demand: Wanted, shape: Shape, units: int) -> float:
 
 def expected_short(demand: Wanted, shape: Shape, units: int) -> float:
     """Units wanted beyond `units` (at least 0), on average of all times: E[(D - units)+]."""
+    if shape is Shape.NORMAL and demand.variance <= 0:
+        return max(0.0, demand.mean - units)
     if shape is Shape.NORMAL:
         sd = math.sqrt(demand.variance)
         z = (units - demand.mean) / sd
         return sd * (_STANDARD.pdf(z) - z * (1 - _STANDARD.cdf(z)))
-    if demand.mean <= 0:
-        return 0.0
     if shape is Shape.POISSON:
         chances = poisson_pmf(demand.mean, max(0, units - 1))[:units]
     else:

@@ -202,6 +202,16 @@ def test_what_is_not_wanted_needs_no_stock() -> None:
     assert chances.expected_short(nothing, POISSON, 0) == 0
 
 
+def test_what_never_varies_needs_its_mean_and_no_more() -> None:
+    always = Wanted(42, 0)
+
+    assert replenishment.reorder_point(always, NORMAL, 0.99) == 42
+    assert chances.chance_enough(always, NORMAL, 42) == 1
+    assert chances.chance_enough(always, NORMAL, 41) == 0
+    assert chances.expected_short(always, NORMAL, 40) == 2
+    assert fill_rate(always, NORMAL, 42, 10) == 1
+
+
 means = st.floats(0.05, 400)
 services = st.floats(0.5, 0.995)
 
