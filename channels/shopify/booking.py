@@ -32,7 +32,7 @@ ship nor otherwise cancelled.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
 from channels.names import Names, Part, Unmapped
@@ -42,6 +42,9 @@ from ledger.events import AnyFact, Order, OrderCancel, Return, Reversal, Ship
 
 _Disposed: TypeAlias = Literal["sellable", "hold"]
 
+#: Shopify stamps whole seconds, and an order may be edited in the second it was placed in. Notifications of one second
+#: say the same time and come in any order; what the order API told afterwards is the later of them all.
+_READ_LATER: Final = timedelta(microseconds=1)
 #: What is on the shelf again after a return; what is missing, thrown away or given back to the buyer is not.
 _CAME_BACK: Final[dict[str, _Disposed]] = {"restocked": "sellable", "processing_required": "hold"}
 
@@ -96,13 +99,14 @@ class Book:
         return self._done()
 
     def _order_line(self, order: wire.Order, line: wire.Line, units: int) -> None:
-        revision = order.updated_at.astimezone(UTC)
+        updated_at = order.updated_at.astimezone(UTC)
+        revision = updated_at if line.location_id is None else updated_at + _READ_LATER
         assigned = "" if line.location_id is None else f"@{line.location_id}"
         for part, mark in self._parts(line, must_be_known=True):
             self._facts.append(
                 Order(
                     source=self._source,
-                    id=f"order:{order.number}:{line.number}:{revision.isoformat()}{assigned}{mark}",
+                    id=f"order:{order.number}:{line.number}:{updated_at.isoformat()}{assigned}{mark}",
                     channel=self._channel,
                     order=str(order.number),
                     line=f"{line.number}{mark}",

@@ -29,12 +29,13 @@ def names_of(rig: ShopifyRig) -> Names:
 
 
 def placed_by_nobody(facts: Iterable[AnyFact]) -> list[AnyFact]:
-    """The facts without what only the order API knows of their place."""
+    """The facts without what only the order API knows of their place, and without its being the later word."""
     return [
         fact.model_copy(
             update={
                 "id": fact.id.partition("@")[0],
                 "location_is_guess": True,
+                "revision": fact.as_of.replace(microsecond=0),
             }
         )
         if isinstance(fact, Order)
