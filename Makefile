@@ -60,6 +60,11 @@ test-referees: $(REFEREES_STAMP) ## The vendors' own SDKs against the simulators
 test-fast: $(STAMP) ## The tests that need no long wait
 	$(RUN) -m pytest $(SPREAD) -m "not slow and not battery and not browser" -q
 
+.PHONY: wheel
+wheel: $(STAMP) ## Build dist/lockstep-....whl
+	rm -f dist/lockstep-*.whl
+	.venv/bin/uv build --wheel --no-build-isolation --python $(RUN) --out-dir dist
+
 .PHONY: docs
 docs: $(STAMP) ## Write what is generated of the documentation: the table of settings
 	$(RUN) -m console config schema > docs/settings.md.draft

@@ -13,7 +13,13 @@ from console.cli.common import Failed, as_json, sentences
 
 
 @click.command()
-@click.option("--schedules", default=200, show_default=True, type=click.IntRange(1, 1_000_000))
+@click.option(
+    "--schedules",
+    default=200,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="How many.",
+)
 @click.option(
     "--seed", default=0, show_default=True, help="Of the first; the next has the next number."
 )

@@ -30,7 +30,13 @@ def prove() -> None:
     type=click.Choice(SCENARIOS),
     help="Which demand; all when absent.",
 )
-@click.option("--seeds", default=2, show_default=True, type=click.IntRange(1, 20))
+@click.option(
+    "--seeds",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 20),
+    help="How many runs, each by other dice.",
+)
 @click.option(
     "--strategy",
     "strategies",
@@ -48,7 +54,13 @@ def prove() -> None:
     type=click.IntRange(1, 100),
     help="Percent of the stock with which nothing would sell out.",
 )
-@click.option("--week-skus", default=140, show_default=True, type=click.IntRange(1, 5000))
+@click.option(
+    "--week-skus",
+    default=140,
+    show_default=True,
+    type=click.IntRange(1, 5000),
+    help="SKUs of the week.",
+)
 @click.option(
     "--offers",
     default=3,
@@ -56,7 +68,13 @@ def prove() -> None:
     type=click.IntRange(0, 12),
     help="That sell out within minutes on Black Friday.",
 )
-@click.option("--processes", default=2, show_default=True, type=click.IntRange(1, 16))
+@click.option(
+    "--processes",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 16),
+    help="Processes at work.",
+)
 @as_json
 def oversell(
     scenarios: tuple[str, ...],

@@ -153,6 +153,14 @@ def metrics() -> None:
     type=click.Choice(["prefork", "threads", "solo"]),
     default="prefork",
     show_default=True,
+    help="How tasks are run beside each other.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Tasks at a time.",
 )
 @click.option("--concurrency", type=click.IntRange(1, 64), default=1, show_default=True)
 def worker(name: str, queues: str, pool: str, concurrency: int) -> None:

@@ -36,7 +36,7 @@ def sim() -> None:
     type=click.IntRange(1, 20),
     help="Accounts of each kind, when none are named.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option(
     "--port",
     default=0,
@@ -103,7 +103,9 @@ def _secrets(one: Played) -> list[str]:
 
 @sim.command("order")
 @click.argument("sku")
-@click.option("--units", default=1, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--units", default=1, show_default=True, type=click.IntRange(1, 10_000), help="How many."
+)
 @click.option("--at", "account", default="shopify", show_default=True, help="The played account.")
 @click.option("--location", help="Which of a merchant's tills; the first if left out.")
 @click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,33 +36,34 @@ class Wishes:
     seed: int = 1
 
 
-def run(settings: Settings, wishes: Wishes) -> None:
-    """Open the house in the settings' home, say where everything is, and keep it up until Ctrl-C.
+@contextmanager
+def opened(settings: Settings, screen: Screen, *, window_s: int = WINDOW_S) -> Iterator[House]:
+    """The house in the settings' home, open for business; it is gone with the block.
 
     raises    LocalError when the home is somebody's, or something does not start, after the ends of the logs
     """
-    screen = Screen()
+    # Commands in other terminals have the name of their own settings.
     own = day.own_settings(settings).model_copy(
-        update={"reconcile_s": WINDOW_S, "env": settings.env}
+        update={"reconcile_s": window_s, "env": settings.env}
     )
-    with Stack(own, ephemeral=True, in_its_home=True) as stack:
+    with Stack(own, ephemeral=True, in_its_home=True) as stack, ExitStack() as ending:
         with day.ends_of_logs(screen, stack):
             day.start(screen, stack)
             house = House(stack)
-            try:
-                day.open_house(screen, house)
-                told = _told(stack)
-            except BaseException:
-                house.close()
-                raise
-        try:
-            for line in told:
-                screen.plain(line)
-            sys.stdout.flush()
-            buyers = _buying(house, wishes)
-            wait_while_up(stack, lambda: next(buyers))
-        finally:
-            house.close()
+            ending.callback(house.close)
+            day.open_house(screen, house)
+        yield house
+
+
+def run(settings: Settings, wishes: Wishes) -> None:
+    """Open the house, say where everything is, and keep it up until Ctrl-C; raises what `opened` raises."""
+    screen = Screen()
+    with opened(settings, screen) as house:
+        for line in _told(house.stack):
+            screen.plain(line)
+        sys.stdout.flush()
+        buyers = buying(house, wishes)
+        wait_while_up(house.stack, lambda: next(buyers))
 
 
 def _told(stack: Stack) -> list[str]:
@@ -93,7 +94,7 @@ def _command(home: Path) -> str:
     return command if home == here / ".lockstep" else f"LOCKSTEP_HOME='{home}' {command}"
 
 
-def _buying(house: House, wishes: Wishes) -> Iterator[None]:
+def buying(house: House, wishes: Wishes) -> Iterator[None]:
     """At each step, the orders that buyers have placed meanwhile."""
     baskets = stretch.baskets(list(house.shops), _BUYERS, wishes.seed)
     begun_s, placed = time.monotonic(), 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from console.access.types import Role
+from tests.browser.chromium import FOUND, QUIET
 from tests.console.api_door import Api, an_api
 from tests.console.pages.busy import a_busy_house
 from tests.databases import Shelf
@@ -19,15 +19,6 @@ from tests.servers import Clock, Database
 
 #: (role, width=, scheme=, scripts=, strict=) -> what that person sees.
 Look: TypeAlias = Callable[..., Any]
-
-_CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-# The first is needed because whoever runs tests may be root; the others keep it from looking outside.
-_QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-)  # fmt: skip
 
 
 @dataclass
@@ -59,12 +50,12 @@ class Seen:
 # Not for the session: while Playwright runs, its event loop is the thread's, and other tests need their own.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if _CHROMIUM is None:
+    if FOUND is None:
         pytest.skip(
             "there is no Chromium here (Debian: apt-get install chromium): no page was tried in a browser"
         )
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=_CHROMIUM, args=list(_QUIET))
+        browser = driver.chromium.launch(executable_path=FOUND, args=list(QUIET))
         yield browser
         browser.close()
 
