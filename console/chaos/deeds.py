@@ -114,6 +114,36 @@ class Deeds:
             and not house.stage.workers
         )
 
+    def sale(self, till: str, sku: str, place: str, units: int) -> None:
+        """Somebody pays at a till and takes it along: no more than lies there."""
+        there = sum(self.diary[sku, place, state] for state in ("available", "committed"))
+        units = min(units, there)
+        if units < 1:
+            return
+        account = self.house.accounts[till]
+        told = account.do(
+            "sale", lines=[{"sku": sku, "units": units}], location=account.places[place]
+        )
+        self.taken += 1
+        self.placed.append(Placed(till, told["id"], sku, place, units, shipped=units))
+        self._move(sku, place, "available", "customer", units)
+
+    def bring_back(self, till: str, nth: int) -> None:
+        """All that was sold once is brought back to the till and put on its shelf."""
+        order = self._order(till, nth)
+        if order is None:
+            return
+        account = self.house.accounts[till]
+        account.do(
+            "give_back",
+            order=order.ref,
+            lines=[{"sku": order.sku, "units": order.units}],
+            restock=True,
+            location=account.places[order.place],
+        )
+        self._move(order.sku, order.place, "customer", "available", order.units)
+        order.closed = True
+
     def cancel(self, shop: str, nth: int, restock: bool) -> None:
         """An order that has not been shipped is cancelled."""
         order = self._order(shop, nth)
@@ -172,7 +202,10 @@ class Deeds:
         account = self.house.accounts[shop]
         verb = "drift" if silent else "external_edit"
         self.touched.add((shop, sku))
-        account.do(verb, sku=sku, location=account.places[place], units=units)
+        facts: dict[str, Any] = {"units": units}
+        if account.kind == "square" and not silent:
+            facts = {"in_stock": account.levels()[sku, place] + units}
+        account.do(verb, sku=sku, location=account.places[place], **facts)
 
     def fault(self, shop: str, kind: str, count: int, seed: int) -> None:
         """The vendor's own mischief."""

@@ -16,6 +16,7 @@ from console.chaos import checks
 from console.chaos.broker import Message
 from console.chaos.deeds import Deeds
 from console.chaos.house import BEGINS, House, people, subscribe
+from console.chaos.plans import TILLS
 from console.chaos.plants import PLANTS
 from console.chaos.stage import Stage, Worker
 from console.chaos.tasks import TASKS
@@ -59,6 +60,8 @@ class Director:
     def storm(self) -> None:
         """Until every step is done."""
         self.house.weather = weather = self.plan.weather
+        # A number that is set without compare-and-set may cross a sale: what is found then is there.
+        self.deeds.troubled.update(TILLS)
         if weather.call_lost or weather.answer_lost or weather.call_late or weather.call_twice:
             self.deeds.troubled.update(self.house.accounts)
         while self._steps:

@@ -52,7 +52,7 @@ _TWISTS: Final = (
     "",
     'buffer = 1\nwhy = "a buffer"\n',
     'cap = 3\nwhy = "a cap"\n',
-    'percent = 50\nwhy = "shared"\n',
+    'percent = 30\nwhy = "shared"\n',
     'weight = 2\nwhy = "weighed"\n',
 )
 
@@ -198,7 +198,8 @@ def people(house: House, shown: Mapping[tuple[str, str, str], int], later: Later
             house.dice,
             later,
             lambda: house.weather,
-            account.levels,
+            # A till is set without being asked what it shows: there the read-back alone finds an older number.
+            account.levels if account.kind == "shopify" else dict,
             house.overtaken.append,
         )
         for name, account in house.accounts.items()

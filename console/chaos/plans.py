@@ -12,6 +12,9 @@ from console.chaos.types import Plan, Step, Weather
 SKUS: Final = ("A", "B", "C")
 PLACES: Final = ("OSLO", "BERGEN")
 SHOPS: Final = ("shop", "mall")
+#: Tills sell what lies before them, whatever they show, and compare nothing before they are set.
+TILLS: Final = ("till",)
+CHANNELS: Final = (*SHOPS, *TILLS)
 #: Steps of a schedule, fewest and most.
 STEPS: Final = (6, 22)
 #: Seconds from one step to the next: mostly a moment, sometimes long enough for a window.
@@ -46,7 +49,9 @@ _FAULTS: Final = (
 )
 #: Verb -> how often.
 _OFTEN: Final = {
-    "order": 34,
+    "order": 30,
+    "sale": 10,
+    "bring_back": 3,
     "cancel": 6,
     "fulfil": 8,
     "refund": 7,
@@ -105,6 +110,8 @@ def _of_an_order(dice: Random) -> dict[str, Any]:
 
 _FACTS: Final[Mapping[str, Callable[[Random], dict[str, Any]]]] = {
     "order": lambda dice: _some(3)(dice) | {"shop": dice.choice(SHOPS)},
+    "sale": lambda dice: _some(2)(dice) | {"till": dice.choice(TILLS)},
+    "bring_back": lambda dice: {"till": dice.choice(TILLS), "nth": dice.randrange(12)},
     "cancel": lambda dice: _of_an_order(dice) | {"restock": dice.random() < 0.5},
     "fulfil": _of_an_order,
     "refund": lambda dice: (
@@ -120,25 +127,25 @@ _FACTS: Final[Mapping[str, Callable[[Random], dict[str, Any]]]] = {
     "reserve": _some(2),
     "repeat": lambda dice: {"nth": dice.randrange(40)},
     "rules": lambda dice: {"which": dice.randrange(5)},
-    "halt": lambda dice: {"shop": dice.choice(SHOPS), "sku": dice.choice(SKUS)},
-    "lift": lambda dice: {"shop": dice.choice(SHOPS), "sku": dice.choice(SKUS)},
+    "halt": lambda dice: {"shop": dice.choice(CHANNELS), "sku": dice.choice(SKUS)},
+    "lift": lambda dice: {"shop": dice.choice(CHANNELS), "sku": dice.choice(SKUS)},
     "human": lambda dice: (
         _place(dice)
         | {
-            "shop": dice.choice(SHOPS),
+            "shop": dice.choice(CHANNELS),
             "units": dice.choice((-2, -1, 1, 3, 6)),
             "silent": dice.random() < 0.5,
         }
     ),
     "fault": lambda dice: {
-        "shop": dice.choice(SHOPS),
+        "shop": dice.choice(CHANNELS),
         "kind": dice.choice(_FAULTS),
         "count": dice.randint(1, 3),
         "seed": dice.randrange(1000),
     },
     "ring": lambda dice: {
         "task": dice.choice(("drain", "allocate", "push", "verify", "work_halts", "poll_orders")),
-        "shop": dice.choice(SHOPS),
+        "shop": dice.choice(CHANNELS),
     },
 }
 

@@ -20,12 +20,19 @@ from channels.simulators.shopify.app import make_app
 from channels.simulators.shopify.control import Control
 from channels.simulators.shopify.shop import Refused, Unknown
 from channels.simulators.shopify.simulator import ShopifySimulator
-from console.chaos.plans import PLACES, SHOPS, SKUS
+from channels.simulators.square.app import make_app as make_square_app
+from channels.simulators.square.control import Control as SquareControl
+from channels.simulators.square.merchant import Refused as SquareRefused
+from channels.simulators.square.merchant import Unknown as SquareUnknown
+from channels.simulators.square.simulator import SquareSimulator
+from console.chaos.plans import PLACES, SHOPS, SKUS, TILLS
 
 #: Points of a shop's plan, and points a second: few, so that limits are met.
 PLAN: Final = (1000.0, 50.0)
+#: Calls at once and calls a second that a till's account allows: what our client assumes (`channels/square/lane.py`).
+TILL_PLAN: Final = (20.0, 10.0)
 #: What a vendor's own act may refuse: that is its own no, and no fault of ours.
-REFUSALS: Final = (Refused, Unknown, BadRequest, UnknownFault)
+REFUSALS: Final = (Refused, Unknown, SquareRefused, SquareUnknown, BadRequest, UnknownFault)
 
 
 class Simulated(Protocol):
@@ -136,6 +143,61 @@ def shopify(
     )
 
 
+def square(
+    name: str, clock: Clock, post: Post, stock: Mapping[tuple[str, str], int], number: int
+) -> Account:
+    """A merchant's account with a till at both places; `stock` as of `shopify`."""
+    hook = f"http://relay.chaos/hooks/{name}"
+    simulator = SquareSimulator(
+        clock,
+        token=f"token-{name}",
+        signature_key=f"secret-{name}",
+        notification_url=hook,
+        seed=number,
+        agenda=Agenda(clock, threads=0),
+        post=post,
+    )
+    do = partial(_do, SquareControl(simulator).verbs())
+    do("limit", per_second=TILL_PLAN[1], burst=TILL_PLAN[0])
+    places = {ours: str(do("location", name=ours.title())["id"]) for ours in PLACES}
+    do(
+        "items",
+        items=[
+            {
+                "variations": [
+                    {
+                        "sku": sku,
+                        "stock": {place.title(): stock.get((sku, place), 0) for place in PLACES},
+                    }
+                ]
+            }
+            for sku in SKUS
+        ],
+    )
+
+    def levels() -> dict[tuple[str, str], int]:
+        return {
+            (level["sku"], level["location"].upper()): int(level["quantity"])
+            for level in do("state")["levels"]
+            if level["state"] == "IN_STOCK"
+        }
+
+    return Account(
+        name=name,
+        kind="square",
+        base_url=f"http://{name}.chaos",
+        simulator=simulator,
+        app=make_square_app(simulator),
+        secrets={"token": simulator.token},
+        webhook_secret=simulator.signature_key,
+        do=do,
+        places=places,
+        levels=levels,
+        # The account tells that address from its beginning.
+        listen=lambda topics, uri: None,
+    )
+
+
 def _do(verbs: Mapping[str, Callable[[Mapping[str, Any]], Any]], verb: str, **facts: Any) -> Any:
     return verbs[verb](facts)
 
@@ -147,20 +209,22 @@ def accounts(
 
     shown    (channel, SKU, location) -> units it shows from the beginning
     """
+    made = {**dict.fromkeys(SHOPS, shopify), **dict.fromkeys(TILLS, square)}
     return {
-        name: shopify(
+        name: make(
             name,
             clock,
             post,
             {(sku, place): units for (of, sku, place), units in shown.items() if of == name},
             number,
         )
-        for number, name in enumerate(SHOPS, 1)
+        for number, (name, make) in enumerate(made.items(), 1)
     }
 
 
 def throttled(account: Account) -> int:
-    """Calls that the vendor refused because they were too many, in its own count; not those that a fault refused."""
+    """Calls that the vendor refused because they were too many, in its own count, those that a fault refused too."""
     return sum(
-        entry.facts.get("outcome") == "throttled" for entry in account.simulator.log.since(0, "api")
+        entry.facts.get("outcome") == "throttled" or entry.facts.get("status") == 429
+        for entry in account.simulator.log.since(0, "api")
     )

@@ -8,8 +8,8 @@ import click
 
 from console import logs
 from console.chaos.plants import PLANTS
-from console.cli.bench import tell as tell
 from console.cli.common import Failed, as_json, sentences
+from console.cli.measured import tell
 
 
 @click.command()
