@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import requests
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from console.access.types import Role
@@ -42,8 +44,13 @@ class Api:
     database: Database
     clock: Clock
     wiring: Wiring
-    schema: dict[str, Any]
+    app: FastAPI
     tokens: dict[Role, str] = field(default_factory=dict)
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The API's own description; half a second of work for those who ask."""
+        return self.app.openapi()
 
     def ask(
         self, method: str, path: str, role: Role | None = Role.ADMIN, **more: Any
@@ -105,7 +112,7 @@ def open_api(database: Database, clock: Clock, home: Path, **wished: Any) -> Ite
             assert time.monotonic() < until, "the API did not start"
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        api = Api(f"http://127.0.0.1:{port}", database, clock, wiring, app.openapi())
+        api = Api(f"http://127.0.0.1:{port}", database, clock, wiring, app)
         for role in Role:
             api.tokens[role] = a_token(api, f"{role}-1", role)
         try:

@@ -304,7 +304,7 @@ def test_two_clocks_open_a_window_once(workshop: Workshop) -> None:
           AND coalesce(error, '') NOT LIKE 'no scheduler%'
     """  # noqa: S608  # our own clock
     try:
-        eventually(lambda: workshop.one(opened) >= 3, 60)
+        eventually(lambda: workshop.one(opened) >= 2, 60)
     finally:
         for name in ("beat-1", "beat-2"):
             workshop.stack.supervisor.stop(name)
