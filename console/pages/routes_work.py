@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from allocation import program_store
 from allocation import store as rule_store
 from channels.amazon import health_store
 from channels.edi import report
@@ -19,12 +18,11 @@ from console.access.types import Role, Unknown
 from console.api.state import Reading, TheHouse, known_of, needs
 from console.api.words import PathId
 from console.pages.asked import Asked, renderer_of
-from console.views import access, book, counts, now, programs, rules, told, trade, work
+from console.views import access, book, burning, counts, now, rules, told, trade, work
 from console.views.listing import Page, page
 from console.views.recounts import RECOUNTS
 from console.views.stock import like
 from reconcile.counting.accuracy import quarter_of
-from workers.flows import program_watch
 
 router = APIRouter(include_in_schema=False)
 _WEEKS: Final = 13
@@ -151,6 +149,7 @@ def stores(request: Request, house: TheHouse, reading: Reading, said: Asked) -> 
         request,
         "stores.html",
         accuracy=[row for row in accuracy if row["week"] == newest],
+        weeks=_WEEKS,
         orders=orders.rows,
         more=orders.after,
         quarter=quarter,
@@ -175,16 +174,29 @@ def edi(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Res
         "number": said.order or None,
         "trouble": not said.all and not said.order,
     }
-    known = program_store.programs(reading, partner=said.channel or None, also_ended=False)
+    programs = burning.burns(reading, house.now(), partner=said.channel or None, limit=_FEW)
     return renderer_of(request).answer(
         request,
         "edi.html",
         partners=report.partners(reading, now=house.now()),
-        burns=[
-            programs.burn_row(each) for each in program_watch.burns(reading, known, house.now())
-        ],
+        burns=programs.rows,
+        more_burns=programs.after,
         page=page(reading, trade.DOCUMENTS, asked, limit=said.limit, after=said.after),
     )
+
+
+@router.get("/edi/programs")
+def programs(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
+    """What is held for partners, and how it is used up."""
+    found = burning.burns(
+        reading,
+        house.now(),
+        partner=said.channel or None,
+        sku=said.sku or None,
+        limit=said.limit,
+        after=said.after,
+    )
+    return renderer_of(request).answer(request, "programs.html", page=found)
 
 
 @router.get("/edi/{number}", dependencies=[Depends(needs(Role.OPERATOR))])
