@@ -51,6 +51,29 @@ def test_a_number_goes_from_the_rows_of_the_ledger_to_the_read_back(desk: Desk) 
     assert found.became["waits"] is None
 
 
+def test_a_balance_that_moved_often_is_told_as_a_whole_and_comes_to_the_same(desk: Desk) -> None:
+    early = desk.house.clock.now
+    for units in (9, 4, 7, 5):
+        desk.book("receipt", units)
+    desk.book("order", 3)
+    # Booked last, and of before: its version is the newest, its moment is not.
+    desk.book("receipt", 2, occurred_at=early)
+    set_at = desk.allocate()
+    desk.book("order", 1)
+
+    whole = desk.explain(most=5)
+    (each,), (together,) = desk.explain().accounts, whole.accounts
+
+    assert kinds(whole) == {"every kind": (24, 6)}
+    assert together.newest == each.newest
+    assert (together.units, together.version, together.events) == (24, 6, 6)
+    assert (together.since_units, together.since_events) == (-1, 1)
+    assert together.since_newest == each.since_newest
+    assert desk.explain(most=6).accounts == (each,)
+    (then,) = desk.explain(at=set_at, most=5).accounts
+    assert (then.newest, then.since_events) == (each.newest, 0)
+
+
 def test_as_many_of_the_newest_rows_are_named_as_wanted(desk: Desk) -> None:
     for _ in range(7):
         desk.book("receipt", 1)
