@@ -73,7 +73,7 @@ def up(ephemeral: bool, simulators: bool) -> None:
     begun_s = time.monotonic()
     with sentences(), Stack(settings(), ephemeral=ephemeral) as stack:
         try:
-            stack.up(simulators=("shopify",) if simulators else ())
+            stack.up(simulators=("shopify",) if simulators else (), dashboard=True)
             click.echo(f"up after {time.monotonic() - begun_s:.1f} s; Ctrl-C ends it")
             for line in [*dashboard(stack), *addresses(stack)]:
                 click.echo(line)

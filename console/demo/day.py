@@ -128,14 +128,14 @@ def _day(screen: Screen, stack: Stack, wishes: Wishes) -> bool:
     return all(check.passed for check in checks)
 
 
-def start(screen: Screen, stack: Stack) -> None:
+def start(screen: Screen, stack: Stack, *, dashboard: bool = False) -> None:
     """Servers, accounts, schema and processes."""
     with screen.step("PostgreSQL, Valkey, five played accounts"):
         stack.start_servers(goods.PLAYED)
     with screen.step("schema"):
         stack.migrate()
     with screen.step("relay, two workers, beat, Flower") as seen:
-        stack.start_processes()
+        stack.start_processes(dashboard=dashboard)
         seen.append(f"relay {stack.relay_url}, Flower {stack.flower_url}")
 
 

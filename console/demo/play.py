@@ -48,7 +48,7 @@ def opened(settings: Settings, screen: Screen, *, window_s: int = WINDOW_S) -> I
     )
     with Stack(own, ephemeral=True, in_its_home=True) as stack, ExitStack() as ending:
         with day.ends_of_logs(screen, stack):
-            day.start(screen, stack)
+            day.start(screen, stack, dashboard=True)
             house = House(stack)
             ending.callback(house.close)
             day.open_house(screen, house)

@@ -102,14 +102,16 @@ class Stack(AbstractContextManager["Stack"]):
         """SQLAlchemy URL of the schema's owner."""
         return self.settings.database_admin_url or self.settings.database_url
 
-    def up(self, *, simulators: Sequence[str] | Mapping[str, str] = ()) -> None:
+    def up(
+        self, *, simulators: Sequence[str] | Mapping[str, str] = (), dashboard: bool = False
+    ) -> None:
         """Everything, in order; each step returns when it is ready. See the single steps for what they raise.
 
         simulators    names of the channels whose vendors are played, with their kinds where they are not Shopify
         """
         self.start_servers(simulators)
         self.migrate()
-        self.start_processes()
+        self.start_processes(dashboard=dashboard)
 
     def start_servers(self, simulators: Sequence[str] | Mapping[str, str] = ()) -> None:
         """Our own PostgreSQL and Valkey, where none was given, and simulators of vendors.
@@ -142,10 +144,11 @@ class Stack(AbstractContextManager["Stack"]):
 
         upgrade(self.admin_url)
 
-    def start_processes(self) -> None:
+    def start_processes(self, *, dashboard: bool = False) -> None:
         """Doors and workers side by side, which takes half the time of one after the other."""
         self._settle_doors()
-        self.supervisor.up(*self._doors(), *self._hands())
+        pages = [self._dashboard()] if dashboard else []
+        self.supervisor.up(*self._doors(), *pages, *self._hands())
 
     def start_doors(self) -> None:
         """Relay and Flower, on their ports when these are free, else on others."""
@@ -157,9 +160,9 @@ class Stack(AbstractContextManager["Stack"]):
         self.supervisor.up(*self._hands())
 
     def start_dashboard(self) -> None:
-        """The API with the dashboard, on its port when that is free, else on another."""
-        self._tell({"api_port": ports.free_port(self.settings.api_port)})
-        self.supervisor.up(layout.api(self.settings, self._entry))
+        """The API with the dashboard, on its port when that is free, else on another; one that runs will do."""
+        if "api" not in {status.name for status in self.supervisor.status()}:
+            self.supervisor.up(self._dashboard())
 
     def environment(self) -> Mapping[str, str]:
         """The `LOCKSTEP_*` variables of its processes."""
@@ -196,6 +199,10 @@ class Stack(AbstractContextManager["Stack"]):
                 "flower_password": SecretStr(password),
             }
         )
+
+    def _dashboard(self) -> Service:
+        self._tell({"api_port": ports.free_port(self.settings.api_port)})
+        return layout.api(self.settings, self._entry)
 
     def _doors(self) -> list[Service]:
         return [
