@@ -41,6 +41,10 @@ test-battery: $(STAMP) ## Kill and freeze real processes for minutes, one at a t
 test-causes: $(STAMP) ## Twenty drifts of every cause among live sales, and what each is called; some minutes
 	$(RUN) -m pytest -m battery tests/console/test_drill.py
 
+.PHONY: test-chaos
+test-chaos: $(STAMP) ## Ten thousand random schedules with everything failing that may; hours
+	$(RUN) -m console chaos --schedules 10000 --json
+
 .PHONY: test-proof
 test-proof: $(STAMP) ## What allocation promises, each with ten thousand houses; `make test` tries a hundred
 	$(RUN) -m pytest --hypothesis-profile=proof --timeout=1800 $(SPREAD) tests/allocation/test_promises.py tests/allocation/test_escrow.py
