@@ -12,8 +12,8 @@ from starlette.responses import Response
 from console.access.types import Role, Unknown
 from console.api.state import Reading, TheHouse, needs
 from console.api.words import PathId
-from console.pages.acts_failed import filter_of
 from console.pages.asked import Asked, moment_of, renderer_of
+from console.pages.failing import filter_of
 from console.views import alerts, book, cases, halts, recon, trade
 from console.views.listing import BadCursor, Page, page
 from console.views.stock import like

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -95,6 +97,26 @@ def set_worth(
         what, detail = f"file:{file}", {"skus": len(rows)}
         record(connection, actor=by, action="worth.set", what=what, at=now, detail=detail)
     return {"skus": len(rows)}
+
+
+def worths(said: str) -> list[Worth]:
+    """Worths as CSV says them: sku, cost, price. Raises Unfit, naming the lines."""
+    reader = csv.DictReader(io.StringIO(said.removeprefix("\ufeff"), newline=""), restval="")
+    if "sku" not in (reader.fieldnames or []):
+        raise Unfit("no column sku", faults=["1: the first line must name sku, cost, price"])
+    rows: dict[str, Worth] = {}
+    faults: list[str] = []
+    for row in reader:
+        sku = row["sku"].strip()
+        try:
+            if sku in rows:
+                raise ValueError(f"{sku} stands twice: keep one")
+            rows[sku] = sku, money(row.get("cost")), money(row.get("price"))
+        except ValueError as error:
+            faults.append(f"{reader.line_num}: {error}")
+    if faults:
+        raise Unfit(f"{len(faults)} to be put right; nothing was changed", faults=faults)
+    return list(rows.values())
 
 
 def money(said: str | None) -> Decimal | None:

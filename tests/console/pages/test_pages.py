@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from console.access.rights import VERBS, may
 from console.access.types import Role
-from console.pages.acts import DOINGS
 from console.pages.rendering import MENU
 from tests.console.api_door import Api, an_api
 from tests.console.pages.busy import a_busy_house
@@ -151,40 +149,6 @@ def test_static_files_are_for_anybody_and_for_long(api: Api) -> None:
     assert all("immutable" in answer.headers["cache-control"] for answer in answers)
     assert all(answer.headers["x-content-type-options"] == "nosniff" for answer in answers)
     assert api.ask("GET", "/static/../routes.py", None).status_code in (401, 404)
-
-
-def test_every_form_asks_as_the_api_does_for_role_word_and_trail(api: Api, clock: Clock) -> None:
-    a_busy_house(api.database, clock)
-    wrong = {}
-    for verb in DOINGS:
-        form = {
-            "name": "shop", "sku": "MUG-RED", "channel": "shop", "reason": "a test", "incident": "1",
-            "rule": "drift.open", "for_s": "3600", "delivery": "1", "ids": "1",
-            "number": "00000000-0000-0000-0000-000000000000",
-        }  # fmt: skip
-        for role in Role:
-            someone = browser(api, role)
-            csrf = word(someone.get(f"{api.url}/halts", timeout=10).text)
-            before = len(api.deeds())
-            forged = someone.post(f"{api.url}/do/{verb}", data=form, timeout=10)
-            answer = someone.post(
-                f"{api.url}/do/{verb}",
-                data=form | {"csrf": csrf},
-                timeout=10,
-                allow_redirects=False,
-            )
-            written = [(deed["verb"], deed["role"], deed["door"]) for deed in api.deeds()[before:]]
-            is_right = (
-                forged.status_code == 403
-                and (answer.status_code == 403) is not may(role, verb)
-                and answer.status_code in (303, 403)
-                and written == [(verb, role, "web")]
-            )
-            if not is_right:
-                wrong[verb, role] = (forged.status_code, answer.status_code, written)
-
-    assert wrong == {}
-    assert DOINGS.keys() <= VERBS.keys()
 
 
 def test_a_control_out_of_reach_stays_visible_with_its_reason(api: Api, clock: Clock) -> None:
