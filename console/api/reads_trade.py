@@ -21,13 +21,15 @@ from console.api.words_reads import (
     ChangesQuery,
     DocumentsQuery,
     FbaQuery,
+    ForecastQuery,
     McfQuery,
     OffersQuery,
     PlanQuery,
     RateQuery,
+    ReorderQuery,
 )
 from console.verbs import rules as rule_verbs
-from console.views import amazon, cases, counts, pace, programs, rules, supply, trade
+from console.views import amazon, cases, counts, pace, planning, programs, rules, supply, trade
 from workers.flows.count_terms import terms_of
 
 router = APIRouter(responses=PROBLEMS)
@@ -68,6 +70,22 @@ def expected(house: TheHouse, reading: Reading) -> Response:
 def requests(house: TheHouse, reading: Reading) -> Response:
     """What is to be made or bought sooner, the most urgent first. As `lockstep supply requests --json`."""
     return told(supply.requests(reading, house.now()))
+
+
+@router.get("/skus/{sku:path}/forecast", tags=["supply"])
+def forecast(
+    house: TheHouse, reading: Reading, sku: PathName, query: Annotated[ForecastQuery, Query()]
+) -> Response:
+    """What will be wanted of a SKU, by location. As `lockstep forecast show --json`."""
+    return told(planning.forecast(reading, sku, query.days, query.location, house.now()))
+
+
+@router.get("/reorder", tags=["supply"])
+def reorder(house: TheHouse, query: Annotated[ReorderQuery, Query()]) -> Response:
+    """What to order now, and what is held back because it is not in sync. As `lockstep reorder list --json`."""
+    said = query.model_dump()
+    every = said.pop("every")
+    return told(planning.reorder(house.engine, planning.terms(**said), house.now(), every=every))
 
 
 @router.get("/programs/{program}", tags=["programs"])

@@ -55,6 +55,30 @@ class LocationQuery(Said):
     location: Name | None = None
 
 
+class ForecastQuery(Said):
+    """days ahead; location: only this one."""
+
+    days: Annotated[int, Field(ge=1, le=366)] = 28
+    location: Name | None = None
+
+
+class ReorderQuery(Said):
+    """What the list is planned with.
+
+    service       percent of replenishment cycles that must not run out
+    lead_days     with its deviation: where fewer than 3 receipts are known
+    every         also places where nothing is to be ordered
+    """
+
+    service: Annotated[float, Field(ge=50, le=99.99)] = 95
+    lead_days: Annotated[float, Field(ge=0, le=730)] = 14
+    lead_sd_days: Annotated[float, Field(ge=0, le=365)] = 0
+    review_days: Annotated[float, Field(ge=1, le=365)] = 7
+    pack: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    minimum: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    every: bool = False
+
+
 class OrderQuery(Said):
     """An order by its name at the channel."""
 

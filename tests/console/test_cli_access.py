@@ -32,10 +32,12 @@ READS = {
     "channel list", "channel test", "channel unmapped", "config check", "config schema", "config show",
     "count accuracy", "count orders", "count plan",
     "count shrinkage", "db status", "edi documents", "edi parse", "edi status", "edi validate", "failed export",
-    "failed list", "failed show", "halt list", "inbox list", "inbox show", "lag", "ledger verify", "op list",
+    "failed list", "failed show", "forecast show", "halt list", "inbox list", "inbox show", "lag", "ledger verify",
+    "op list",
     "op show", "op watch", "pace", "partner burn", "partner list", "partner show", "pickup show", "push list",
     "push parked", "push show", "queue list", "recon causes", "recon debt", "recon drift", "recon early",
-    "recon quarantine", "recon report", "recon status", "sku atp", "sku explain", "sku search", "sku show",
+    "recon quarantine", "recon report", "recon status", "reorder list", "sku atp", "sku explain",
+    "sku search", "sku show",
     "sku timeline", "supply list", "supply requests", "token list",
 }  # fmt: skip
 WHY = ("--reason", "a test")

@@ -1,0 +1,147 @@
+"""`lockstep forecast show` and `lockstep reorder list`: out of the book, for people and for scripts."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.builders import a_fact, book, stock_the_house
+from tests.console.command import Said, lockstep, surroundings
+from tests.servers import Database
+from tests.workers.shelf import RULES, apply
+
+Lockstep = Callable[..., Said]
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def run(database: Database) -> Lockstep:
+    stock_the_house(database.engine)
+    book(database.engine, *half_a_year(), now=NOW)
+
+    def run(*command: str) -> Said:
+        return lockstep(*command, environment=surroundings(database))
+
+    return run
+
+
+def ago(days: float) -> datetime:
+    return NOW - timedelta(days=days)
+
+
+def half_a_year() -> list[dict[str, Any]]:
+    """Three red mugs a day, a bulk order, one that was cancelled; purchases that took ten days; 20 left."""
+    facts = [
+        a_fact("order", id=f"o:{day}", order=str(day), units=3, occurred_at=ago(day))
+        for day in range(1, 183)
+    ]
+    bulk = {"id": "o:bulk", "order": "bulk", "units": 900}
+    gone = {"order": "gone", "units": 80_995}
+    facts.append(a_fact("order", occurred_at=ago(40), **bulk))
+    facts.append(a_fact("order", id="o:gone", occurred_at=ago(9), **gone))
+    facts.append(a_fact("order_cancel", occurred_at=ago(8.99), **gone))
+    for number, came in enumerate((120, 80, 50)):
+        line = {"reference": f"PO-{number}", "units": 500}
+        due = f"{ago(came):%Y-%m-%d}"
+        said = {"id": f"x:{number}", "occurred_at": ago(came + 10), "due_at": due}
+        facts.append(a_fact("expected", **said, **line))
+        facts.append(a_fact("receipt", id=f"r:{number}", occurred_at=ago(came), **line))
+    # 1500 came and 1446 went.
+    facts.append(a_fact("write_off", id="left", units=34, occurred_at=ago(1)))
+    return facts
+
+
+def test_what_will_be_wanted_leaves_out_what_says_nothing(run: Lockstep) -> None:
+    (row,) = run("forecast", "show", "MUG-RED", "--json").read
+
+    assert (row["location"], row["days"], row["units"]) == ("OSLO", 28, 84)
+    assert row["per_day"] == 3
+    assert row["p50"] <= row["p90"] <= row["p95"]
+    assert row["kind"] == "smooth"
+    (line,) = row["left_out"]
+    assert line.startswith("1 x 900 on ")
+    assert "MUG-RED" not in run("forecast", "show", "MUG-RED").err
+
+
+def test_a_sku_that_never_sold_has_no_forecast_and_an_unknown_one_is_told(run: Lockstep) -> None:
+    assert run("forecast", "show", "MUG-BLUE", "--json").read == []
+    said = run("forecast", "show", "GHOST")
+    assert said.code == 1
+    assert "no SKU GHOST" in said.err
+
+
+def test_what_is_to_be_ordered_says_how_many_why_and_until_when(run: Lockstep) -> None:
+    found = run("reorder", "list", "--pack", "12", "--json").read
+
+    (line,) = found["lines"]
+    assert (line["sku"], line["location"], line["free"]) == ("MUG-RED", "OSLO", 20)
+    assert (line["lead_days"], line["lead_receipts"]) == (10, 3)
+    # Ten days of 3, which never varies; with a week more 51; 31 are 3 packs.
+    assert (line["reorder_point"], line["order_up_to"], line["units"]) == (30, 51, 36)
+    assert "position 20 at or below 30" in line["why"]
+    assert "lead time of 3 receipts" in line["why"]
+    assert line["runs_out_on"] == f"{ago(-6):%Y-%m-%d}"
+    assert found["held_back"] == []
+    assert found["looked_at"] == 1
+
+
+def test_a_sku_that_does_not_agree_is_held_back_with_the_reason(
+    run: Lockstep, database: Database
+) -> None:
+    with database.engine.begin() as connection:
+        apply(connection, RULES, NOW)
+        connection.execute(
+            text("""
+                INSERT INTO drift (channel, sku, location, expected, actual, cause, action, seen_at, last_at)
+                VALUES ('shop', 'MUG-RED', 'OSLO', 4, 7, 'swallowed', 'push', :at, :at)
+            """),
+            {"at": NOW},
+        )
+
+    found = run("reorder", "list", "--lead-days", "30", "--all", "--json").read
+    said = run("reorder", "list", "--all", "--csv")
+
+    assert found["lines"] == []
+    (held,) = found["held_back"]
+    assert held["sku"] == "MUG-RED"
+    assert held["why"].startswith("shop at OSLO is off by +3 since")
+    assert "held back MUG-RED: shop at OSLO is off by +3" in said.err
+    assert list(csv.DictReader(io.StringIO(said.out))) == []
+
+
+def test_a_window_that_failed_holds_back_what_its_channel_shows(
+    run: Lockstep, database: Database
+) -> None:
+    with database.engine.begin() as connection:
+        apply(connection, RULES, NOW)
+        for statement in (
+            "INSERT INTO target (channel, sku, location, units, number, rule_version, set_at)"
+            " SELECT 'shop', 'MUG-RED', 'OSLO', 4, 1, max(version), :at FROM rule_set",
+            "INSERT INTO run (job, channel, window_at, state) VALUES"
+            " ('reconcile', 'shop', CAST(:at AS timestamptz) - interval '15 min', 'done'),"
+            " ('reconcile', 'shop', :at, 'failed')",
+        ):
+            connection.execute(text(statement), {"at": NOW})
+
+    found = run("reorder", "list", "--all", "--json").read
+    assert [each["why"].split(" of ")[-1] for each in found["held_back"]] == ["shop was failed"]
+
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE run SET state = 'done'"))
+    assert run("reorder", "list", "--all", "--json").read["held_back"] == []
+
+
+def test_the_list_for_spreadsheets_is_the_list_for_scripts(run: Lockstep) -> None:
+    lines = run("reorder", "list", "--all", "--json").read["lines"]
+
+    rows = list(csv.DictReader(io.StringIO(run("reorder", "list", "--all", "--csv").out)))
+
+    assert [row["sku"] for row in rows] == [line["sku"] for line in lines]
+    assert [int(row["units"]) for row in rows] == [line["units"] for line in lines]
+    assert run("reorder", "list", "--csv", "--json").code == 2
