@@ -70,9 +70,11 @@ wheel: $(STAMP) ## Build dist/lockstep-....whl
 	.venv/bin/uv build --wheel --no-build-isolation --python $(RUN) --out-dir dist
 
 .PHONY: docs
-docs: $(STAMP) ## Write what is generated of the documentation: the table of settings
+docs: $(STAMP) ## Write what is generated of the documentation: the tables of settings and of commands
 	$(RUN) -m console config schema > docs/settings.md.draft
 	mv docs/settings.md.draft docs/settings.md
+	$(RUN) -m console.cli.handbook > docs/commands.md.draft
+	mv docs/commands.md.draft docs/commands.md
 
 .PHONY: pictures
 pictures: $(STAMP) ## Take the pictures of the README from a played house; needs Chromium, some minutes

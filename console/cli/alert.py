@@ -31,7 +31,9 @@ def alert() -> None:
 @click.option("--all", "all_", is_flag=True, help="Those that are over too.")
 @click.option("--alarms", "each", is_flag=True, help="Every alarm, not the incidents they form.")
 @click.option("--rule", default=None, help="Only this rule.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit", default=100, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
 @as_json
 def list_(all_: bool, each: bool, rule: str | None, limit: int, as_json: bool) -> None:
     """Incidents as they are told, newest first. 3: some are open."""

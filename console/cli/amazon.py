@@ -63,7 +63,9 @@ def fba(name: str | None, sku: str | None, only_off: bool, exit_code: bool, as_j
 @on
 @click.option("--sku", default=None, help="Amazon's SKU.")
 @click.option("--rest", "only_rest", is_flag=True, help="Only what is not explained.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
 @as_json
 def changes(name: str | None, sku: str | None, only_rest: bool, limit: int, as_json: bool) -> None:
     """Each change of what can be sold, by cause; `rest` is what nothing explains (yet)."""
@@ -118,7 +120,9 @@ def mcf_() -> None:
 @mcf_.command("list")
 @on
 @click.option("--problems", is_flag=True, help="Only those that cannot be booked.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
 @as_json
 def list_mcf(name: str | None, problems: bool, limit: int, as_json: bool) -> None:
     """MCF orders, newest first. matched: an order in the book holds the units; foreign: booked by itself."""
@@ -155,6 +159,7 @@ def list_mcf(name: str | None, problems: bool, limit: int, as_json: bool) -> Non
     type=click.Choice(["Standard", "Expedited", "Priority"]),
     default="Standard",
     show_default=True,
+    help="What Amazon calls it.",
 )
 @click.option("--hold", is_flag=True, help="Take the units, ship when told to in Seller Central.")
 @on
@@ -254,7 +259,13 @@ def list_ipi(name: str | None, as_json: bool) -> None:
 
 @amazon.command()
 @on
-@click.option("--days", default=7, show_default=True, type=click.IntRange(1, 366))
+@click.option(
+    "--days",
+    default=7,
+    show_default=True,
+    type=click.IntRange(1, 366),
+    help="How far to look back.",
+)
 @as_json
 def offers(name: str | None, days: int, as_json: bool) -> None:
     """Our share of the featured offer ("Buy Box") of each ASIN, by time, as ANY_OFFER_CHANGED tells it."""

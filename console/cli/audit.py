@@ -50,13 +50,18 @@ def audit() -> None:
 )
 @click.option("--verb", default=None, help="This verb or group: halt.set, halt.")
 @click.option(
-    "--outcome", default=None, type=click.Choice(["done", "refused", "failed", "cut off"])
+    "--outcome",
+    default=None,
+    type=click.Choice(["done", "refused", "failed", "cut off"]),
+    help="Only what ended so.",
 )
 @click.option("--since", default=None, type=_Since(), help="24h, 7d, or a time (UTC).")
 @click.option(
     "--trail", is_flag=True, help="What flows wrote of their changes, the house's own too."
 )
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, MOST))
+@click.option(
+    "--limit", default=100, show_default=True, type=click.IntRange(1, MOST), help="Rows at most."
+)
 @click.option("--after", default=None, help="From where the page before ended.")
 @as_json
 def list_(

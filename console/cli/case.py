@@ -35,10 +35,12 @@ def case() -> None:
 
 
 @case.command("list")
-@click.option("--channel", default=None)
-@click.option("--sku", default=None)
+@click.option("--channel", default=None, help="Only this channel.")
+@click.option("--sku", default=None, help="Only this SKU.")
 @click.option("--all", "all_", is_flag=True, help="Those that are closed too.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit", default=100, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
 @as_json
 def list_(channel: str | None, sku: str | None, all_: bool, limit: int, as_json: bool) -> None:
     """Cases, the newest first, with what is to be done next. 3: some are open."""
@@ -170,8 +172,10 @@ def close_(
 
 
 @case.command("rate")
-@click.option("--weeks", default=12, show_default=True, type=click.IntRange(1, 520))
-@click.option("--channel", default=None)
+@click.option(
+    "--weeks", default=12, show_default=True, type=click.IntRange(1, 520), help="How many."
+)
+@click.option("--channel", default=None, help="Only this channel.")
 @as_json
 def rate(weeks: int, channel: str | None, as_json: bool) -> None:
     """Oversold lines of a hundred accepted, by channel and week of acceptance, and what they cost. 3: above target."""

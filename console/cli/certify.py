@@ -28,7 +28,13 @@ from workers.wiring import NotSetUp, Wiring, now
     default="",
     help="The differences seen, by the name that the run without this option printed.",
 )
-@click.option("--events", default=100, show_default=True, type=click.IntRange(10, 10_000))
+@click.option(
+    "--events",
+    default=100,
+    show_default=True,
+    type=click.IntRange(10, 10_000),
+    help="How many to try it with.",
+)
 @click.option("--wait-s", default=20.0, show_default=True, help="Longest wait for one number.")
 @by
 @as_json

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from console import logs
+from console.cli.places import why_local
 from console.local.errors import LocalError
 from console.local.stack import Stack, attached, forget
 from console.views.plain import dumps, plain
@@ -96,10 +97,7 @@ def house(*, throw_away: bool = False, durable: bool = False) -> Iterator[Wiring
     with sentences():
         wished = settings()
         if wished.url and not throw_away:
-            raise Failed(
-                "this command needs the database, and LOCKSTEP_URL names an API: unset it, or run it there",
-                code=2,
-            )
+            raise Failed(_only_here(), code=2)
         # What flows have to say goes to stderr; stdout is for data.
         logs.configure("WARNING")
         if not throw_away:
@@ -121,6 +119,13 @@ def house(*, throw_away: bool = False, durable: bool = False) -> Iterator[Wiring
             return
         with _served(wished, ephemeral=throw_away) as wiring:
             yield wiring
+
+
+def _only_here() -> str:
+    context = click.get_current_context(silent=True)
+    name = context.command_path.partition(" ")[2] if context is not None else ""
+    why = why_local(name) or "it needs the database"
+    return f"`lockstep {name}` works beside the house only: {why}. LOCKSTEP_URL names an API: unset it, or run it there"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
+from console.access.types import Unfit
 from console.cli.common import Failed, as_json, by, emit, house, tell
 from console.cli.elsewhere import as_told, done, elsewhere, trying
 from console.verbs import counts as verbs
@@ -26,7 +27,9 @@ _WORTH = ("sku", "cost", "price")
 
 @click.command()
 @click.option("--location", default=None, help="Only this location.")
-@click.option("--weeks", default=13, show_default=True, type=click.IntRange(1, 104))
+@click.option(
+    "--weeks", default=13, show_default=True, type=click.IntRange(1, 104), help="How many."
+)
 @click.option(
     "--rolling",
     default=13,
@@ -97,16 +100,12 @@ def worth(file: Path, dry_run: bool, by: str, as_json: bool) -> None:
 
     Shrinkage counts in money with it, and tiers go by pace times cost.
     """
-    rows, faults = _worths(file)
-    body = {"file": file.name, "rows": [dict(zip(_WORTH, row, strict=True)) for row in rows]}
     try:
-        if faults:
-            said = f"{len(faults)} to be put right; nothing was changed"
-            raise Failed(said, faults=faults)
+        rows = _worths(file)
         told = done(
             "count.worth",
             "/counts/worth",
-            body,
+            {"file": file.name, "rows": [dict(zip(_WORTH, row, strict=True)) for row in rows]},
             lambda wiring: verbs.set_worth(wiring.engine, rows, file.name, by=by, now=now()),
             dry_run=dry_run,
         )
@@ -117,22 +116,11 @@ def worth(file: Path, dry_run: bool, by: str, as_json: bool) -> None:
     tell(told, f"{told['skus']} SKUs", as_json=as_json)
 
 
-def _worths(file: Path) -> tuple[list[verbs.Worth], list[str]]:
-    rows: dict[str, verbs.Worth] = {}
-    faults: list[str] = []
+def _worths(file: Path) -> list[verbs.Worth]:
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines, restval="")
-            if "sku" not in (reader.fieldnames or []):
-                return [], [f"{file}:1: no column sku; the first line must name sku, cost, price"]
-            for row in reader:
-                sku = row["sku"].strip()
-                try:
-                    if sku in rows:
-                        raise ValueError(f"{sku} stands twice: keep one")
-                    rows[sku] = sku, verbs.money(row.get("cost")), verbs.money(row.get("price"))
-                except ValueError as error:
-                    faults.append(f"{file}:{reader.line_num}: {error}")
+        return verbs.worths(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        return [], [f"{file} cannot be read: {error}; give a CSV file in UTF-8"]
-    return list(rows.values()), faults
+        raise Failed(f"{file} cannot be read: {error}; give a CSV file in UTF-8") from None
+    except Unfit as error:
+        faults = [f"{file}:{fault}" for fault in error.faults]
+        raise Failed(str(error), faults=faults) from None

@@ -50,7 +50,9 @@ def status(as_json: bool) -> None:
 @click.option("--partner", help="Only this channel's.")
 @click.option("--order", "number", help="Only those of this purchase order.")
 @click.option("--trouble", is_flag=True, help="Only those that need somebody, or wait.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="Rows at most."
+)
 @as_json
 def documents(
     partner: str | None, number: str | None, trouble: bool, limit: int, as_json: bool

@@ -50,7 +50,7 @@ _WHEN = click.DateTime(
 
 @click.command("explain")
 @click.argument("sku")
-@click.option("--channel", required=True)
+@click.option("--channel", required=True, help="Only this channel.")
 @click.option("--location", help="Where there is more than one.")
 @click.option("--at", "at", type=_WHEN, help="As it was at this moment (UTC).")
 @click.option(

@@ -65,11 +65,15 @@ def _filtered(command: _Command) -> _Command:
             help="Seen in the last 30m, 4h, 2d, or since 2026-03-02T14:00Z.",
         ),
         click.option("--task", default=None, help="Of this task, such as workers.tasks.push."),
-        click.option("--order", default=None),
-        click.option("--sku", default=None),
-        click.option("--origin", default=None, type=click.Choice(ORIGINS)),
-        click.option("--class", "kind", default=None, type=click.Choice(CLASSES)),
-        click.option("--channel", default=None),
+        click.option("--order", default=None, help="Only of this order."),
+        click.option("--sku", default=None, help="Only this SKU."),
+        click.option(
+            "--origin", default=None, type=click.Choice(ORIGINS), help="Only of what failed there."
+        ),
+        click.option(
+            "--class", "kind", default=None, type=click.Choice(CLASSES), help="Only of this class."
+        ),
+        click.option("--channel", default=None, help="Only this channel."),
     ):
         command = option(command)
     return command

@@ -29,7 +29,7 @@ def halt() -> None:
 
 
 @halt.command("list")
-@click.option("--channel", default=None)
+@click.option("--channel", default=None, help="Only this channel.")
 @click.option("--all", "unfolded", is_flag=True, help="Also each halt that a scope holds.")
 @as_json
 def list_(channel: str | None, unfolded: bool, as_json: bool) -> None:

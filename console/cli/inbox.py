@@ -30,8 +30,10 @@ def inbox() -> None:
     type=click.Choice(STATES),
     help="Default: parked and rejected.",
 )
-@click.option("--source", default=None)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--source", default=None, help="Only from this source.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
 @as_json
 def list_(states: tuple[str, ...], source: str | None, limit: int, as_json: bool) -> None:
     """Deliveries in these states, newest first, with the reason and what to do."""

@@ -19,6 +19,8 @@ from console.local.supervisor import State, raise_on_sigterm
 from workers.settings import settings
 
 _OPEN_FOR = timedelta(days=1)
+#: The token that opens a local stack: each start makes it anew, and the one before ends.
+_NAMED = "local"
 
 
 @click.command()
@@ -113,10 +115,9 @@ def dashboard(stack: Stack) -> list[str]:
     from workers.wiring import Wiring, now
 
     stack.start_dashboard()
-    named = f"local-{secrets.token_hex(3)}"
     with closing(Wiring(stack.settings)) as wiring:
-        made = tokens.create(
-            wiring.engine, named, Role.ADMIN, by=user(), now=now(), random=secrets.token_bytes(BYTES),
+        made = tokens.renew(
+            wiring.engine, _NAMED, Role.ADMIN, by=user(), now=now(), random=secrets.token_bytes(BYTES),
             lasts=_OPEN_FOR,
         )  # fmt: skip
     return [

@@ -24,8 +24,10 @@ def push() -> None:
 
 
 @push.command()
-@click.option("--channel", default=None)
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--channel", default=None, help="Only this channel.")
+@click.option(
+    "--limit", default=100, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
 @as_json
 def parked(channel: str | None, limit: int, as_json: bool) -> None:
     """Numbers a channel refuses, with its words and what to do."""

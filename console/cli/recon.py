@@ -91,7 +91,9 @@ def _seen(said: str) -> tuple[tuple[str, str | None], int]:
 
 
 @recon.command()
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
 @as_json
 def status(limit: int, as_json: bool) -> None:
     """The last runs, newest first: coverage, found, fixed, halted, how long; missed and late ones are marked."""
@@ -109,7 +111,9 @@ def _unknown_share() -> float | None:
 
 
 @recon.command()
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
 @as_json
 def early(limit: int, as_json: bool) -> None:
     """SKUs that are read before their window, those that sell out soonest first."""
@@ -119,7 +123,9 @@ def early(limit: int, as_json: bool) -> None:
 
 @recon.command()
 @click.option("--all", "all_", is_flag=True, help="Resolved ones too.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
 @as_json
 def drift(all_: bool, limit: int, as_json: bool) -> None:
     """Differences found, with cause, action and result."""
@@ -128,7 +134,13 @@ def drift(all_: bool, limit: int, as_json: bool) -> None:
 
 
 @recon.command()
-@click.option("--rows", default=1_000_000, show_default=True, type=click.IntRange(1000, 10_000_000))
+@click.option(
+    "--rows",
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(1000, 10_000_000),
+    help="Places compared.",
+)
 @click.option(
     "--one-in",
     default=1000,
@@ -136,7 +148,13 @@ def drift(all_: bool, limit: int, as_json: bool) -> None:
     type=click.IntRange(10, 1_000_000),
     help="One place in so many differs.",
 )
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 20))
+@click.option(
+    "--rounds",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 20),
+    help="How often; the best counts.",
+)
 @click.option(
     "--vendor-rows",
     default=100_000,
@@ -151,7 +169,7 @@ def bench(
 ) -> None:
     """Compare a snapshot against the bare SQL join, and read a simulated account back. Exit code 3: goals missed."""
     from console.bench import recon as measuring
-    from console.cli.bench import tell
+    from console.cli.measured import tell
 
     with house(throw_away=True, durable=durable) as wiring:
         result = measuring.measure(

@@ -53,7 +53,9 @@ def causes(days: int, channel: str | None, as_json: bool) -> None:
 @click.command("debt")
 @_DAYS
 @_CHANNEL
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Rows at most."
+)
 @as_json
 def debt_(days: int, channel: str | None, limit: int, as_json: bool) -> None:
     """What keeps drifting or comes back, the costliest first, with its owner. Exit code 3: there is some."""
@@ -191,14 +193,20 @@ def release(
 
 @click.command()
 @click.option("--seed", default=0, show_default=True, help="Everything follows from it.")
-@click.option("--each", default=20, show_default=True, type=click.IntRange(1, 200))
+@click.option(
+    "--each",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, 200),
+    help="Drifts of each cause.",
+)
 @as_json
 def drill(seed: int, each: int, as_json: bool) -> None:
     """Make every cause happen in a simulated shop, and see what each is called, by cause and this house's terms.
 
     Exit code 3: fewer than 95 % of a cause are named right, or a SKU that only sold drifted or was halted.
     """
-    from console.cli.bench import tell
+    from console.cli.measured import tell
     from console.drill import run
 
     with house(throw_away=True) as wiring:

@@ -162,7 +162,6 @@ def metrics() -> None:
     show_default=True,
     help="Tasks at a time.",
 )
-@click.option("--concurrency", type=click.IntRange(1, 64), default=1, show_default=True)
 def worker(name: str, queues: str, pool: str, concurrency: int) -> None:
     """Run a worker. Queues: ingest, allocate, reconcile, control, push.<channel>."""
     here = _here()

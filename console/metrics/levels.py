@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from console.metrics.names import BY_NAME
 from console.metrics.types import Sample
+from reconcile.counting.accuracy import quarter, quarter_of
 from reconcile.types import Cause
 
 #: Priorities of a number that waits, in the order of table `push_due`.
@@ -113,6 +114,17 @@ _COUNTS: Final = """
     ) AS counted
 """
 
+# As `lockstep count shrinkage` says it, from what the look at counts adds up.
+_SHRINKAGE: Final = """
+    SELECT 'lockstep_shrinkage_units', location, reason, NULL, lost - found FROM shrunk WHERE since = :quarter
+    UNION ALL
+    SELECT 'lockstep_shrinkage_cost', location, reason, NULL, cost FROM shrunk WHERE since = :quarter
+    UNION ALL
+    SELECT 'lockstep_shrinkage_ratio', o.location, NULL, NULL, sum(k.cost) / o.sales
+    FROM sold AS o JOIN shrunk AS k ON k.since = o.since AND k.location = o.location
+    WHERE o.since = :quarter AND o.sales > 0 GROUP BY o.location, o.sales
+"""
+
 _RUNS: Final = """
     WITH day AS MATERIALIZED (
         SELECT job, channel, state, count(*) AS runs, count(*) FILTER (WHERE overrun) AS overrun
@@ -177,7 +189,7 @@ _STATEMENTS: Final = tuple(
     text(f"SELECT * FROM ({statement}) AS level (name, a, b, c, value)")  # noqa: S608 -- constants
     for statement in (
         *(_INBOX, _ALLOCATION, _PUSHES, _DRIFTS, _HALTS, _OVERSOLD),
-        *(_FAILURES, _COUNTS, _RUNS, _DOORS, _LEDGER),
+        *(_FAILURES, _COUNTS, _SHRINKAGE, _RUNS, _DOORS, _LEDGER),
     )
 )
 
@@ -188,6 +200,7 @@ def levels(connection: Connection, now: datetime) -> Iterator[Sample]:
         "now": now,
         "week_ago": now - WEEK,
         "quarter_ago": now - QUARTER,
+        "quarter": quarter(quarter_of(now))[0],
         "day_ago": now - DAY,
         "priorities": list(PRIORITIES),
         "causes": [cause.value for cause in Cause],

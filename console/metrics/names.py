@@ -118,6 +118,27 @@ _SYMPTOMS: Final = (
         "count-variance",
     ),
     Metric(
+        "lockstep_shrinkage_units",
+        "gauge",
+        ("location", "reason"),
+        "Units lost less units found in this quarter, as added up within the hour",
+        "count-variance",
+    ),
+    Metric(
+        "lockstep_shrinkage_cost",
+        "gauge",
+        ("location", "reason"),
+        "What they cost, in the money of their worth; units without a known cost are left out",
+        "count-variance",
+    ),
+    Metric(
+        "lockstep_shrinkage_ratio",
+        "gauge",
+        ("location",),
+        "That cost / net sales of the quarter at the location; absent without sales whose price is known",
+        "count-variance",
+    ),
+    Metric(
         "lockstep_allocation_effectiveness_ratio",
         "gauge",
         _CHANNEL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from console.access import secrets, tokens
-from console.access.types import Refusal, Role, Token
+from console.access.types import Refusal, Role, Token, Unknown
 from ledger.db import transaction
 
 
@@ -66,6 +67,25 @@ def rotate(engine: Engine, name: str, *, by: str, now: datetime, random: bytes) 
         lasts = None if old.expires_at is None else old.expires_at - old.created_at
         expires_at = None if lasts is None else now + lasts
         made = tokens.add(connection, name, old.role, secret, by=by, now=now, expires_at=expires_at)
+    return Made(made, secret)
+
+
+def renew(
+    engine: Engine,
+    name: str,
+    role: Role,
+    *,
+    by: str,
+    now: datetime,
+    random: bytes,
+    lasts: timedelta,
+) -> Made:
+    """Make a token in the place of the one of this name, if there is one: whoever held that is let in no longer."""
+    secret = secrets.token_of(random)
+    with transaction(engine) as connection:
+        with suppress(Unknown):
+            tokens.revoke(connection, name, by=by, now=now)
+        made = tokens.add(connection, name, role, secret, by=by, now=now, expires_at=now + lasts)
     return Made(made, secret)
 
 

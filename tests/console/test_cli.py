@@ -10,6 +10,7 @@ import click
 import pytest
 
 from console.cli import COMMANDS, cli
+from console.cli.handbook import page
 from tests.console.command import Said, lockstep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,41 @@ def test_every_command_explains_itself() -> None:
     assert len(paths()) > 40
 
 
+def test_every_option_says_what_it_is_for() -> None:
+    bare = []
+    for path in paths():
+        command: click.Command = cli
+        for name in path:
+            assert isinstance(command, click.Group)
+            found = command.get_command(click.Context(command), name)
+            assert found is not None
+            command = found
+        options = [each for each in command.params if isinstance(each, click.Option)]
+        bare += [(path, each.opts[0]) for each in options if not each.help and not each.hidden]
+        bare += [(path, "itself")] if not command.help else []
+
+    assert bare == []
+
+
+def test_the_table_of_commands_is_the_one_that_the_code_makes() -> None:
+    said = (ROOT / "docs" / "commands.md").read_text()
+
+    assert said == page(), "make docs"
+
+
+def test_a_shell_is_told_how_to_complete_and_is_told_commands_and_choices() -> None:
+    script = lockstep("completion", "zsh", environment=NOWHERE)
+    words = {"COMP_WORDS": "lockstep failed list --class ", "COMP_CWORD": "4"}
+    asked = lockstep(
+        "failed", "list", environment=NOWHERE | words | {"_LOCKSTEP_COMPLETE": "zsh_complete"}
+    )
+
+    assert script.code == 0
+    assert "#compdef lockstep" in script.out
+    assert "_LOCKSTEP_COMPLETE=zsh_complete" in script.out
+    assert "throttled_out" in asked.out
+
+
 def test_the_list_shows_every_command() -> None:
     listed = lockstep("--help", environment=NOWHERE).out
 
@@ -52,7 +88,7 @@ def test_the_list_shows_every_command() -> None:
 def test_help_loads_nothing_heavy() -> None:
     program = (
         "import sys; from console.cli import cli; cli(['--help'], standalone_mode=False);"
-        "print([m for m in ('sqlalchemy', 'celery', 'kombu', 'redis', 'pydantic', 'psycopg', 'uvicorn',"
+        "print([m for m in ('sqlalchemy', 'celery', 'kombu', 'redis', 'pydantic', 'psycopg', 'uvicorn', 'fastapi',"
         " 'starlette', 'alembic', 'requests', 'structlog') if m in sys.modules], file=sys.stderr)"
     )
 

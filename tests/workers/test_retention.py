@@ -188,3 +188,29 @@ def test_a_go_that_ends_early_is_gone_on_with_though_nothing_could_be_forgotten(
     assert [each.more for each in goes] == [True, True, True, False, True], (
         "then from the oldest on again"
     )
+
+
+def test_tokens_that_ended_long_ago_go_unless_a_deed_names_them(database: Database) -> None:
+    for name, expires, revoked in (
+        ("over", OLD, None), ("ended", None, OLD), ("did", OLD, None), ("young", YOUNG, None), ("good", None, None)
+    ):  # fmt: skip
+        put(
+            database,
+            "INSERT INTO token (name, role, hash, created_at, created_by, expires_at, revoked_at, revoked_by)"
+            " VALUES (:name, 'admin', sha256(convert_to(:name, 'UTF8')), CAST(:old AS timestamptz) - interval '1 day',"
+            " 'ann', :expires, :revoked, CASE WHEN CAST(:revoked AS timestamptz) IS NULL THEN '' ELSE 'ann' END)",
+            name=name,
+            expires=expires,
+            revoked=revoked,
+        )
+    put(
+        database,
+        "INSERT INTO deed (at, actor, role, door, token_id, verb, object)"
+        " SELECT now(), 'did', 'admin', 'api', id, 'halt.set', 'halt:*' FROM token WHERE name = 'did'",
+    )
+
+    done = go(database, 1)
+
+    assert done.rows["token"] == 2
+    left = rows(database.engine, "SELECT name FROM token ORDER BY name")
+    assert left == [("did",), ("good",), ("young",)]

@@ -72,6 +72,16 @@ _NOTE = text("""
     INSERT INTO retention_walk (walked, through) VALUES (:name, :through)
     ON CONFLICT (walked) DO UPDATE SET through = excluded.through
 """)
+# Deeds keep the name of who did them, and point to their token: one that did something stays.
+_TOKENS = text("""
+    DELETE FROM token AS t USING (
+        SELECT id FROM token AS k
+        WHERE least(expires_at, revoked_at) < :before
+          AND NOT EXISTS (SELECT FROM deed AS d WHERE d.token_id = k.id)
+        ORDER BY id LIMIT :rows FOR UPDATE SKIP LOCKED
+    ) AS old
+    WHERE t.id = old.id
+""")
 
 
 @dataclass
@@ -85,7 +95,7 @@ class Forgotten:
 def forget(engine: Engine, *, before: datetime, rows: int = ROWS, pages: int = PAGES) -> Forgotten:
     """Forget what was over before this moment."""
     done = Forgotten()
-    for name, statement in (("run", _RUNS), ("receipt", _RECEIPTS)):
+    for name, statement in (("run", _RUNS), ("receipt", _RECEIPTS), ("token", _TOKENS)):
         done.rows[name] = 0
         for _ in range(pages):
             with transaction(engine) as connection:
