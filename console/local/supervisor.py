@@ -53,7 +53,8 @@ class Service:
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
     ready: Probe = field(default_factory=lambda: survives(0.0))
-    ready_limit_s: float = 60.0
+    # One that ends is seen at once; the limit is for one that hangs, and a busy machine starts ten times as slowly.
+    ready_limit_s: float = 180.0
     restart: bool = True
     grace_s: float = 20.0
 
@@ -117,7 +118,7 @@ class Supervisor(AbstractContextManager["Supervisor"]):
     ) -> None:
         self.close()
 
-    def up(self, *services: Service | Server, limit_s: float = 120.0) -> None:
+    def up(self, *services: Service | Server, limit_s: float = 240.0) -> None:
         """Start these together and return when all are ready.
 
         raises  NotReady when one ends before it was ready, or `limit_s` passes; the others keep running
@@ -159,7 +160,7 @@ class Supervisor(AbstractContextManager["Supervisor"]):
         if child is not None:
             kept.exit_code = child.stop(kept.service.grace_s)
 
-    def start(self, name: str, limit_s: float = 120.0) -> None:
+    def start(self, name: str, limit_s: float = 240.0) -> None:
         """Start a stopped service again and return when it is ready."""
         with self._lock:
             kept = self._one(name)
