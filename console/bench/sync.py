@@ -34,7 +34,8 @@ _CONNECTIONS: Final = 64
 _SETTLE_S: Final = 600.0
 _FIRST_ORDER: Final = 7_000_000_000
 
-# The target that knew of an order is the first one computed from that version of the balance, or a later one.
+# The target that knew of an order is the first one computed from that version of the balance, or a later one. Where the
+# shop that was sold in got its own before the other did, the other's was computed with it and had not changed.
 _WAYS = text("""
     SELECT e.order_id::bigint AS order_number, i.received_at, h.set_at, p.sent_at, p.answered_at, g.sku
     FROM event e
@@ -44,7 +45,14 @@ _WAYS = text("""
         SELECT number, set_at FROM target_history t
         WHERE t.sku = g.sku AND t.channel = :shows AND t.location = :place
           AND (t.terms -> 'stock' -> 0 ->> 3)::bigint >= g.from_version
-        ORDER BY t.number LIMIT 1) AS h ON true
+        ORDER BY t.number LIMIT 1) AS later ON true
+    LEFT JOIN LATERAL (
+        SELECT set_at FROM target_history t
+        WHERE t.sku = g.sku AND t.channel = :sold AND t.location = :place
+          AND (t.terms -> 'stock' -> 0 ->> 3)::bigint >= g.from_version
+        ORDER BY t.number LIMIT 1) AS own ON true
+    LEFT JOIN LATERAL (
+        SELECT later.number, later.set_at WHERE own.set_at IS NULL OR later.set_at <= own.set_at) AS h ON true
     LEFT JOIN LATERAL (
         SELECT sent_at, answered_at FROM push
         WHERE push.channel = :shows AND push.sku = g.sku AND push.location = :place
