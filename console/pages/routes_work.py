@@ -115,24 +115,15 @@ def versions(request: Request, reading: Reading, said: Asked) -> Response:
 @router.get("/rules/{number}")
 def version(request: Request, reading: Reading, number: PathId) -> Response:
     """A version as it was applied, and what it changed."""
-    try:
-        source = rule_store.source_of(reading, number)
-    except rule_store.NoSuchVersion as error:
-        raise Unknown(str(error)) from None
-    before = _source(reading, number - 1)
+    source = rules.version(reading, number)["source"]
+    last = rules.before(reading, number)
+    before = rules.version(reading, last)["source"] if last else ""
     lines = difflib.unified_diff(
-        before.splitlines(), source.splitlines(), f"version {number - 1}", f"version {number}", lineterm=""
+        before.splitlines(), source.splitlines(), f"version {last or 0}", f"version {number}", lineterm=""
     )  # fmt: skip
     return renderer_of(request).answer(
         request, "rules_one.html", number=number, source=source, diff=list(lines)
     )
-
-
-def _source(connection: Connection, number: int) -> str:
-    try:
-        return rule_store.source_of(connection, number)
-    except rule_store.NoSuchVersion:
-        return ""
 
 
 @router.get("/stores")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from allocation import store
 from allocation.document import Document
@@ -22,6 +22,8 @@ VERSIONS: Final = Listing(
     (("version", "bigint"),),
     optional=("like",),
 )
+
+_BEFORE: Final = text("SELECT max(version) FROM rule_set WHERE version < :number")
 
 
 def newest(connection: Connection) -> int:
@@ -41,6 +43,12 @@ def version(connection: Connection, number: int | None) -> dict[str, Any]:
         return {"version": number, "source": store.source_of(connection, number)}
     except store.NoSuchVersion as error:
         raise Unknown(str(error)) from None
+
+
+def before(connection: Connection, number: int) -> int | None:
+    """The version that was in force before this one; None: it was the first. Numbers may leave gaps."""
+    found: int | None = connection.execute(_BEFORE, {"number": number}).scalar_one()
+    return found
 
 
 def plan(

@@ -11,6 +11,7 @@ import pytest
 
 from console.access.rights import VERBS
 from console.access.types import Role
+from console.verbs import tokens
 from tests.console.api_door import Api, a_token, an_api
 from tests.console.command import lockstep, surroundings
 from tests.servers import Clock, Database
@@ -51,7 +52,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/catalogue/skus": {"skus": ["TEA"]},
     "/api/v1/catalogue/locations": {"locations": ["NORTH"], "kind": "store"},
     "/api/v1/supply": {
-        **{"id": "s-1", "sku": "MUG-RED", "location": "OSLO", "units": 5, "due": "2030-01-01"},
+        "id": "s-1",
+        "sku": "MUG-RED",
+        "location": "OSLO",
+        "units": 5,
+        "due": "2030-01-01",
         "reference": "PO-1/1",
     },
     "/api/v1/pickup/failed": {"id": "p-1", "sku": "MUG-RED", "location": "OSLO"},
@@ -63,14 +68,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/edi/documents/{document}/retry": {},
     "/api/v1/edi/documents/{document}/dismiss": WHY,
     "/api/v1/programs": {
-        **{
-            "partner": "shop",
-            "skus": ["MUG-RED"],
-            "location": "OSLO",
-            "units": 2,
-            "name": "SPRING",
-        },
-        **{"since": "2026-03-02T12:00:00Z", "until": "2026-04-02T12:00:00Z", **WHY},
+        "partner": "shop",
+        "skus": ["MUG-RED"],
+        "location": "OSLO",
+        "units": 2,
+        "name": "SPRING",
+        "since": "2026-03-02T12:00:00Z",
+        "until": "2026-04-02T12:00:00Z",
+        **WHY,
     },
     "/api/v1/programs/{program}/release": WHY,
     "/api/v1/amazon/ipi": {"score": 500},
@@ -161,7 +166,7 @@ def test_everybody_reads_but_for_what_names_buyers_and_tokens(api: Api) -> None:
 
 
 def test_what_is_sent_to_be_read_changes_nothing_and_is_for_the_right_roles(api: Api) -> None:
-    wrong = {}
+    wrong: dict[tuple[str, Role | None], object] = {}
     for path, body in TRIED.items():
         needed = Role(api.schema["paths"][path]["post"]["x-role"])
         for role in Role:
@@ -190,7 +195,8 @@ def test_a_dry_run_answers_as_the_real_one_and_changes_nothing(api: Api) -> None
         for name in tables
     )
     before = api.rows(whole)
-    offered, wrong = set(), {}
+    offered: set[str] = set()
+    wrong: dict[str, tuple[int, str]] = {}
     for path, address, said in routes(api, changing=True):
         if not any(each["name"] == "dry_run" for each in said.get("parameters", ())):
             offered.add(path)
@@ -301,6 +307,21 @@ def test_a_token_opens_doors_until_it_is_over_revoked_or_made_anew(api: Api, clo
         {"name": "operator-1", "role": "operator"},
     )
     assert [answer.status_code for answer in (over, old, ended)] == [401, 401, 401]
+
+
+def test_a_token_made_in_the_place_of_another_ends_that(api: Api, clock: Clock) -> None:
+    """As each start of a local stack does: one token of its name, however often it was started."""
+    found = []
+    for n in range(3):
+        made = tokens.renew(
+            api.database.engine, "local", Role.ADMIN, by="ann", now=clock.now, random=bytes([n]) * 32,
+            lasts=timedelta(days=1),
+        )  # fmt: skip
+        api.tokens[list(Role)[n]] = made.secret
+    for role in list(Role)[:3]:
+        found.append(api.ask("GET", "/session", role).status_code)
+
+    assert found == [401, 401, 200]
 
 
 def test_no_token_is_kept_or_logged(api: Api, capfd: pytest.CaptureFixture[str]) -> None:
