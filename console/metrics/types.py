@@ -19,11 +19,13 @@ LABELS: Mapping[str, str] = {
     "class": "a closed list",
     "severity": "a closed list",
     "job": "a closed list",
+    "reason": "a reason of counts, or the kind of a correction: a closed list",
     "rule": "a rule of alerts, a closed list",
     "queue": "a queue of celeryconfig.py",
     "limit": "a limit of the vendor; `account` for the whole account",
     "location": "a location of the rule file",
     "tier": "A, B or C",
+    "reason": "a reason that counts are given, or the kind of what was booked: a closed list",
 }
 
 
