@@ -19,7 +19,6 @@ LABELS: Mapping[str, str] = {
     "class": "a closed list",
     "severity": "a closed list",
     "job": "a closed list",
-    "reason": "a reason of counts, or the kind of a correction: a closed list",
     "rule": "a rule of alerts, a closed list",
     "queue": "a queue of celeryconfig.py",
     "limit": "a limit of the vendor; `account` for the whole account",
