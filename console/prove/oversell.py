@@ -57,10 +57,10 @@ class Size:
     """How much is played; the measurement proper has the defaults."""
 
     days: int = 30
-    skus: int | None = None
+    skus: int | None = 400
     stock_percent: int = 85
-    week_skus: int = 140
-    offers: int = 3
+    week_skus: int = 60
+    offers: int = 2
 
 
 def history_of(scenario: str, seed: int, size: Size) -> History:
