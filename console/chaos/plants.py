@@ -140,6 +140,13 @@ class _Deaf(_Passing):
         return self._client.sale_state(binding)
 
 
+class _Mute(_Passing):
+    """Tells no orders."""
+
+    def orders_since(self, mark: datetime, *more: Any) -> Iterator[ChannelOrder]:
+        return iter(())
+
+
 class _Credulous(_Passing):
     """Takes what was lately set for what is shown."""
 
@@ -205,6 +212,6 @@ PLANTS: Final[Mapping[str, Plant]] = {
     "no-limit": Plant("the vendor's limit is not kept", _hurries),
     "in-flight-is-drift": Plant("what is on its way counts as drift", _judges_in_flight),
     "no-sweep": Plant("nobody looks for work whose bell was lost", _without("sweep")),
-    "no-poll": Plant("orders are heard of by notifications only", _without("poll_orders")),
+    "no-poll": Plant("orders are heard of by notifications only", _with_client(_Mute)),
     "no-window": Plant("nobody compares what is shown", _without("reconcile", "read_early")),
 }

@@ -28,7 +28,7 @@ from channels.simulators.square.simulator import SquareSimulator
 from console.chaos.plans import PLACES, SHOPS, SKUS, TILLS
 
 #: Points of a shop's plan, and points a second: few, so that limits are met.
-PLAN: Final = (1000.0, 50.0)
+PLAN: Final = (300.0, 15.0)
 #: Calls at once and calls a second that a till's account allows: what our client assumes (`channels/square/lane.py`).
 TILL_PLAN: Final = (20.0, 10.0)
 #: What a vendor's own act may refuse: that is its own no, and no fault of ours.
