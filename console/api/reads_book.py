@@ -25,11 +25,14 @@ from console.api.words_reads import (
 from console.keys import key_of
 from console.verbs import halts, work
 from console.views import alerts, book, found, now, pace, pickup, supply, timeline
+from console.views import told as told_views
 from console.views.channels import certificate_of
+from console.views.listing import page
 from reconcile import debt
 from workers.flows import mapping
 
 router = APIRouter(responses=PROBLEMS)
+_ALARMS = 200
 
 
 @router.get("/now", tags=["now"])
@@ -123,8 +126,10 @@ def would_halt(house: TheHouse, query: Annotated[HaltScope, Query()]) -> Respons
 
 @router.get("/incidents/{incident}", tags=["alerts"])
 def incident(reading: Reading, incident: PathId) -> Response:
-    """An incident with its alarms and who was told."""
-    return told(_known(book.incident(reading, incident), f"there is no incident {incident}"))
+    """An incident with its alarms, two hundred at most, and who was told."""
+    said = _known(book.incident(reading, incident), f"there is no incident {incident}")
+    found_ = page(reading, alerts.ALARMS_OF, {"incident": incident}, limit=_ALARMS)
+    return told(said | {"alarms": found_.rows})
 
 
 @router.get("/alerts/doors", tags=["alerts"])
@@ -158,6 +163,12 @@ def certificate(house: TheHouse, reading: Reading, name: PathName) -> Response:
     """The newest certificate of a channel. As `lockstep channel certificate --json`."""
     key = key_of(house.settings.certificate_key, house.settings.home, "certificate.key")
     return told(certificate_of(reading, name, key))
+
+
+@router.get("/settings", tags=["access"])
+def settings(house: TheHouse) -> Response:
+    """What the process that answers was told, secrets masked. As `lockstep config show --json` there."""
+    return told(told_views.settings(house.settings))
 
 
 def _known(found_: Any, why: str) -> Any:

@@ -37,24 +37,25 @@ def list_(as_json: bool) -> None:
 
 @channel.command()
 @click.argument("name")
-def test(name: str) -> None:
+@as_json
+def test(name: str, as_json: bool) -> None:
     """Credentials, scopes, the clock and one read, changing nothing. Exit code 4 when the clocks disagree."""
     with house() as wiring:
         try:
             found = mapping.look(wiring.engine, wiring.client(name), channel=name, now=now)
         except (ChannelError, NotSetUp, mapping.NoPlaces) as error:
             raise Failed(f"{name}: {type(error).__name__}: {error}") from None
-    click.echo(
+    off_s = found.clock_off_s
+    clock = "it tells no time" if off_s is None else f"{off_s:+.0f} s against ours"
+    words = (
         f"{name} answers: {found.listed} listings at {found.locations} locations,"
-        f" {found.orders} orders of the last minutes, {found.subscriptions} subscriptions"
+        f" {found.orders} orders of the last minutes, {found.subscriptions} subscriptions\n"
+        f"its clock: {clock}"
     )
-    if found.clock_off_s is None:
-        click.echo("its clock: it tells no time")
-        return
-    click.echo(f"its clock: {found.clock_off_s:+.0f} s against ours")
-    if abs(found.clock_off_s) > _CLOCK_OFF_S:
+    tell(found, words, as_json=as_json)
+    if off_s is not None and abs(off_s) > _CLOCK_OFF_S:
         raise Failed(
-            f"{name}: the clocks are {abs(found.clock_off_s):.0f} s apart, so that orders and readings cannot be"
+            f"{name}: the clocks are {abs(off_s):.0f} s apart, so that orders and readings cannot be"
             " put in order: set this machine's clock (NTP)",
             code=4,
         )
@@ -131,17 +132,19 @@ def unmapped(name: str, as_json: bool) -> None:
     required=True,
     help="Where this channel shall call us, such as https://hooks.example.com/hooks/shopify",
 )
+@as_json
 @said_by
-def subscribe(name: str, uri: str) -> None:
+def subscribe(name: str, uri: str, as_json: bool) -> None:
     """Make sure that the channel notifies us of everything that moves stock."""
     with acting("channel.subscribe") as wiring:
         try:
             made = mapping.subscribe(wiring.engine, wiring.client(name), channel=name, uri=uri)
         except (ChannelError, NotSetUp, mapping.NoPlaces) as error:
             raise Failed(f"{name}: {type(error).__name__}: {error}") from None
-    click.echo(
+    words = (
         f"{len(made)} subscriptions created: {', '.join(s.topic for s in made) or 'all were there'}"
     )
+    tell({"channel": name, "created": list(made)}, words, as_json=as_json)
 
 
 @channel.command()
