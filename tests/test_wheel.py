@@ -82,6 +82,19 @@ def test_what_was_installed_is_what_runs(installed: Path, tmp_path: Path) -> Non
     assert version.stdout.startswith("lockstep, version ")
 
 
+def test_its_workers_find_their_queues(installed: Path, database: Database, tmp_path: Path) -> None:
+    where = (
+        "from workers.app import app; print(sorted(queue.name for queue in app.conf.task_queues))"
+    )
+
+    said = subprocess.run(
+        [installed.with_name("python"), "-c", where],
+        cwd=tmp_path, env=surroundings(database, tmp_path), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert "'push.shopify'" in said.stdout, said.stderr
+
+
 def test_it_finds_its_migrations(installed: Path, database: Database, tmp_path: Path) -> None:
     said = subprocess.run(
         [installed, "db", "status"],
