@@ -42,8 +42,8 @@ from workers.flows.reconcile_terms import Terms
 from workers.settings import Settings
 from workers.wiring import proof_of
 
-#: A Monday morning, so that nights, months and clock changes are far away; between two windows.
-BEGINS: Final = datetime(2026, 3, 2, 9, 3, tzinfo=UTC)
+#: A Monday morning, so that nights, months and clock changes are far away; when the house is open, a window is near.
+BEGINS: Final = datetime(2026, 3, 2, 9, 12, 48, tzinfo=UTC)
 #: Units of each SKU at each place when the house is opened.
 OPENED: Final = {("A", "OSLO"): 12, ("A", "BERGEN"): 6, ("B", "OSLO"): 4, ("B", "BERGEN"): 9,
                  ("C", "OSLO"): 3, ("C", "BERGEN"): 2}  # fmt: skip
