@@ -186,6 +186,33 @@ def test_every_command_is_one_of_ours(services: Services) -> None:
     assert not [name for name, answer in answers.items() if "Usage: " not in answer.output]
 
 
+def test_a_door_is_asked_for_its_health_where_it_listens(services: Services) -> None:
+    doors = {"relay": "RELAY", "api": "API", "metrics": "METRICS", "flower": "FLOWER"}
+
+    for name, setting in doors.items():
+        service = services[name]
+        port = service["environment"][f"LOCKSTEP_{setting}_PORT"]
+        asked = re.findall(
+            r"http://127\.0\.0\.1:(\d+)/(\w+)", " ".join(service["healthcheck"]["test"])
+        )
+
+        assert asked == [(port, "healthcheck" if name == "flower" else "healthz")]
+        # What is published leads to that port too, and the door listens beyond the container's own loopback.
+        assert [p.rpartition(":")[2] for p in service.get("ports", [])] in ([], [port])
+        hosts = {key: said for key, said in service["environment"].items() if key.endswith("_HOST")}
+        assert "0.0.0.0" in hosts.values()
+
+
+def test_a_worker_is_asked_by_the_name_that_it_has(services: Services) -> None:
+    for name, service in services.items():
+        if service.get("command", [""])[0] != "worker":
+            continue
+        assert option(service["command"], "--name") == name
+        # `--name` makes name@host; the answer of `inspect ping` begins with that host in a container of its own.
+        assert 'grep -q "@$$HOSTNAME: OK"' in service["healthcheck"]["test"][1]
+        assert "celery -A workers.app inspect ping" in service["healthcheck"]["test"][1]
+
+
 def test_what_runs_for_long_is_started_again_and_given_time_to_end(services: Services) -> None:
     hasty = [
         name
