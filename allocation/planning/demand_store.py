@@ -30,17 +30,18 @@ _SOLD = """
         JOIN posting AS p ON p.sku = given.sku AND p.occurred_at >= :heard
         JOIN event AS e ON e.id = p.event_id
         WHERE e.kind = 'order' AND p.to_state = 'committed' AND e.order_id IS NOT NULL
+    ), first AS (
+        SELECT DISTINCT ON (e.channel, e.order_id, e.line_id) e.channel, e.order_id, e.line_id, e.occurred_at AS at
+        FROM named
+        JOIN event AS e ON e.channel = named.channel AND e.order_id = named.order_id AND e.line_id = named.line_id
+        WHERE e.kind = 'order'
+        ORDER BY e.channel, e.order_id, e.line_id, e.seq
     ), sold AS (
         SELECT l.sku, l.channel, l.location, first.at, l.ordered_units - l.cancelled_units AS units
-        FROM named
+        FROM first
         JOIN order_line AS l USING (channel, order_id, line_id)
-        JOIN given ON given.sku = l.sku
-        CROSS JOIN LATERAL (
-            SELECT e.occurred_at AS at FROM event AS e
-            WHERE e.channel = l.channel AND e.order_id = l.order_id AND e.line_id = l.line_id AND e.kind = 'order'
-            ORDER BY e.seq LIMIT 1
-        ) AS first
-        WHERE l.ordered_units > l.cancelled_units AND first.at >= :since AND first.at < :until
+        WHERE l.sku = ANY(CAST(:skus AS text[]))
+          AND l.ordered_units > l.cancelled_units AND first.at >= :since AND first.at < :until
         UNION ALL
         SELECT p.sku, coalesce(e.payload ->> 'channel', ''), p.from_location, e.occurred_at, p.units
         FROM given
@@ -123,12 +124,21 @@ def closed(
 def demand(
     connection: Connection, skus: Collection[str], rules: Rules, first: date, until: date
 ) -> Mapping[str, list[Series]]:
-    """By SKU, its masked series of the days [first, until); what was never bought in them is missing."""
-    found: dict[str, list[Series]] = {}
-    rows = bought(connection, skus, first, until)
-    for one in series(rows, closed(connection, skus, rules, first, until), first, until):
-        found.setdefault(one.place[0], []).append(one)
-    return found
+    """By SKU, its masked series of the days [first, until); what was never bought in them is missing.
+
+    Each begins with the day on which the SKU was bought first: before that it may not have been there to be bought.
+    """
+    rows: dict[str, list[Bought]] = {}
+    for row in bought(connection, skus, first, until):
+        rows.setdefault(row.sku, []).append(row)
+    shut: dict[str, list[Closed]] = {}
+    if rows:
+        for stretch in closed(connection, list(rows), rules, first, until):
+            shut.setdefault(stretch.sku, []).append(stretch)
+    return {
+        sku: series(of, shut.get(sku, []), min(row.day for row in of), until)
+        for sku, of in rows.items()
+    }
 
 
 def recomputed(connection: Connection, skus: Collection[str], until: datetime) -> list[Sums]:

@@ -250,6 +250,8 @@ def test_a_one_off_bulk_line_is_named_and_left_out(trade: Trade) -> None:
 
 
 def test_a_channel_whose_numbers_nobody_here_sets_is_open(trade: Trade) -> None:
+    trade.receive(50)
+    sell_for_days(trade, [0])
     trade.at(0, hours=30)
     trade.book("ship", "MUG", units=2, channel="till")
 
@@ -257,3 +259,12 @@ def test_a_channel_whose_numbers_nobody_here_sets_is_open(trade: Trade) -> None:
 
     assert found.units == (0, 2, 0, 0, 0, 0, 0)
     assert list(found.open) == [1] * 7
+
+
+def test_days_before_a_sku_was_bought_first_are_none_of_its_days(trade: Trade) -> None:
+    trade.receive(50)
+    sell_for_days(trade, [4])
+
+    found = week_of(trade, "web")
+
+    assert (found.first, found.units) == (trade.monday.date() + timedelta(days=4), (4, 0, 0))
