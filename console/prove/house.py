@@ -13,6 +13,7 @@ from typing import Final
 
 import orjson
 from sqlalchemy import Engine, text
+from starlette.datastructures import Headers
 
 from allocation import backlog, store
 from allocation.document import read
@@ -188,10 +189,11 @@ class House:
     def hook(self, channel: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
         """A vendor's message at the relay: verified, kept, and the bell rung."""
         lane = LANES[url.rsplit("/", 1)[-1]]
-        signed = lane.signed(_Folded(headers))
+        told = Headers(headers)
+        signed = lane.signed(told)
         if not lane.verify(body, signed.signature, [self._accounts.signing()[channel]], url):
             raise AssertionError(f"{channel}: the signature of a message does not hold")
-        said = lane.routing(_Folded(headers), body)
+        said = lane.routing(told, body)
         kept = kept_headers(headers)
         self._arrive(Delivery(channel, said.delivery_id, said.topic, body, kept))
 
@@ -339,17 +341,3 @@ class House:
             step = self._settings.sweep_s
             ahead_s = max(0.0, self.works.seconds(next_at) - self.works.now_s)
             self.ring("sweep", after_s=step * (1 + ahead_s // step))
-
-
-class _Folded(dict[str, str]):
-    """Headers by their names in any letters, as a web server hands them over."""
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        super().__init__({name.lower(): value for name, value in headers.items()})
-
-    def __getitem__(self, name: str) -> str:
-        return super().__getitem__(name.lower())
-
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
-        """As a mapping's."""
-        return super().get(name.lower(), default)

@@ -11,11 +11,14 @@ from random import Random
 from statistics import NormalDist
 from typing import Any
 
+from requests import Response
 from sqlalchemy import Engine
+from starlette.applications import Starlette
 
 from allocation.simulate.score import Tally
 from allocation.simulate.types import Event, History, Line, Place, Stream
 from allocation.simulate.world import Layout, Sale, World, listed_places
+from channels.simulators.clock import Clock
 from channels.simulators.memory import Wire
 from console.prove.accounts import MARKET, PARTNER, PLACES, SHOP, TILLS, Accounts, Pace, hook_of
 from console.prove.clockwork import Clockwork, Job
@@ -115,6 +118,50 @@ class Lockstep:
             self._house.tell("order", sku, HOME, sale.accepted, **facts)
 
 
+@dataclass(slots=True)
+class _Way:
+    """What lies between the vendors and the house: time, and what gets lost."""
+
+    works: Clockwork
+    dice: Random
+    pace: Pace
+    run: Run
+    house: House | None = None
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """A vendor's message: it comes after a while, or never; the vendor thinks it came."""
+        house = self.house
+        assert house is not None, "nobody is to call before the house stands"
+        channel = next(name for name in (SHOP, TILLS, MARKET) if hook_of(name) == url)
+        if self.dice.random() < self.pace.lost:
+            self.run.lost += 1
+            house.lost_a_message(channel)
+        else:
+            after_s = _drawn(self.dice, self.pace.hook_s[channel])
+            kept = dict(headers)
+            self.works.world_later(after_s, lambda: house.hook(channel, url, kept, body))
+        return 200, "OK"
+
+    def wire(self, app: Starlette, clock: Clock) -> Wire:
+        """Carries calls; each way takes its half of the time."""
+        return _Timed(app, clock, lambda: self.works.on_the_way(self._half_s()))
+
+    def _half_s(self) -> float:
+        return _drawn(self.dice, self.pace.call_s) / 2
+
+
+class _Timed(Wire):
+    def __init__(self, app: Starlette, clock: Clock, takes_time: Callable[[], None]) -> None:
+        super().__init__(app, clock)
+        self._takes_time = takes_time
+
+    def send(self, *arguments: Any, **named: Any) -> Response:
+        self._takes_time()
+        answer = super().send(*arguments, **named)
+        self._takes_time()
+        return answer
+
+
 def play(
     history: History,
     layout: Layout,
@@ -130,33 +177,10 @@ def play(
     """
     run = Run(Tally())
     works = Clockwork(history.start)
-    dice = Random(f"{seed}:the world")
-    known: dict[str, Any] = {}
-
-    def post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
-        channel = next(name for name in (SHOP, TILLS, MARKET) if hook_of(name) == url)
-        if dice.random() < pace.lost:
-            run.lost += 1
-            known["house"].lost_a_message(channel)
-        else:
-            after_s = _drawn(dice, pace.hook_s[channel])
-            works.world_later(
-                after_s, lambda: known["house"].hook(channel, url, dict(headers), body)
-            )
-        return 200, "OK"
-
-    class Timed(Wire):
-        """Each way of a call takes its half of the time."""
-
-        def send(self, *arguments: Any, **named: Any) -> Any:
-            half_s = _drawn(dice, pace.call_s) / 2
-            works.on_the_way(half_s)
-            answer = super().send(*arguments, **named)
-            works.on_the_way(half_s)
-            return answer
-
-    accounts = Accounts(works, post, seed, pace)
-    house = known["house"] = House(engine, settings, accounts, works, seed)
+    way = _Way(works, Random(f"{seed}:the world"), pace, run)
+    accounts = Accounts(works, way.post, seed, pace)
+    house = House(engine, settings, accounts, works, seed)
+    way.house = house
     worlds = {
         stream.sku: World(stream, layout, run.tally, listed_places(stream, layout), history.ends)
         for stream in history.streams
@@ -168,7 +192,7 @@ def play(
     accounts.list_goods({sku: at for sku, at in listed.items() if at})
     house.open(
         {sku: {p: n for p, n in w.truth.items() if p in PLACES} for sku, w in worlds.items()},
-        Timed,
+        way.wire,
     )
     begins = works.now_s
     lockstep = Lockstep(accounts, house, begins)
