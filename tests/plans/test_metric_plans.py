@@ -48,6 +48,9 @@ SEED = (
     " SELECT 'push.stuck', 'shop', 'error', at, at, '{{}}' FROM {seconds}",
     "INSERT INTO seal (number, first_seq, last_seq, events, leaves, previous, root, sealed_at)"
     " SELECT n, n, n, 1, decode(repeat('00', 32), 'hex'), ''::bytea, ''::bytea, at FROM {seconds}",
+    "INSERT INTO count_variance (event_id, sku, location, counted_at, counted, position, moves, sigma, tier, within,"
+    " reason, recount, undone) SELECT uuidv7(), 'S1', 'WH', at - interval '400 days', 1, 1, 0, 1, 'A', true, '', false,"
+    " false FROM {seconds}",
     "INSERT INTO tally_mark (through) SELECT CAST(:now AS timestamptz) - interval '60 seconds'",
 )
 #: Read whole: as small as the house is, or as what waits is.
@@ -58,6 +61,8 @@ SMALL = {
     "queue_pause",
     "location",
     "oversold_case",
+    "shrunk",
+    "sold",
     "tally",
     "tally_mark",
 }
