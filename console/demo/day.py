@@ -256,6 +256,9 @@ def _keep(screen: Screen, stack: Stack) -> None:
     screen.plain("kept up; Ctrl-C ends it", "bold")
     for line in [*dashboard(stack), *addresses(stack)]:
         screen.plain(f"  {line}")
+    screen.plain(
+        f"  buy: LOCKSTEP_HOME={stack.home} lockstep sim order {goods.EVERYWHERE[-1]} --units 2"
+    )
     try:
         wait_while_up(stack)
     except KeyboardInterrupt:
