@@ -43,7 +43,7 @@ from ledger.events import AnyFact, Order, OrderCancel, Return, Reversal, Ship
 _Disposed: TypeAlias = Literal["sellable", "hold"]
 
 #: Shopify stamps whole seconds, and an order may be edited in the second it was placed in. Notifications of one second
-#: say the same time and come in any order; what the order API told afterwards is the later of them all.
+#: say the same time and come in any order; what the order API told when that second was over is the later of them all.
 _READ_LATER: Final = timedelta(microseconds=1)
 #: What is on the shelf again after a return; what is missing, thrown away or given back to the buyer is not.
 _CAME_BACK: Final[dict[str, _Disposed]] = {"restocked": "sellable", "processing_required": "hold"}
@@ -100,8 +100,10 @@ class Book:
 
     def _order_line(self, order: wire.Order, line: wire.Line, units: int) -> None:
         updated_at = order.updated_at.astimezone(UTC)
-        revision = updated_at if line.location_id is None else updated_at + _READ_LATER
-        assigned = "" if line.location_id is None else f"@{line.location_id}"
+        revision, assigned = updated_at, ""
+        if line.location_id is not None:
+            revision = updated_at if order.read_early else updated_at + _READ_LATER
+            assigned = f"@{line.location_id}{':early' if order.read_early else ''}"
         for part, mark in self._parts(line, must_be_known=True):
             self._facts.append(
                 Order(

@@ -8,6 +8,7 @@ Source: https://shopify.dev/docs/api/admin-graphql#status_and_error_codes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -38,6 +39,11 @@ class GraphQL:
         self._path = path
         self._limiter = limiter
         self._costs: dict[str, float] = {}
+
+    @property
+    def vendor_time(self) -> datetime | None:
+        """The vendor's clock by its last answer, in whole seconds; None before the first."""
+        return self._http.vendor_time
 
     def ask(self, document: Document, variables: Mapping[str, Json], model: type[Answer]) -> Answer:
         """Send the document and read its `data`.

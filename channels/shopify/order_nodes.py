@@ -203,11 +203,14 @@ class OrderNode(_Node):
     works: Works = Field(default=Works(), alias="fulfillmentOrders")
 
 
-def order_document(order: OrderNode, disposed: Sequence[Disposed] = ()) -> bytes:
+def order_document(
+    order: OrderNode, disposed: Sequence[Disposed] = (), *, read_early: bool = False
+) -> bytes:
     """The order as the body its orders/updated webhook would have carried, as far as stock goes.
 
     Both roads must name every fact alike, so that an order seen twice is booked once: numeric ids come out of the gids.
-    What the webhook does not know is added: where each line is assigned, and what was done with returned goods.
+    What the webhook does not know is added: where each line is assigned, what was done with returned goods, and whether
+    it was read too early to be the last word of its second.
 
     raises   ValueError when the order speaks of a line that it does not have
     """
@@ -226,6 +229,8 @@ def order_document(order: OrderNode, disposed: Sequence[Disposed] = ()) -> bytes
         "refunds": [_refund(order, each) for each in order.refunds],
         "dispositions": [_disposition(each) for each in disposed],
     }
+    if read_early:
+        document["read_early"] = True
     return json.dumps(document, separators=(",", ":")).encode()
 
 

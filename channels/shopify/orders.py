@@ -55,10 +55,11 @@ def orders_since(
             answers.ChangesAnswer,
         ).orders
         told = [(node.id, _change(node)) for node in found.nodes]
+        told_at = graphql.vendor_time
         kept = known([change for _, change in told])
         fresh = [(order, change) for order, change in told if change.delivery_id not in kept]
         for start in range(0, len(fresh), sizes.orders):
-            yield from _read(graphql, fresh[start : start + sizes.orders], sizes)
+            yield from _read(graphql, fresh[start : start + sizes.orders], sizes, told_at)
         if not found.page.more:
             return
         cursor = found.page.cursor
@@ -74,8 +75,12 @@ def _delivery_id(order: str, updated_at: datetime) -> str:
 
 
 def _read(
-    graphql: GraphQL, changed: Sequence[tuple[str, Change]], sizes: Sizes
+    graphql: GraphQL,
+    changed: Sequence[tuple[str, Change]],
+    sizes: Sizes,
+    told_at: datetime | None,
 ) -> Iterator[ChannelOrder]:
+    """told_at: by the vendor's clock, before these are read."""
     nodes = graphql.ask(
         documents.READ_ORDERS,
         {
@@ -89,21 +94,25 @@ def _read(
     for (_, change), found in zip(changed, nodes, strict=True):
         order = None if found is None else _completed(graphql, found, sizes)
         if order is not None:
-            yield _channel_order(order, change.updated_at, _disposed(graphql, order))
+            early = told_at is None or told_at <= order.updated_at
+            yield _channel_order(order, change.updated_at, _disposed(graphql, order), early)
 
 
 def _channel_order(
-    order: order_nodes.OrderNode, told_at: datetime, disposed: Sequence[order_nodes.Disposed]
+    order: order_nodes.OrderNode,
+    changed_at: datetime,
+    disposed: Sequence[order_nodes.Disposed],
+    read_early: bool,
 ) -> ChannelOrder:
-    """told_at: its place among the changes; it may have changed again before it was read."""
+    """changed_at: its place among the changes; it may have changed again before it was read."""
     updated_at = order.updated_at.astimezone(UTC)
     try:
-        body = order_nodes.order_document(order, disposed)
+        body = order_nodes.order_document(order, disposed, read_early=read_early)
     except ValueError as error:
         raise Unreadable(f"Shopify: {error}") from None
     return ChannelOrder(
         order_id=str(wire.number_of(order.id)),
-        updated_at=told_at,
+        updated_at=changed_at,
         delivery_id=_delivery_id(order.id, updated_at),
         topic="orders/updated",
         body=body,

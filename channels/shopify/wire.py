@@ -154,6 +154,7 @@ class Order(_Numbered):
     """A whole order, as every orders/* topic but orders/edited and orders/delete carries it.
 
     dispositions   of its returns, where the order was read by a poll
+    read_early     by a poll within the second that it is stamped with, in which it may have changed once more
     """
 
     created_at: AwareDatetime
@@ -164,3 +165,4 @@ class Order(_Numbered):
     fulfillments: Annotated[tuple[Fulfillment, ...], BeforeValidator(_none_as_empty)] = ()
     refunds: Annotated[tuple[Refund, ...], BeforeValidator(_none_as_empty)] = ()
     dispositions: tuple[Disposition, ...] = ()
+    read_early: bool = False

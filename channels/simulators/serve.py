@@ -91,7 +91,7 @@ def start(
         bucket_size=bucket_size,
         restore_rate=restore_rate,
     )
-    server = Server(make_app(simulator), host, port)
+    server = Server(make_app(simulator), host, port, own_date=True)
     simulator.base_url = server.url
     server.start()
     facts = Facts(

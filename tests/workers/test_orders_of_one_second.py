@@ -48,3 +48,17 @@ def test_a_notification_of_that_second_that_comes_after_the_poll_changes_nothing
     house.deliver("orders/create", placed, name="d-1")
 
     assert house.balance("SKU-C")["OSLO", "committed"] == 3
+
+
+def test_what_was_polled_in_that_very_second_is_not_the_last_word_of_it(house: ShopHouse) -> None:
+    order = house.rig.do("order", lines=[{"sku": "SKU-C", "units": 1}], location="Oslo")["id"]
+    house.poll()
+    house.drain()
+    assert house.balance("SKU-C")["OSLO", "committed"] == 1
+    house.rig.do("edit_order", order=order, lines=[{"sku": "SKU-C", "units": 3}])
+    house.rig.advance(60)
+
+    house.poll()
+    house.drain()
+
+    assert house.balance("SKU-C")["OSLO", "committed"] == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from email.utils import format_datetime
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -32,6 +33,8 @@ def make_app(simulator: ShopifySimulator) -> Starlette:
             if answer.delay_s:
                 await asyncio.sleep(answer.delay_s)
             answer = simulator.finish(answer)
+        # By the shop's clock, in whole seconds, like everything it stamps.
+        answer.headers["date"] = format_datetime(simulator.clock.now(), usegmt=True)
         return _respond(answer)
 
     async def bulk_file(request: Request) -> Response:
