@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import redis
@@ -48,6 +49,43 @@ def buckets(connection: Connection, client: redis.Redis, prefix: str) -> Held:
             for what, allowed in _LIMITS.get(row.kind, {}).items()
         ]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """The tightest limit of a channel.
+
+    free, full    calls or points, as the vendor counts
+    others        limits of the same channel that are freer
+    """
+
+    channel: str
+    limit: str
+    free: int
+    full: int
+    closed_s: float
+    others: int
+
+    @property
+    def share(self) -> float:
+        """Free as a part of what is free at most."""
+        return self.free / self.full if self.full else 0.0
+
+
+def tightest(found: Held) -> list[Free] | None:
+    """The limit of each channel that leaves least; None when Redis does not answer."""
+    told = []
+    for channel, held in found.items():
+        each = []
+        for limit, bucket in held:
+            state = bucket.state()
+            if not state.shared:
+                return None
+            free, full = max(0, int(state.available)), int(state.maximum)
+            each.append(Free(channel, limit, free, full, state.closed_s, len(held) - 1))
+        if each:
+            told.append(min(each, key=lambda one: (-one.closed_s, one.share, one.limit)))
+    return told
 
 
 def headroom(found: Held) -> Iterator[Sample]:

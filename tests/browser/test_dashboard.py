@@ -97,6 +97,15 @@ def test_now_follows_the_house_while_somebody_looks(seen_by: Look, api: Api) -> 
     page.locator("h1", has_text="0 SKUs halted").wait_for(timeout=30_000)
 
 
+def test_limits_come_once_the_page_is_there(looked_at_by: Look) -> None:
+    seen = looked_at_by(Role.VIEWER)
+    page = seen.go("/")
+
+    page.locator("section[aria-labelledby=limits]", has_text="Redis does not answer").wait_for()
+
+    assert seen.complaints == []
+
+
 def test_the_chart_is_drawn_in_steps(looked_at_by: Look) -> None:
     seen = looked_at_by(Role.VIEWER)
     page = seen.go("/sku/MUG-RED")
