@@ -10,7 +10,7 @@ from click import Choice
 
 from channels.edi.exchange import exchange_of
 from channels.simulators.serve import ALL_KINDS
-from console.cli.local import sim_up
+from console.cli.sim import sim_up
 from console.demo import playing
 from console.local.layout import Played, played, simulators
 from console.local.supervisor import Service
