@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from console.cli.bench import tell
+from console.cli.measured import tell
 from console.drill import run
 from reconcile.types import Cause
 from tests.builders import a_house
