@@ -55,6 +55,7 @@ ASKED: Final[dict[str, Asked]] = {
     "/login": Asked(("/login",)),
     "/": Asked(("/",)),
     "/now/live": Asked(("/now/live",)),
+    "/now/limits": Asked(("/now/limits",)),
     "/skus": _list("/skus", ("/skus?q=lot+99", "lot 99"), ("/skus?q={hot}", "{hot}"), also=("/skus?due=1",)),
     "/search": Asked(tuple(f"/search?q={words}" for words in ("mug", "lot+99", "{of_order}", "{event}", "{push}"))),
     "/sku/{name:path}": Asked(
@@ -73,8 +74,8 @@ ASKED: Final[dict[str, Asked]] = {
         ("/drift?channel=till", "till"), also=("/drift?all=1", "/drift?all=1&sku={cold}", "/drift?all=1&sku={hot}"),
     ),
     "/drift/quarantine": _list(
-        "/drift/quarantine", ("/drift/quarantine?sku={drifting}", "{drifting}"), ("/drift/quarantine?channel=till",
-        "till")
+        "/drift/quarantine", ("/drift/quarantine?sku={drifting}", "{drifting}"),
+        ("/drift/quarantine?channel={held_on}", "{held_on}"),
     ),
     "/drift/{number}": Asked(("/drift/{drift}",)),
     "/halts": _list("/halts", ("/halts?sku={halted}", "{halted}"), ("/halts?channel={halted_on}", "{halted_on}")),

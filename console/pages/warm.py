@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from allocation import store as rule_store
 from console.api.state import House
 from console.pages.rendering import Renderer
 from console.views import alerts, book, found, halts, now, recon, timeline, trade, work
@@ -52,6 +53,7 @@ def _ask(connection: Connection, at: datetime) -> None:
     timeline.happened(connection, "", since=at, until=at)
     timeline.at_moment(connection, "", at, at)
     trade.split(connection)
+    rule_store.current_rules(connection)
     for listing in (alerts.INCIDENTS, recon.DRIFT, recon.RUNS, work.DUE, work.PUSHES):
         page(connection, listing, {**_NOBODY, "all": False, "parked": None}, limit=1)
     page(connection, halts.HALTS, {**_NOBODY, "each": False}, limit=1)

@@ -15,19 +15,21 @@ from workers.settings import Settings
 from workers.wiring import Wiring
 
 
-def the_settings(database: Database, home: Path) -> Settings:
+def the_settings(database: Database, home: Path, redis_url: str) -> Settings:
     return Settings.model_validate(
         {
             "database_url": database.app_url,
             "database_admin_url": database.admin_url,
-            "redis_url": "redis://127.0.0.1:1/0",
+            "redis_url": redis_url,
             "home": home,
         }
     )
 
 
-def test_every_page_that_a_browser_may_get_is_measured(database: Database, tmp_path: Path) -> None:
-    app = application(Wiring(the_settings(database, tmp_path)))
+def test_every_page_that_a_browser_may_get_is_measured(
+    database: Database, tmp_path: Path, valkey: str
+) -> None:
+    app = application(Wiring(the_settings(database, tmp_path, valkey)))
 
     routes = measuring.pages_of(app)
 
@@ -45,10 +47,10 @@ def test_every_list_is_said_how_to_search() -> None:
 
 @pytest.mark.slow
 def test_every_page_answers_and_every_list_is_paged_and_searched(
-    database: Database, tmp_path: Path
+    database: Database, tmp_path: Path, valkey: str
 ) -> None:
     said: list[str] = []
-    settings = the_settings(database, tmp_path)
+    settings = the_settings(database, tmp_path, valkey)
 
     result = measuring.measure(
         settings,
