@@ -10,7 +10,7 @@ from console.pages.rendering import MENU
 from tests.browser.conftest import Look
 from tests.console.api_door import Api
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SKU = "/sku/MUG-RED?at=2026-03-02+12:30&hours=168"
 PAGES = [address for _, address in MENU] + [
