@@ -233,8 +233,10 @@ class Shopify:
             (reading,) = self.snapshot([binding])
             if reading.units is None or reading.units <= 0:
                 return
-            # Named by what was read: a repeat before anything moved is the same call, a later halt is another.
-            state = f"{binding.item_id}|{binding.vendor_location_id}|{reading.units}|{reading.updated_at}"
+            # Each try is a call of its own: to a key it knows the shop says again what it said, also of a zero that it
+            # swallowed. Twice is once all the same, by compare-and-set.
+            seen = f"{reading.units}|{reading.updated_at}|{self._now().isoformat()}"
+            state = f"{binding.item_id}|{binding.vendor_location_id}|{seen}"
             level = Level(binding, units=0, number=0, expected=reading.units)
             (outcome,) = self.push([level], key=push.derived("halt", state))
             if isinstance(outcome, Rejected):
