@@ -33,7 +33,8 @@ FOR_OPERATORS = [
 SAMPLES = {
     "ID": "1", "EVENT": "01a22111-f734-7000-8aa4-2b60e3404398", "VERSION": "1", "PARTNER": "grocer", "PO": "4500000001",
     "SHOP": "shop", "ORDER": "1001", "TEAM": "stock", "RULE": "drift.open", "WORDS": "mug", "ROLE": "viewer",
-    "N": "5", "SCORE": "500", "MISTAKE": "lost-inbox-row", "SEED": "7", "OPERATION": "01a22111-f734-7000-8aa4-2b60e3404398",
+    "N": "5", "SCORE": "500", "MISTAKE": "lost-inbox-row", "SEED": "7",
+    "OPERATION": "01a22111-f734-7000-8aa4-2b60e3404398",
 }  # fmt: skip
 # Where a page speaks of a file that its reader makes, any file will do.
 _SOME_FILE = re.compile(r"\S+\.(?:toml|csv|csv\.gz|edi|json)(?=\s|$)")
