@@ -35,14 +35,15 @@ _SETTLE_S: Final = 600.0
 _FIRST_ORDER: Final = 7_000_000_000
 
 # The target that knew of an order is the first one computed from that version of the balance, or a later one. Where the
-# shop that was sold in got its own before the other did, the other's was computed with it and had not changed.
+# shop that was sold in got its own before the other did, the other's was computed with it and had not changed; where
+# the other showed no more than that already (a rise was still waiting), there was nothing to lower.
 _WAYS = text("""
     SELECT e.order_id::bigint AS order_number, i.received_at, h.set_at, p.sent_at, p.answered_at, g.sku
     FROM event e
     JOIN posting g ON g.event_id = e.id AND g.from_state = 'available'
     JOIN inbox i ON i.source = e.source AND i.delivery_id = 'bench-' || e.order_id
     LEFT JOIN LATERAL (
-        SELECT number, set_at FROM target_history t
+        SELECT number, set_at, units FROM target_history t
         WHERE t.sku = g.sku AND t.channel = :shows AND t.location = :place
           AND (t.terms -> 'stock' -> 0 ->> 3)::bigint >= g.from_version
         ORDER BY t.number LIMIT 1) AS later ON true
@@ -52,7 +53,13 @@ _WAYS = text("""
           AND (t.terms -> 'stock' -> 0 ->> 3)::bigint >= g.from_version
         ORDER BY t.number LIMIT 1) AS own ON true
     LEFT JOIN LATERAL (
-        SELECT later.number, later.set_at WHERE own.set_at IS NULL OR later.set_at <= own.set_at) AS h ON true
+        SELECT units FROM push
+        WHERE push.channel = :shows AND push.sku = g.sku AND push.location = :place
+          AND push.number < later.number AND push.outcome = 'confirmed'
+        ORDER BY push.id DESC LIMIT 1) AS before ON true
+    LEFT JOIN LATERAL (
+        SELECT later.number, later.set_at
+        WHERE (own.set_at IS NULL OR later.set_at <= own.set_at) AND before.units > later.units) AS h ON true
     LEFT JOIN LATERAL (
         SELECT sent_at, answered_at FROM push
         WHERE push.channel = :shows AND push.sku = g.sku AND push.location = :place
@@ -170,7 +177,7 @@ def _report(
         known = [1000 * (b - a) for a, b in pairs if a is not None and b is not None]
         return spread(known).as_json()
 
-    # Where the buffer fell by what was sold, the other shop showed the right number all the time.
+    # Where the buffer fell by what was sold, the other shop showed no more than the right number all the time.
     nothing = sum(way.computed is None for way in ways) if settled_s is not None else 0
     return {
         "posted": len(heard),
