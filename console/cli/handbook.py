@@ -14,8 +14,8 @@ _HEAD = """# Commands
 
 Every command says more with `--help`, and most print JSON with `--json`. *From afar*: with `LOCKSTEP_URL` (an API's
 address) and `LOCKSTEP_TOKEN` it asks that house and says the same, with the same exit code; who acts is the token then,
-whatever `--by` says. What works beside the house only says why. *Try*: it has `--dry-run`, which does the whole thing in
-one transaction, prints what comes of it, and takes it back. `make docs` makes this page from the code.
+whatever `--by` says. What works beside the house only says why. *Try*: it has `--dry-run`, which does the whole thing
+in one transaction, prints what comes of it, and takes it back. `make docs` makes this page from the code.
 
 Exit codes: 0 done, or no difference; 1 error; 2 wrong usage; 3 differences found, or something is open; 4 some of it
 failed; 5 refused by a guard.

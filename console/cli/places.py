@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 _PROCESS: Final = "it is a process of this machine"
-_VENDOR: Final = "it speaks with the vendor for as long as that takes, with the secrets of this machine"
+_VENDOR: Final = (
+    "it speaks with the vendor for as long as that takes, with the secrets of this machine"
+)
 _WHOLE: Final = "it reads the whole book, or computes over it, for minutes"
 _SCHEMA: Final = "it needs the database's administrator"
 _THROWN: Final = "it works in a database of its own that is gone afterwards"

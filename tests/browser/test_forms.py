@@ -73,7 +73,9 @@ def test_a_recount_is_ordered_by_keyboard_and_without_scripts(seen_by: Look, api
 
     assert wrong == "fill this in"
     assert "MUG-RED at OSLO: recount ordered" in page.inner_text(".said")
-    assert api.rows("SELECT sku, location FROM count_order") == [{"sku": "MUG-RED", "location": "OSLO"}]
+    assert api.rows("SELECT sku, location FROM count_order") == [
+        {"sku": "MUG-RED", "location": "OSLO"}
+    ]
 
 
 def test_a_token_is_made_shown_once_and_revoked(seen_by: Look, api: Api) -> None:

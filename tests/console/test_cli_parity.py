@@ -153,7 +153,9 @@ def test_what_works_beside_the_house_only_says_why(api: Api) -> None:
     there, _ = both(api, *command)
 
     assert there.code == 2
-    assert "`lockstep recon run` works beside the house only: it speaks with the vendor" in there.err
+    assert (
+        "`lockstep recon run` works beside the house only: it speaks with the vendor" in there.err
+    )
 
 
 def test_api_and_pages_have_every_verb_that_works_from_afar(api: Api) -> None:

@@ -83,14 +83,19 @@ def test_a_connection_that_died_while_nobody_used_it_is_replaced_unseen(
         engine.dispose()
 
 
+def _add_and_fail(database: Database) -> None:
+    with transaction(database.engine) as connection:
+        catalogue.add_skus(connection, {"REHEARSED-2": ""})
+        connection.execute(text("SELECT 1 FROM nowhere"))
+
+
 def test_what_is_rehearsed_is_seen_while_it_lasts_and_taken_back(database: Database) -> None:
     count = text("SELECT count(*) FROM sku WHERE sku LIKE 'REHEARSED-%'")
     with rehearsal(database.engine):
         with transaction(database.engine) as connection:
             catalogue.add_skus(connection, {"REHEARSED-1": ""})
-        with pytest.raises(ProgrammingError), transaction(database.engine) as connection:
-            catalogue.add_skus(connection, {"REHEARSED-2": ""})
-            connection.execute(text("SELECT 1 FROM nowhere"))
+        with pytest.raises(ProgrammingError):
+            _add_and_fail(database)
         with transaction(database.engine) as connection:
             inside = connection.execute(count).scalar_one()
         with pytest.raises(NetworkInTransaction):
