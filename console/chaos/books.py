@@ -54,7 +54,8 @@ class Opening:
         gone = 0
         cursor = connection.execute(self.statement)
         while True:
-            gone += max(0, cursor.rowcount) if cursor.statusmessage.startswith("DELETE") else 0  # type: ignore[union-attr]
+            if (cursor.statusmessage or "").startswith("DELETE"):
+                gone += max(0, cursor.rowcount)
             if not cursor.nextset():
                 return gone
 
@@ -62,15 +63,15 @@ class Opening:
 def opening_of(connection: psycopg.Connection[Any]) -> Opening:
     """Remember the database as it is. The connection is the superuser's: nobody else may empty the book."""
     tables = [sql.Identifier(*row) for row in connection.execute(_TABLES).fetchall()]
-    parts = [sql.SQL("SET session_replication_role = replica")]
-    parts += [sql.SQL("DELETE FROM {}").format(table) for table in tables]  # type: ignore[misc]
+    parts: list[sql.Composable] = [sql.SQL("SET session_replication_role = replica")]
+    parts += [sql.SQL("DELETE FROM {}").format(table) for table in tables]
     for table in tables:
         row = connection.execute(_ROWS.format(table)).fetchone()
         if row and row[0]:
-            parts.append(_FILL.format(table, sql.Literal(row[0])))  # type: ignore[arg-type]
+            parts.append(_FILL.format(table, sql.Literal(row[0])))
     for name, value in connection.execute(_SEQUENCES).fetchall():
         parts.append(
-            sql.SQL("SELECT setval({}::regclass, {}, false)").format(  # type: ignore[arg-type]
+            sql.SQL("SELECT setval({}::regclass, {}, false)").format(
                 sql.Literal(name), sql.Literal(value)
             )
         )

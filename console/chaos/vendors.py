@@ -112,22 +112,6 @@ def shopify(
         ],
     )
 
-    def levels() -> dict[tuple[str, str], int]:
-        return {
-            (level["sku"], level["location"].upper()): int(level["available"])
-            for level in do("state")["levels"]
-        }
-
-    def listen(topics: Iterable[str], uri: str) -> None:
-        # Without the API, whose calls would take a tenth of every schedule.
-        with simulator.shop.act() as act:
-            for topic in sorted(topics):
-                made, errors = subscriptions.create(
-                    simulator.shop, act, subscriptions.enum_topic(topic), {"uri": uri}
-                )
-                if made is None:
-                    raise ValueError(f"{name} does not tell of {topic}: {errors}")
-
     return Account(
         name=name,
         kind="shopify",
@@ -138,9 +122,27 @@ def shopify(
         webhook_secret=simulator.secret,
         do=do,
         places=places,
-        levels=levels,
-        listen=listen,
+        levels=partial(_shop_levels, do),
+        listen=partial(_shop_listens, simulator),
     )
+
+
+def _shop_levels(do: Callable[..., Any]) -> dict[tuple[str, str], int]:
+    return {
+        (level["sku"], level["location"].upper()): int(level["available"])
+        for level in do("state")["levels"]
+    }
+
+
+def _shop_listens(simulator: ShopifySimulator, topics: Iterable[str], uri: str) -> None:
+    # Without the API, whose calls would take a tenth of every schedule.
+    with simulator.shop.act() as act:
+        for topic in sorted(topics):
+            made, errors = subscriptions.create(
+                simulator.shop, act, subscriptions.enum_topic(topic), {"uri": uri}
+            )
+            if made is None:
+                raise ValueError(f"{simulator.shop.domain} does not tell of {topic}: {errors}")
 
 
 def square(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from console.chaos.mortal import mortal_engine
@@ -50,7 +52,7 @@ def test_workers_hand_over_between_their_transactions_and_never_inside(database:
                 stage.hand_over("in the middle of it")
                 seen.append(f"{name} ends")
 
-    workers = [Worker(name, lambda name=name: work(name)) for name in "ab"]  # type: ignore[misc]
+    workers = [Worker(name, partial(work, name)) for name in "ab"]
     for worker in workers:
         stage.enter(worker)
     while stage.workers:
