@@ -19,7 +19,6 @@ from channels.base import (
     Unavailable,
     nothing_known,
 )
-from channels.shopify.orders import SIZES
 from channels.simulators.clock import Clock as HeldClock
 from channels.simulators.serve import start
 from tests.channels.shopify_rig import CHANNEL, ShopifyRig
@@ -264,40 +263,6 @@ class TestTheShop:
     @pytest.fixture
     def house(self, rig: ShopifyRig, database: Database) -> ShopHouse:
         return a_shop_house(rig, database)
-
-    def test_a_shop_that_sells_a_lot_is_heard_whatever_is_told_twice(
-        self, house: ShopHouse
-    ) -> None:
-        """Five orders a second on the smallest plan: what a minute brings costs more than the bucket holds."""
-        rig = house.rig
-        client = rig.client(rig.token, sizes=SIZES)
-        stock = {"Oslo": 1000, "Bergen": 0}
-        rig.do("products", products=[{"variants": [{"sku": "SKU-FAST", "stock": stock}]}])
-        for _ in range(24):
-            rig.do("orders", orders=[{"lines": [{"sku": "SKU-FAST", "units": 1}]}] * 25)
-            rig.advance(5)
-            house.poll(client=client)
-        client.close()
-
-        ((mark, heard),) = house.rows(
-            "SELECT (SELECT orders_mark FROM channel), (SELECT count(*) FROM inbox WHERE topic = 'orders/updated')"
-        )
-        assert rig.now() - mark <= timedelta(seconds=LAG_S + 5)
-        assert heard == 24 * 25
-
-    def test_what_is_known_is_not_read_again(self, house: ShopHouse) -> None:
-        house.rig.order("SKU-A", 1)
-        house.rig.advance(30)
-        house.poll()
-        number = house.rig.order("SKU-B", 1)
-        house.rig.advance(10)
-
-        report = house.poll()
-
-        assert (report.orders, report.fresh) == (1, 1), "the first is told again, and known"
-        assert house.rows(
-            "SELECT count(*) FROM inbox WHERE delivery_id LIKE :d", d=f"order:{number}:%"
-        ) == [(1,)]
 
     def test_an_order_nobody_told_us_of_is_booked_where_it_is_served(
         self, house: ShopHouse
