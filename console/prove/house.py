@@ -44,6 +44,8 @@ from workers.wiring import proof_of
 #: the workers are faster.
 _HOP_S: Final = 0.01
 _TAKEN_UP_S: Final = 1.0
+#: Sweeps in a row that find the same overdue: each later one waits twice as long, up to some minutes.
+_MOST_IN_VAIN: Final = 10
 _MEASURE_S: Final = 60.0
 
 # When something is due that no bell rings for; the beat would look every few seconds, and find nothing until then.
@@ -86,6 +88,7 @@ class House:
         self._lanes: dict[str, Lane] = {}
         self._rung: set[str] = set()
         self._arrived: list[Delivery] = []
+        self._in_vain = 0
         self._opening = True
         self._serial = 0
 
@@ -340,4 +343,6 @@ class House:
         if next_at is not None:
             step = self._settings.sweep_s
             ahead_s = max(0.0, self.works.seconds(next_at) - self.works.now_s)
-            self.ring("sweep", after_s=step * (1 + ahead_s // step))
+            # What is overdue and stays so (a read-back behind a number set aside) is not looked at for ever so often.
+            self._in_vain = 0 if ahead_s else min(self._in_vain + 1, _MOST_IN_VAIN)
+            self.ring("sweep", after_s=step * (2.0 ** max(0, self._in_vain - 3) + ahead_s // step))
