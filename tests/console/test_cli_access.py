@@ -22,14 +22,14 @@ from tests.servers import Database
 
 #: What runs a process, or works in a database that is gone afterwards: nobody's stock changes.
 PROCESSES = {
-    "beat", "demo", "flower", "play", "serve", "sim", "up", "worker", "bench", "chaos", "recon bench", "recon drill"
+    "beat", "demo", "flower", "play", "serve", "sim", "up", "worker", "bench", "chaos", "prove", "recon bench", "recon drill"
 }  # fmt: skip
 #: What only reads.
 READS = {
     "alarm list", "alert doors", "alert list", "alert silences", "alloc check", "alloc fit", "alloc history",
     "alloc plan", "alloc show", "alloc simulate", "amazon changes", "amazon fba", "amazon health", "amazon ipi list",
     "amazon mcf list", "amazon offers", "audit list", "case list", "case rate", "case show", "channel certificate",
-    "channel list", "channel test", "channel unmapped", "config check", "config schema", "config show",
+    "channel list", "channel test", "channel unmapped", "completion", "config check", "config schema", "config show",
     "count accuracy", "count orders", "count plan",
     "count shrinkage", "db status", "edi documents", "edi parse", "edi status", "edi validate", "failed export",
     "failed list", "failed show", "forecast show", "halt list", "inbox list", "inbox show", "lag", "ledger verify",
