@@ -9,16 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from allocation import sightings
-from channels.base import (
-    ChannelError,
-    ChannelOrder,
-    Known,
-    Refused,
-    Throttled,
-    Unauthorised,
-    Unavailable,
-    nothing_known,
-)
+from channels import base
+from channels.base import ChannelError, ChannelOrder, Refused, Throttled, Unauthorised, Unavailable
 from channels.simulators.clock import Clock as HeldClock
 from channels.simulators.serve import start
 from tests.channels.shopify_rig import CHANNEL, ShopifyRig
@@ -39,7 +31,9 @@ class Told(MemoryChannel):
     breaks_at: int = 0
     asked: list[datetime] = field(default_factory=list)
 
-    def orders_since(self, mark: datetime, known: Known = nothing_known) -> Iterator[ChannelOrder]:
+    def orders_since(
+        self, mark: datetime, known: base.Known = base.nothing_known
+    ) -> Iterator[ChannelOrder]:
         self.asked.append(mark)
         for place, order in enumerate(o for o in self.told if o.updated_at >= mark):
             if self.error is not None and place == self.breaks_at:
