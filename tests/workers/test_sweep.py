@@ -81,6 +81,46 @@ def test_a_halt_waits_until_it_is_carried_out(house: House, database: Database) 
         assert len(halt_store.open_halts(connection)) == 1
 
 
+def test_what_nobody_could_push_or_read_back_rings_no_bell(
+    house: House, database: Database
+) -> None:
+    house.set(**{"MUG-RED": 5})
+    push(house.lane)
+    halts.halt(
+        database.engine, channel="shop", sku="MUG-RED", reason="x", by="ann", now=house.clock.now
+    )
+    halts.work_halts(database.engine, house.shelf, channel="shop", now=lambda: house.clock.now)
+    house.set(**{"MUG-RED": 4})
+    house.clock.advance(60)
+    verify(house.lane)
+    assert house.queue(), "the number waits for the halt to end"
+
+    assert found(database, house.later(60)).pushes == ()
+    halts.lift(
+        database.engine, channel="shop", sku="MUG-RED", by="ann", reason="x", now=house.clock.now
+    )
+    halts.work_halts(database.engine, house.shelf, channel="shop", now=lambda: house.clock.now)
+    assert found(database, house.later(60)).pushes == ("shop",)
+
+
+def test_a_place_that_is_listed_no_more_rings_no_bell(house: House, database: Database) -> None:
+    house.set(**{"MUG-RED": 5})
+    house.run("DELETE FROM binding")
+
+    assert found(database, house.later(60)).pushes == ()
+
+
+def test_a_read_back_waits_for_the_answer_to_a_push_without_ringing(
+    house: House, database: Database
+) -> None:
+    house.set(**{"MUG-RED": 5})
+    push(house.lane)
+    house.set(**{"MUG-RED": 4})
+    house.run("UPDATE push_due SET push_key = 'asked', parked = true, error = 'a person looks'")
+
+    assert found(database, house.later(60)).pushes == ()
+
+
 def test_an_open_window_waits_for_a_worker(house: House, database: Database) -> None:
     now = house.clock.now
     windows = open_windows(database.engine, now=now, window_s=900)
