@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
 
 from console.cli.common import as_json, emit, house
 from console.cli.elsewhere import elsewhere
+from console.cli.moments import Moment
 from console.views.access import DEEDS, TRAIL
 from console.views.listing import MOST, BadCursor, Listing, Page, page
 from ledger.db import transaction
-from workers.wiring import now
 
 _TABLE = ("id", "at", "actor", "role", "door", "verb", "object", "outcome", "reason", "detail")
-_SPAN = re.compile(r"([1-9]\d{0,3})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-class _Since(click.ParamType[datetime]):
-    """A moment, or how long ago."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        span = _SPAN.fullmatch(str(value))
-        if span is not None:
-            return now() - timedelta(**{_UNITS[span[2]]: int(span[1])})
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r}: write 24h, 7d, or 2026-03-12T09:00 (UTC)")
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.group()
@@ -55,7 +34,7 @@ def audit() -> None:
     type=click.Choice(["done", "refused", "failed", "cut off"]),
     help="Only what ended so.",
 )
-@click.option("--since", default=None, type=_Since(), help="24h, 7d, or a time (UTC).")
+@click.option("--since", default=None, type=Moment(), help="24h, 7d, or a time (UTC).")
 @click.option(
     "--trail", is_flag=True, help="What flows wrote of their changes, the house's own too."
 )

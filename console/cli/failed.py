@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 import click
@@ -16,6 +15,7 @@ import click
 from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit, progress, reason
 from console.cli.elsewhere import Elsewhere, as_told, asked, elsewhere, paged
+from console.cli.moments import Moment
 from console.views import failures as views
 from console.views.listing import MOST, Page
 from ledger.db import transaction
@@ -39,8 +39,6 @@ from workers.wiring import Wiring, now
 OVER: Final = ("cancelled", "done")
 #: How long bulk work elsewhere is watched; it goes on without anybody.
 _WATCHED_S: Final = 600
-_SPAN = re.compile(r"^([1-9]\d{0,4})(m|h|d)$")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _TABLE = (
     "id", "state", "kind", "origin", "channel", "sku", "location", "order_id", "count", "last_seen", "assigned_to",
     "error",
@@ -62,7 +60,8 @@ def _filtered(command: _Command) -> _Command:
         click.option(
             "--since",
             default=None,
-            help="Seen in the last 30m, 4h, 2d, or since 2026-03-02T14:00Z.",
+            type=Moment(),
+            help="Seen in the last 30m, 4h, 2d, or since 2026-03-02T14:00 (UTC).",
         ),
         click.option("--task", default=None, help="Of this task, such as workers.tasks.push."),
         click.option("--order", default=None, help="Only of this order."),
@@ -93,27 +92,9 @@ def _bulk(command: _Command) -> _Command:
     return command
 
 
-def _since(said: str | None, at: datetime) -> datetime | None:
-    if said is None:
-        return None
-    found = _SPAN.match(said)
-    if found is not None:
-        return at - timedelta(**{_UNITS[found[2]]: int(found[1])})
-    try:
-        moment = datetime.fromisoformat(said)
-    except ValueError:
-        raise click.UsageError(
-            f"--since {said}: write 30m, 4h, 2d or a moment in ISO 8601"
-        ) from None
-    if moment.tzinfo is None:
-        raise click.UsageError(f"--since {said}: say its offset from UTC, such as {said}Z")
-    return moment
-
-
 def _filter(ids: tuple[int, ...], states: tuple[str, ...], said: dict[str, Any]) -> Filter:
-    names = ("channel", "kind", "origin", "sku", "order", "task")
-    since = _since(said["since"], now())
-    return Filter(ids=ids, states=states, since=since, **{name: said[name] for name in names})
+    names = ("channel", "kind", "origin", "sku", "order", "task", "since")
+    return Filter(ids=ids, states=states, **{name: said[name] for name in names})
 
 
 @failed.command("list")

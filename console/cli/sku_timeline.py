@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
 from console.cli.common import as_json, emit
 from console.cli.elsewhere import asked, quoted
+from console.cli.moments import Moment
 from console.views import timeline as views
 from console.views.plain import dumps
 from workers.wiring import now
 
-_SPAN = re.compile(r"([1-9]\d{0,4})(m|h|d)")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _TABLE = ("at", "what", "channel", "said", "more")
 _SHOWED = (
     "channel", "location", "shows", "how", "shows_at", "should", "pushed", "pushed_at", "halted"
 )  # fmt: skip
 _KNEW = ("the_book", "location", "on_hand", "available", "committed", "reserved")
-
-
-class Moment(click.ParamType[datetime]):
-    """How long ago, or a moment (UTC unless it says otherwise)."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        if (span := _SPAN.fullmatch(str(value))) is not None:
-            return now() - timedelta(**{_UNITS[span[2]]: int(span[1])})
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r}: write 30m, 24h, 7d, or 2026-03-12T14:03 (UTC)")
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.command()
