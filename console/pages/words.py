@@ -79,7 +79,16 @@ def code(name: Any) -> Markup:
     return Markup("<code>{}</code>").format(escape(str(name)))
 
 
+def said(told: Any) -> Markup:
+    """A sentence of the house's own, with what stands in backticks as something to be copied."""
+    pieces = str(told).split("`")
+    if len(pieces) % 2 == 0:
+        return escape(str(told))
+    return Markup("").join(code(each) if n % 2 else escape(each) for n, each in enumerate(pieces))
+
+
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
+    "said": said,
     "units": units,
     "signed": signed,
     "percent": percent,
