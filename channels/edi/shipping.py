@@ -75,12 +75,15 @@ def read_packing(source: str) -> list[Packed]:
 
     raises    NotToNotice, naming the line
     """
-    rows = csv.DictReader(io.StringIO(source.removeprefix("\ufeff")))
-    header = rows.fieldnames or []
+    try:
+        rows = csv.DictReader(io.StringIO(source.removeprefix("\ufeff")))
+        header, listed = rows.fieldnames or [], list(rows)
+    except csv.Error as error:
+        raise NotToNotice(f"the packing list cannot be read as CSV: {error}") from None
     if not {*_COLUMNS[:3]} <= {*header} <= {*_COLUMNS}:
         raise NotToNotice(f"the packing list begins with {header}; write {','.join(_COLUMNS)}")
     packed = []
-    for number, row in enumerate(rows, 2):
+    for number, row in enumerate(listed, 2):
         said = {name: (row.get(name) or "").strip() for name in _COLUMNS}
         quantity = said.pop("quantity")
         if not said["carton"] or not said["line"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -87,10 +88,12 @@ def order(
 def set_worth(
     engine: Engine, rows: Sequence[Worth], file: str, *, by: str, now: datetime
 ) -> dict[str, Any]:
-    """Say what units cost and are sold for. Raises Unfit: an unknown SKU, and nothing is changed."""
+    """Say what units cost and are sold for. Raises Unfit: a SKU is unknown, or stands twice; nothing is changed."""
+    often = Counter(sku for sku, _, _ in rows)
+    twice = [f"{sku} stands twice: keep one" for sku, times in often.items() if times > 1]
     with transaction(engine) as connection:
         known = count_checks.known_skus(connection, [sku for sku, _, _ in rows])
-        faults = [f"unknown SKU {sku!r}: correct it" for sku, _, _ in rows if sku not in known]
+        faults = twice + [f"unknown SKU {sku!r}: correct it" for sku in often if sku not in known]
         if faults:
             raise Unfit(f"{len(faults)} to be put right; nothing was changed", faults=faults)
         count_reports.set_worth(connection, rows, by, now)
@@ -102,21 +105,21 @@ def set_worth(
 def worths(said: str) -> list[Worth]:
     """Worths as CSV says them: sku, cost, price. Raises Unfit, naming the lines."""
     reader = csv.DictReader(io.StringIO(said.removeprefix("\ufeff"), newline=""), restval="")
-    if "sku" not in (reader.fieldnames or []):
-        raise Unfit("no column sku", faults=["1: the first line must name sku, cost, price"])
-    rows: dict[str, Worth] = {}
+    rows: list[Worth] = []
     faults: list[str] = []
-    for row in reader:
-        sku = row["sku"].strip()
-        try:
-            if sku in rows:
-                raise ValueError(f"{sku} stands twice: keep one")
-            rows[sku] = sku, money(row.get("cost")), money(row.get("price"))
-        except ValueError as error:
-            faults.append(f"{reader.line_num}: {error}")
+    try:
+        if "sku" not in (reader.fieldnames or []):
+            raise Unfit("no column sku", faults=["1: the first line must name sku, cost, price"])
+        for row in reader:
+            try:
+                rows.append((row["sku"].strip(), money(row.get("cost")), money(row.get("price"))))
+            except ValueError as error:
+                faults.append(f"{reader.line_num}: {error}")
+    except csv.Error as error:
+        faults.append(f"{reader.line_num}: {error}; write CSV")
     if faults:
         raise Unfit(f"{len(faults)} to be put right; nothing was changed", faults=faults)
-    return list(rows.values())
+    return rows
 
 
 def money(said: str | None) -> Decimal | None:

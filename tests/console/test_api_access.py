@@ -267,6 +267,20 @@ def test_what_is_asked_for_in_the_wrong_way_is_a_problem_that_says_what_to_do(ap
     assert [len(answer.json()["faults"]) > 0 for answer in asked[-2:]] == [True, True]
 
 
+def test_a_list_of_faults_or_a_broken_file_is_refused_and_never_a_mistake_of_ours(api: Api) -> None:
+    twice = {"rows": [{"sku": "MUG-RED", "cost": "1"}, {"sku": "MUG-RED", "cost": "2"}]}
+    broken = "carton,line,quantity\r1,2,3\rx"
+
+    asked = [
+        api.ask("POST", "/api/v1/counts/worth", json=twice),
+        api.ask("POST", "/api/v1/edi/notices", json={"partner": "shop", "number": "1", "cartons": broken}),
+    ]  # fmt: skip
+
+    assert [answer.status_code for answer in asked] == [422, 409]
+    assert asked[0].json()["faults"] == ["MUG-RED stands twice: keep one"]
+    assert "packing list" in asked[1].json()["detail"]
+
+
 def test_a_list_is_read_page_by_page_whatever_comes_between(api: Api) -> None:
     api.run(
         "INSERT INTO sku (sku) SELECT 'S-' || lpad(n::text, 3, '0') FROM generate_series(1, 25) AS n"
