@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from functools import cache
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def _bare(command: str) -> str:
     bare = re.sub(r"[\[\]]|\.\.\.(?=\])", "", bare)
     for word, sample in SAMPLES.items():
         bare = re.sub(rf"(?<![A-Za-z=]){word}(?![A-Za-z])", sample, bare)
-    return _SOME_FILE.sub(str(ROOT / "README.md"), bare).strip()
+    return _SOME_FILE.sub(shlex.quote(str(ROOT / "README.md")), bare).strip()
 
 
 def wrong_with(command: str) -> str:

@@ -43,7 +43,7 @@ SAMPLES = {
     "REFERENCE": "PO-7",
     "RESPONSE": "refund",
     "NAME": "AUTUMN",
-    "FILE": str(ROOT / "README.md"),
+    "FILE": shlex.quote(str(ROOT / "README.md")),
 }
 _WORD = re.compile(r"(?<![A-Za-z])(" + "|".join(SAMPLES) + r")(?![A-Za-z])")
 
