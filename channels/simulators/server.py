@@ -27,6 +27,8 @@ Verb = Callable[[Mapping[str, Any]], object]
 """One operation of a control plane: the request's JSON (or query string) to something JSON can hold."""
 
 _TRANSPORT = "lockstep.transport"
+#: Callers come back to their connection after a pause; vendors keep one about so long.
+_KEPT_S = 60
 
 
 class BadRequest(ValueError):
@@ -140,6 +142,7 @@ class Server:
             loop="auto",
             ws="none",
             date_header=not own_date,
+            timeout_keep_alive=_KEPT_S,
         )
         self._uvicorn = uvicorn.Server(config)
         self._thread = threading.Thread(
