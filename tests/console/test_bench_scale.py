@@ -15,6 +15,8 @@ from workers.settings import Settings
 @pytest.fixture
 def book(database: Database) -> dict[str, Any]:
     here = Settings(database_url=database.app_url, database_admin_url=database.admin_url)
+    # What a test is lent keeps a session, and what sessions have read is told when they end.
+    database.dispose()
     return scale._book(here, skus=200, events=1000, say=lambda _: None)
 
 

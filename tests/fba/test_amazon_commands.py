@@ -122,7 +122,7 @@ def test_scores_and_offers_are_kept_and_listed(run: Lockstep) -> None:
 
     scores = run("amazon", "ipi", "list", "--json").read
     assert first.code == 0
-    assert (wrong.code, late.code) == (2, 1)
+    assert (wrong.code, late.code) == (2, 5)
     assert [(s["scored_on"], s["score"], s["above"], s["set_by"]) for s in scores] == [
         ("2026-01-12", 380, -20, "ann"),
         ("2026-01-05", 512, 112, user()),
