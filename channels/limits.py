@@ -38,7 +38,7 @@ _FORGET_S = 3600
 #: After a failure Redis is left alone this long, so that no push pays the connection timeout twice.
 _REDIS_PAUSE_S = 5.0
 #: Who waits for a limit looks again after this long at the earliest.
-_SHORTEST_WAIT_S = 0.05
+SHORTEST_WAIT_S = 0.05
 
 _NOW = """
 local clock = redis.call('TIME')
@@ -154,11 +154,33 @@ class Allowance:
     restore_per_s: float
 
 
+def afford(state: BucketState, cost: float, keep: float = 0.0) -> None:
+    """Raise Throttled unless a bucket holds so many tokens, or is full, and so many to `keep` beside them."""
+    wanted = min(state.maximum, min(cost, state.maximum) + keep)
+    wait_s = state.closed_s
+    if state.available < wanted:
+        rate = state.restore_per_s
+        wait_s = max(wait_s, (wanted - state.available) / rate if rate > 0 else 1.0)
+    if wait_s > 0:
+        others = ", and pushes go first" if keep else ""
+        raise Throttled(
+            f"{state.account}: {state.available:g} of {state.maximum:g} tokens are left{others};"
+            f" come back in {wait_s:.2f} s",
+            retry_after_s=max(SHORTEST_WAIT_S, wait_s),
+        )
+
+
 class Limiter(Protocol):
     """What a client needs of its account's limit."""
 
     def take(self, cost: float) -> str:
         """Take tokens before a call; returns a ticket for `correct`. Raises Throttled(retry_after_s) when empty."""
+
+    def afford(self, cost: float) -> None:
+        """Be sure of tokens for calls of which the first are worth nothing without the last; takes none.
+
+        raises    Throttled with the time until all are there: who took what there is would throw it away each time
+        """
 
     def correct(
         self, available: float, maximum: float, restore_rate: float, *, ticket: str = ""
@@ -232,6 +254,10 @@ class Bucket:
             )
         return ticket
 
+    def afford(self, cost: float) -> None:
+        """See `Limiter`; a cost above the bucket's maximum waits for a full bucket."""
+        afford(self.state(), cost)
+
     def correct(
         self, available: float, maximum: float, restore_rate: float, *, ticket: str = ""
     ) -> None:
@@ -284,6 +310,10 @@ class Around:
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
 
+    def afford(self, cost: float) -> None:
+        """See `Limiter`."""
+        self._limiter.afford(cost)
+
     def correct(
         self, available: float, maximum: float, restore_rate: float, *, ticket: str = ""
     ) -> None:
@@ -301,34 +331,6 @@ class Around:
     def state(self) -> BucketState:
         """See `Limiter`."""
         return self._limiter.state()
-
-
-class Patient(Around):
-    """A limit that is waited for, at a door where a person waits for thousands of rows; never in a worker.
-
-    pause         how to wait
-    patience_s    longest wait for one call, in all
-    """
-
-    def __init__(
-        self, limiter: Limiter, pause: Callable[[float], None], *, patience_s: float = 300.0
-    ) -> None:
-        super().__init__(limiter)
-        self._pause = pause
-        self._patience_s = patience_s
-
-    def take(self, cost: float) -> str:
-        """As the limit's own, when its time has come; raises Throttled when that is too far away."""
-        left_s = self._patience_s
-        while True:
-            try:
-                return self._limiter.take(cost)
-            except Throttled as refusal:
-                wait_s = max(_SHORTEST_WAIT_S, refusal.retry_after_s)
-                left_s -= wait_s
-                if left_s < 0:
-                    raise
-                self._pause(wait_s)
 
 
 class _Alone:

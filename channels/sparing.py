@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from channels.base import Throttled
-from channels.limits import Around, Limiter
-
-_SHORTEST_WAIT_S: Final = 0.05
+from channels.limits import Around, Limiter, afford
 
 
 class Sparing(Around):
@@ -22,14 +17,10 @@ class Sparing(Around):
 
     def take(self, cost: float) -> str:
         """As the limit's own, where enough is left for others; raises Throttled."""
-        state = self._limiter.state()
-        wanted = min(state.maximum, min(cost, state.maximum) + self._keep * state.maximum)
-        if state.available < wanted:
-            rate = state.restore_per_s
-            wait_s = (wanted - state.available) / rate if rate > 0 else 1.0
-            raise Throttled(
-                f"{state.account}: {state.available:g} of {state.maximum:g} tokens are left, and pushes go first;"
-                f" come back in {wait_s:.2f} s",
-                retry_after_s=max(_SHORTEST_WAIT_S, wait_s),
-            )
+        self.afford(cost)
         return self._limiter.take(cost)
+
+    def afford(self, cost: float) -> None:
+        """Where enough is left for others; raises Throttled."""
+        state = self._limiter.state()
+        afford(state, cost, self._keep * state.maximum)

@@ -20,8 +20,9 @@ from channels.base import Channel, ChannelError, HoldsOrders, ReadsInBulk, Refus
 from channels.edi.exchange import Exchange, exchange_of
 from channels.edi.partner import BadPartner, Partner
 from channels.lane import Account, Lane
-from channels.limits import Allowance, Bucket, Limiter, Limits, Patient
+from channels.limits import Allowance, Bucket, Limiter, Limits
 from channels.packs import Packed
+from channels.patient import Patient
 from channels.registry import LANES
 from channels.sparing import Sparing
 from ledger.context import Catalogue

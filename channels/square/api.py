@@ -76,6 +76,10 @@ class Api:
         """The vendor's clock at its last answer; see `base.Channel`."""
         return self._http.vendor_time
 
+    def afford(self, calls: int) -> None:
+        """Be sure of the limit for so many calls; see `Limiter.afford`."""
+        self._limiter.afford(calls)
+
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()

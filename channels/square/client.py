@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Final
 
 from channels.base import (
@@ -31,6 +32,8 @@ from channels.square.units import Fractional
 #: The newest version we have read the changes of (square/square-python-sdk 45.1.0.20260819).
 VERSION: Final = "2026-08-19"
 _TRIES_TO_ZERO: Final = 3
+#: What a part of a snapshot takes before it tells anything: its variations, their counts.
+_CALLS_A_PART: Final = 2
 
 
 class Square:
@@ -99,23 +102,23 @@ class Square:
         return None
 
     def snapshot(self, bindings: Sequence[Binding]) -> Iterator[Reading]:
-        """Read back, 1000 of a location at a time.
+        """Read back, about 1000 at a time, a SKU never in parts: where the limit ends it, what came before is whole.
 
         Unknown where there is no row, where Square has stopped counting the variation, and where it counts by measure.
         """
-        if not bindings:
-            return
-        known = catalogue.variations(self._api, {binding.item_id for binding in bindings})
-        for binding, counted in counts.read(self._api, bindings, self._now):
-            variation = known.get(binding.item_id)
-            tracked = variation is not None and variation.is_tracked(binding.vendor_location_id)
-            yield Reading(
-                binding=binding,
-                units=_units(counted) if tracked else None,
-                committed=None,
-                updated_at=counted.at,
-                observed_at=self._now(),
-            )
+        for part in _parts(bindings):
+            self._api.afford(_CALLS_A_PART)
+            known = catalogue.variations(self._api, {binding.item_id for binding in part})
+            for binding, counted in counts.read(self._api, part, self._now):
+                variation = known.get(binding.item_id)
+                tracked = variation is not None and variation.is_tracked(binding.vendor_location_id)
+                yield Reading(
+                    binding=binding,
+                    units=_units(counted) if tracked else None,
+                    committed=None,
+                    updated_at=counted.at,
+                    observed_at=self._now(),
+                )
 
     def changes(self, bindings: Sequence[Binding], since: datetime) -> Iterator[history.Change]:
         """Square's own history of these bindings since a moment, of either era: evidence for whoever asks why."""
@@ -213,6 +216,19 @@ class Square:
     def subscribe(self, topics: Iterable[str], uri: str) -> list[Subscription]:
         """Add what is missing; see `subscriptions.ensure`. The key of a new subscription stands in Square's console."""
         return subscriptions.ensure(self._application, topics, uri, self._now())
+
+
+def _parts(bindings: Sequence[Binding]) -> Iterator[list[Binding]]:
+    """In their order, as many as one call counts; the bindings of a SKU stay together."""
+    part: list[Binding] = []
+    for _, of_sku in groupby(bindings, key=lambda binding: binding.sku):
+        together = list(of_sku)
+        if part and len(part) + len(together) > counts.ROWS:
+            yield part
+            part = []
+        part += together
+    if part:
+        yield part
 
 
 def _units(counted: counts.Counted) -> int | None:

@@ -5,7 +5,6 @@ A variation that was never counted or moved at a location has no row: that is un
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,33 +54,30 @@ class Counted:
 def read(
     api: Api, bindings: Sequence[Binding], now: Callable[[], datetime]
 ) -> Iterator[tuple[Binding, Counted]]:
-    """The count of each binding, one call for up to 1000 of one location.
+    """The count of each binding, one call for up to 1000, or more where their items lie at many other places too.
 
     now   our clock, for an answer without a Date
     """
-    by_location: defaultdict[str, list[Binding]] = defaultdict(list)
-    for binding in bindings:
-        by_location[binding.vendor_location_id].append(binding)
-    for location, there in by_location.items():
-        for start in range(0, len(there), ROWS):
-            chunk = there[start : start + ROWS]
-            rows, read_at = _rows(api, [binding.item_id for binding in chunk], location, now)
-            for binding in chunk:
-                row = rows.get(binding.item_id)
-                said, at = (None, None) if row is None else (row.quantity, row.calculated_at)
-                yield binding, Counted(said, at, read_at)
+    for start in range(0, len(bindings), ROWS):
+        chunk = bindings[start : start + ROWS]
+        rows, read_at = _rows(api, chunk, now)
+        for binding in chunk:
+            row = rows.get((binding.item_id, binding.vendor_location_id))
+            said, at = (None, None) if row is None else (row.quantity, row.calculated_at)
+            yield binding, Counted(said, at, read_at)
 
 
 def _rows(
-    api: Api, item_ids: Sequence[str], location: str, now: Callable[[], datetime]
-) -> tuple[dict[str, wire.Count], datetime]:
+    api: Api, bindings: Sequence[Binding], now: Callable[[], datetime]
+) -> tuple[dict[tuple[str, str], wire.Count], datetime]:
+    """Rows by (variation, location)."""
     asked: dict[str, Json] = {
-        "catalog_object_ids": sorted(set(item_ids)),
-        "location_ids": [location],
+        "catalog_object_ids": sorted({binding.item_id for binding in bindings}),
+        "location_ids": sorted({binding.vendor_location_id for binding in bindings}),
         "states": [IN_STOCK],
         "limit": ROWS,
     }
-    rows: dict[str, wire.Count] = {}
+    rows: dict[tuple[str, str], wire.Count] = {}
     read_at: datetime | None = None
     cursor: str | None = None
     while True:
@@ -91,8 +87,8 @@ def _rows(
         # The first page is the oldest: what it says may be passed by what came since, never the other way round.
         read_at = read_at or answered_at(reply) or now().replace(microsecond=0)
         for row in page.counts:
-            if row.state == IN_STOCK and row.location_id == location:
-                rows.setdefault(row.catalog_object_id, row)
+            if row.state == IN_STOCK:
+                rows.setdefault((row.catalog_object_id, row.location_id), row)
         cursor = page.cursor
         if not cursor:
             return rows, read_at

@@ -20,8 +20,9 @@ from allocation.document import read
 from channels.base import Channel
 from channels.http import answered_by
 from channels.lane import Account
-from channels.limits import Allowance, Bucket, Limiter, Patient
+from channels.limits import Allowance, Bucket, Limiter
 from channels.packs import Packed
+from channels.patient import Patient
 from channels.registry import LANES
 from channels.simulators.memory import Wire
 from console.prove.accounts import MARKET, SHOP, TILLS, Accounts, hook_of

@@ -18,7 +18,8 @@ from channels.amazon.client import Amazon
 from channels.amazon.lane import connect
 from channels.base import Binding, Level, Outcome
 from channels.lane import Account
-from channels.limits import Allowance, Bucket, Limiter, Patient
+from channels.limits import Allowance, Bucket, Limiter
+from channels.patient import Patient
 from channels.simulators.amazon.serving import AmazonRunning, start_amazon
 from channels.simulators.clock import Clock
 

@@ -12,7 +12,8 @@ import redis
 from redis.connection import parse_url
 
 from channels.base import Throttled
-from channels.limits import Bucket, Patient
+from channels.limits import Bucket
+from channels.patient import Patient
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -281,3 +282,20 @@ def test_nobody_waits_for_ever() -> None:
 
     with pytest.raises(Throttled):
         Patient(bucket, lambda seconds: None, patience_s=300).take(1)
+
+
+def test_what_is_not_there_for_all_calls_is_refused_before_the_first() -> None:
+    at_s = 0.0
+    bucket = Bucket(
+        None, "till", maximum=20, restore_rate=10, alone_share=1, monotonic=lambda: at_s
+    )
+    bucket.take(19)
+
+    bucket.afford(1)
+    with pytest.raises(Throttled) as refusal:
+        bucket.afford(2)
+    with pytest.raises(Throttled) as full:
+        bucket.afford(50)
+
+    assert (refusal.value.retry_after_s, full.value.retry_after_s) == (0.1, 1.9)
+    assert bucket.state().available == 1

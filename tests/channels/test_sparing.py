@@ -179,3 +179,16 @@ def test_readers_and_pushes_of_several_processes_share_one_bucket(valkey: str) -
         reader.take(5)
 
     pushes.take(45)
+
+
+def test_who_must_afford_several_calls_is_told_when_all_of_them_are_there() -> None:
+    account = Account()
+    reader = Sparing(account.bucket)
+    account.bucket.take(45)
+
+    reader.afford(5)
+    with pytest.raises(Throttled) as refusal:
+        reader.afford(10)
+
+    assert refusal.value.retry_after_s == pytest.approx(0.5)
+    assert account.left() == 55, "nothing was taken"

@@ -12,7 +12,8 @@ from channels import bindings
 from channels.base import Binding
 from channels.edi.exchange import FolderExchange
 from channels.lane import Account
-from channels.limits import Allowance, Bucket, Limiter, Limits, Patient
+from channels.limits import Allowance, Bucket, Limiter, Limits
+from channels.patient import Patient
 from channels.registry import LANES
 from channels.simulators.amazon.serving import AmazonRunning, start_amazon
 from channels.simulators.clock import Clock
