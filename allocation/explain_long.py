@@ -54,6 +54,12 @@ _NOW = text("""
 """)
 
 
+def versions(connection: Connection, read: Read) -> dict[tuple[str, str], int]:
+    """(SKU, location) -> how often the balance has moved by now."""
+    places = {"skus": [sku for sku, _ in read], "locations": [location for _, location in read]}
+    return {(row.sku, row.location): row.version for row in connection.execute(_NOW, places)}
+
+
 def accounts(
     connection: Connection, read: Read, rows: int, until: datetime | None
 ) -> dict[tuple[str, str], Account]:

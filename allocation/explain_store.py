@@ -179,9 +179,16 @@ def accounts(
     """The ledger behind balances, in their order; those that never moved are left out.
 
     rows    newest events of each to name, at least 1
-    most    events of a balance that are told apart by kind; one with more is told as a whole (`explain_long`)
+    most    events of a balance, and since, that are told apart by kind; more are told as a whole (`explain_long`)
     """
-    often = {} if most is None else {at: it for at, it in read.items() if it[1] > most}
+    often: dict[tuple[str, str], tuple[int, int]] = {}
+    if most is not None:
+        by_now = explain_long.versions(connection, read)
+        often = {
+            at: it
+            for at, it in read.items()
+            if it[1] > most or by_now.get(at, it[1]) - it[1] > most
+        }
     seldom = {at: it for at, it in read.items() if at not in often}
     of_often = explain_long.accounts(connection, often, rows, until) if often else {}
     of_seldom = {(a.sku, a.location): a for a in _added_up(connection, seldom, rows, until)}

@@ -74,6 +74,16 @@ def test_a_balance_that_moved_often_is_told_as_a_whole_and_comes_to_the_same(des
     assert (then.newest, then.since_events) == (each.newest, 0)
 
 
+def test_a_balance_that_moved_often_since_is_told_as_a_whole_too(desk: Desk) -> None:
+    desk.book("receipt", 9)
+    set_at = desk.allocate()
+    for _ in range(6):
+        desk.book("order", 1)
+
+    assert kinds(desk.explain(at=set_at, most=5)) == {"every kind": (9, 1)}
+    assert kinds(desk.explain(at=set_at, most=6)) == {"receipt": (9, 1)}
+
+
 def test_as_many_of_the_newest_rows_are_named_as_wanted(desk: Desk) -> None:
     for _ in range(7):
         desk.book("receipt", 1)
