@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import click
 
 from console.cli.bench_house import scale, sync
-from console.cli.common import as_json, durable, house
+from console.cli.common import as_json, aside, durable, house
 from console.cli.measured import tell
 from workers.settings import Settings
 
@@ -119,7 +119,7 @@ def push(changes: int, skus: int, lanes: str, seed: int, durable: bool, as_json:
         changes=changes,
         skus=skus,
         seed=seed,
-        say=lambda words: click.echo(words, err=True),
+        say=aside,
     )
     tell(result, measuring.table, as_json)
 
@@ -162,7 +162,7 @@ def availability(
             skus=skus,
             changes_per_s=changes,
             seed=seed,
-            say=lambda words: click.echo(words, err=True),
+            say=aside,
         )
     tell(result, measuring.table, as_json)
 
@@ -194,7 +194,7 @@ def alloc_(skus: int, durable: bool, processes: int, as_json: bool) -> None:
             wiring.settings.database_admin_url,
             skus=skus,
             processes=processes,
-            say=lambda words: click.echo(words, err=True),
+            say=aside,
         )
     tell(result, measuring.table, as_json)
 
@@ -241,7 +241,7 @@ def pages(skus: int, events: int, failed: int, rounds: int, durable: bool, as_js
             events=events,
             failed=failed,
             rounds=rounds,
-            say=lambda words: click.echo(words, err=True),
+            say=aside,
         )
     tell(result, measuring.table, as_json)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from console import logs
-from console.cli.common import as_json, durable, house, sentences
+from console.cli.common import as_json, aside, durable, house, sentences
 from console.cli.measured import tell
 from console.local.stack import forget
 from workers.settings import Settings, settings
@@ -51,7 +51,7 @@ def sync(phases: tuple[str, ...], skus: int, seed: int, durable: bool, as_json: 
                 skus=skus,
                 seed=seed,
                 durable=durable,
-                say=lambda words: click.echo(words, err=True),
+                say=aside,
             )
     finally:
         forget(home)
@@ -98,7 +98,7 @@ def scale(
         skus=sorted(sizes or (10_000, 40_000)),
         events=events,
         processes=processes,
-        say=lambda words: click.echo(words, err=True),
+        say=aside,
     )
     tell(result, measuring.table, as_json)
 

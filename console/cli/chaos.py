@@ -8,7 +8,7 @@ import click
 
 from console import logs
 from console.chaos.plants import PLANTS
-from console.cli.common import Failed, as_json, sentences
+from console.cli.common import Failed, as_json, aside, sentences
 from console.cli.measured import tell
 
 
@@ -60,6 +60,6 @@ def chaos(
             seed=seed,
             jobs=min(jobs, schedules),
             plant=plant,
-            say=lambda words: click.echo(words, err=True),
+            say=aside,
         )
     tell(result, run.table, as_json)

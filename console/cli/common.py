@@ -201,6 +201,11 @@ def _cell(value: object) -> str:
     return str(value)
 
 
+def aside(words: str) -> None:
+    """Say how a long command goes on, beside what it prints."""
+    click.echo(words, err=True)
+
+
 def progress(what: str) -> Any:
     """A callback (done, of) that shows progress on a terminal and says nothing elsewhere."""
     shown = [-1]

@@ -7,7 +7,7 @@ import click
 from channels.base import ChannelError
 from console.cli import recon_causes
 from console.cli.acting import acting, said_by
-from console.cli.common import Failed, as_json, durable, emit, house
+from console.cli.common import Failed, as_json, aside, durable, emit, house
 from console.cli.elsewhere import asked, listed
 from console.views import recon as views
 from console.views.recon import DRIFT, EARLY, RUNS
@@ -179,6 +179,6 @@ def bench(
             one_in=one_in,
             rounds=rounds,
             vendor_rows=vendor_rows,
-            say=lambda words: click.echo(words, err=True),
+            say=aside,
         )
     tell(result, measuring.table, as_json)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from console.cli.common import as_json, by, emit, house, reason, tell
+from console.cli.common import as_json, aside, by, emit, house, reason, tell
 from console.cli.elsewhere import as_told, asked, done, elsewhere, trying
 from console.verbs import work
 from console.views import recon as views
@@ -215,7 +215,7 @@ def drill(seed: int, each: int, as_json: bool) -> None:
             seed=seed,
             each=each,
             terms=Terms.of(wiring.settings),
-            say=lambda words: click.echo(words, err=True),
+            say=aside,
         )
     tell(result, run.table, as_json)
 
