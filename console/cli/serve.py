@@ -62,17 +62,10 @@ def _open(
     """
     import uvicorn
 
-    uvicorn.run(
-        app,
-        host=here.relay_host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        limit_concurrency=most,
-        timeout_keep_alive=keep_alive_s,
-        server_header=False,
-        proxy_headers=proxy_headers,
-    )
+    from console.serving import options
+
+    bounds = options(most=most, keep_alive_s=keep_alive_s, proxy_headers=proxy_headers)
+    uvicorn.run(app, host=here.relay_host, port=port, **bounds)
 
 
 @click.group()

@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from console.access.types import Role
 from console.api.app import application
+from console.serving import options as serving_options
 from console.verbs import tokens
 from tests.builders import stock_the_house
 from tests.console.door import set_up_channels
@@ -102,9 +103,7 @@ def open_api(database: Database, clock: Clock, home: Path, **wished: Any) -> Ite
     )
     with closing(Wiring(settings)) as wiring:
         app = application(wiring, now=lambda: clock.now)
-        server = uvicorn.Server(
-            uvicorn.Config(app, port=0, log_config=None, access_log=False, server_header=False)
-        )
+        server = uvicorn.Server(uvicorn.Config(app, port=0, **serving_options()))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         until = time.monotonic() + 20

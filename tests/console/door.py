@@ -20,6 +20,7 @@ from sqlalchemy import Engine, text
 
 from allocation import document, store
 from console.relay import application
+from console.serving import options as serving_options
 from ledger.db import connect
 from tests.servers import FIRST_NOW, Database
 from workers.settings import Settings
@@ -162,15 +163,16 @@ def a_door(
     database: Database | None = None,
     *,
     ring: Callable[[], None] | None = None,
+    serving: dict[str, Any] | None = None,
     **options: Any,
 ) -> Iterator[Door]:
-    """Serve the relay until the block ends."""
+    """Serve the relay until the block ends, as `lockstep serve relay` does; `serving` has other bounds."""
     door = Door("", 0, database)
     app = application(
         settings, engine, ring or (lambda: door.rung.append(time.monotonic())), **options
     )
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on")
+        uvicorn.Config(app, port=0, lifespan="on", **(serving or serving_options()))
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
