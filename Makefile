@@ -102,7 +102,7 @@ lock: $(STAMP) ## Resolve the lock files anew
 	.venv/bin/uv pip compile $(HASHED) --group referees -o requirements-referees.lock
 
 HASHED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
-COMPILE := $(HASHED) --extra local --extra sftp --extra otel
+COMPILE := $(HASHED) --extra local --extra sftp --extra otel --extra export
 
 .PHONY: clean
 clean: ## Remove .venv, caches and the local stack's home with its data

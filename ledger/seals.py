@@ -73,13 +73,21 @@ def seal(engine: Engine, *, now: datetime) -> list[Seal]:
     return list(_seal_ranges(engine, now))
 
 
+def written_through(connection: Connection, after: int = 0) -> int:
+    """Up to which number of the order of writing every event can be read, and none can come in below it any more.
+
+    after      a number that was known to be so before
+    returns    0 for an empty book; the gate stays shut to writers until the transaction ends, so end it at once
+    """
+    connection.execute(_CLOSE_GATE, {"gate": WRITERS_GATE})
+    newest = connection.execute(_NEWEST).one_or_none()
+    after = max(after, newest.last_seq if newest else 0)
+    return max(after, int(connection.execute(_LAST, {"after": after}).scalar_one()))
+
+
 def _seal_ranges(engine: Engine, now: datetime) -> Iterator[Seal]:
     with transaction(engine) as connection:
-        connection.execute(_CLOSE_GATE, {"gate": WRITERS_GATE})
-        newest = connection.execute(_NEWEST).one_or_none()
-        last = int(
-            connection.execute(_LAST, {"after": newest.last_seq if newest else 0}).scalar_one()
-        )
+        last = written_through(connection)
     while True:
         with transaction(engine) as connection:
             made = _seal_one(connection, last, now)

@@ -38,6 +38,7 @@ _TABLE: Final = (
     Verb("edi.resend", _OPERATOR, "document", ("document",)),
     Verb("edi.retry", _OPERATOR, "document", ("document",)),
     Verb("edi.ship", _OPERATOR, "order", ("partner", "number")),
+    Verb("export.run", _OPERATOR, "folder", ("folder",)),
     Verb("failed.assign", _OPERATOR, "failure", ("ids",)),
     Verb("failed.discard", _OPERATOR, "failure", ("ids",)),
     Verb("failed.retry", _OPERATOR, "failure", ("ids",)),

@@ -34,6 +34,7 @@ LOCAL: Final[dict[str, str]] = {
     "edi exchange": _VENDOR,
     "edi parse": _FILES,
     "edi validate": _FILES,
+    "export": "it writes files of this machine",
     "flower": _PROCESS,
     "history import": "it books files of millions of rows, and ties them out",
     "ledger verify": _WHOLE,
