@@ -20,6 +20,7 @@ from typing import Final
 
 from channels.names import Part
 from ledger.events import is_name
+from ledger.names import as_written
 
 #: Units of ours in one of theirs, for the units of measure whose size is in their name (X12 data element 355).
 SIZES: Final[Mapping[str, int]] = {
@@ -53,7 +54,10 @@ def read(source: str) -> Assortment:
     """Read a mapping file (CSV with a header line); a byte order mark and blank lines do no harm."""
     # Lines may end in \r alone; the reader of the csv module wants them as \n.
     rows = csv.reader(io.StringIO(source.removeprefix("\ufeff"), newline=None))
-    header = [name.strip().lower() for name in next(rows, [])]
+    try:
+        header = [name.strip().lower() for name in next(rows, [])]
+    except csv.Error as error:
+        return Assortment(problems=(f"1: not CSV: {error}; write: {','.join(_COLUMNS)}",))
     missing = [name for name in _COLUMNS[:2] if name not in header]
     strange = [name for name in header if name not in _COLUMNS]
     if missing or strange:
@@ -78,7 +82,10 @@ def read(source: str) -> Assortment:
 def _lines(rows: Iterator[list[str]], header: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
     for number, row in enumerate(rows, 2):
         if any(cell.strip() for cell in row):
-            yield number, {name: cell.strip() for name, cell in zip(header, row, strict=False)}
+            yield (
+                number,
+                {name: as_written(cell.strip()) for name, cell in zip(header, row, strict=False)},
+            )
 
 
 def _take(parts: dict[str, dict[str, int]], row: Mapping[str, str]) -> str:
@@ -102,9 +109,10 @@ def _units(said: str, uom: str) -> tuple[int, str]:
     if not said:
         size = SIZES.get(uom or "EA")
         return (size, "") if size else (0, f"how many units are in one {uom}? give units")
-    if not said.isascii() or not said.isdecimal() or not 1 <= int(said[:9]) <= _MOST_UNITS:
+    digits = said.lstrip("0")
+    if not digits.isascii() or not digits.isdecimal() or not 1 <= int(digits[:9]) <= _MOST_UNITS:
         return 0, f"units must be a whole number from 1 to {_MOST_UNITS:,}, not {said[:40]!r}"
-    units = int(said[:9])
+    units = int(digits[:9])
     if uom in SIZES and SIZES[uom] != units:
         return 0, f"one {uom} is {SIZES[uom]} units, not {units}; correct one of them"
     return units, ""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import groupby
@@ -13,6 +11,7 @@ from typing import Any
 
 import click
 
+from console.cli import spreadsheet
 from console.cli.common import Failed, as_json, by, emit, house, reason
 from console.cli.count_reports import accuracy, shrinkage, worth
 from console.cli.elsewhere import as_told, asked, done, elsewhere, trying
@@ -115,9 +114,7 @@ def _due(location: str | None, day: date | None, lines: int | None) -> list[dict
 
 def _print_csv(rows: Sequence[dict[str, Any]], *, book: bool) -> None:
     names = [*COLUMNS, *(["book"] if book else [])]
-    out = csv.DictWriter(sys.stdout, names, lineterminator="\n", extrasaction="ignore")
-    out.writeheader()
-    out.writerows(row | {"why": ", ".join(row["why"])} for row in rows)
+    spreadsheet.write(names, (row | {"why": ", ".join(row["why"])} for row in rows))
 
 
 def _print_sheets(rows: Sequence[dict[str, Any]], day: date, *, book: bool) -> None:

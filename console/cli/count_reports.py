@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import click
 from sqlalchemy import Connection
 
 from console.access.types import Unfit
+from console.cli import spreadsheet
 from console.cli.common import Failed, as_json, by, emit, house, tell
 from console.cli.elsewhere import as_told, done, elsewhere, trying
 from console.verbs import counts as verbs
@@ -48,7 +48,7 @@ def accuracy(location: str | None, weeks: int, rolling: int, as_csv: bool, as_js
     said: dict[str, Any] = {"location": location, "weeks": weeks, "rolling": rolling}
     rows = _rows("/counts/accuracy", lambda book: counts.accuracy(book, now=now(), **said), **said)
     if as_csv:
-        _print_csv([field.name for field in fields(Accuracy)], rows)
+        spreadsheet.write([field.name for field in fields(Accuracy)], rows)
     else:
         emit(rows, as_json=as_json)
 
@@ -71,7 +71,7 @@ def shrinkage(said: str, location: str | None, as_csv: bool, as_json: bool) -> N
         location=location,
     )
     if as_csv:
-        _print_csv(list(rows[0]), rows)
+        spreadsheet.write(list(rows[0]), rows)
     else:
         emit(rows, as_json=as_json)
 
@@ -82,12 +82,6 @@ def _rows(path: str, here: Callable[[Connection], Any], **said: Any) -> list[dic
     with house() as wiring, transaction(wiring.engine) as connection:
         rows: list[dict[str, Any]] = as_told(here(connection))
     return rows
-
-
-def _print_csv(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
-    out = csv.DictWriter(sys.stdout, names, lineterminator="\n")
-    out.writeheader()
-    out.writerows(rows)
 
 
 @click.command()

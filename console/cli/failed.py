@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -12,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from console.cli import spreadsheet
 from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit, progress, reason
 from console.cli.elsewhere import Elsewhere, as_told, asked, elsewhere, paged
@@ -216,13 +215,12 @@ def export(states: tuple[str, ...], **said: Any) -> None:
     """Write failures as CSV to stdout, newest first, as many as there are."""
     wanted = _filter((), states or STATES, said)
     names = [name for name in Row.__slots__ if name != "payload"]
-    writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore")
-    writer.writeheader()
     after: str | None = None
+    is_first = True
     while True:
         found = _page(wanted, MOST, after)
-        writer.writerows(found.rows)
-        after = found.after
+        spreadsheet.write(names, found.rows, head=is_first, end="\r\n")
+        after, is_first = found.after, False
         if after is None:
             return
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from typing import Any
 
 import click
 
+from console.cli import spreadsheet
 from console.cli.common import as_json, emit
 from console.cli.count_reports import as_csv
 from console.cli.elsewhere import asked, quoted
@@ -105,9 +104,7 @@ def list_(every: bool, as_csv: bool, as_json: bool, **said: Any) -> None:
         emit(found, as_json=True)
         return
     if as_csv:
-        out = csv.DictWriter(sys.stdout, views.EXPORTED, lineterminator="\n")
-        out.writeheader()
-        out.writerows(found["lines"])
+        spreadsheet.write(views.EXPORTED, found["lines"])
     else:
         emit(found["lines"], as_json=False, table=views.LISTED)
     for each in found["held_back"]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
+from console.cli import spreadsheet
 from console.cli.common import as_json, aside, by, emit, house, reason, tell
 from console.cli.elsewhere import as_told, asked, done, elsewhere, trying
 from console.verbs import work
@@ -136,9 +135,7 @@ def report(quarter: str, as_csv: bool, as_json: bool) -> None:
 
 def _csv(rows: list[dict[str, Any]]) -> None:
     if rows:
-        writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        spreadsheet.write(list(rows[0]), rows)
 
 
 @click.command()

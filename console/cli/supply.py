@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +9,7 @@ from uuid import uuid4
 
 import click
 
+from console.cli import spreadsheet
 from console.cli.common import as_json, by, emit, tell
 from console.cli.elsewhere import asked, done, trying
 from console.verbs import book
@@ -113,7 +112,10 @@ def requests(as_json: bool, as_csv: bool) -> None:
 
 
 def _write_csv(rows: Iterable[dict[str, object]]) -> None:
-    out = csv.DictWriter(sys.stdout, views.EXPORTED, lineterminator="\n")
-    out.writeheader()
-    for row in rows:
-        out.writerow({n: v.isoformat() if isinstance(v, datetime) else v for n, v in row.items()})
+    spreadsheet.write(
+        views.EXPORTED,
+        (
+            {n: v.isoformat() if isinstance(v, datetime) else v for n, v in row.items()}
+            for row in rows
+        ),
+    )

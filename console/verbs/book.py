@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import orjson
 
-from console.access.types import NotApplied, Refusal
+from console.access.types import NotApplied, Refusal, Unfit
 from ledger import catalogue, inbox, queries
 from ledger.db import transaction
 from ledger.inbox import FACT_TOPIC, Delivery
+from ledger.names import fault_of
 from workers.flows import counts
 from workers.flows.count_terms import terms_of
 from workers.flows.ingest import House, drain
@@ -90,17 +91,25 @@ def shelf_was_empty(
 
 
 def add_skus(house: House, skus: list[str], title: str) -> dict[str, Any]:
-    """Make SKUs known."""
+    """Make SKUs known. Raises Unfit: a name that can be taken for another one is none."""
+    _refuse_faulty(skus)
     with transaction(house.engine) as connection:
         catalogue.add_skus(connection, dict.fromkeys(skus, title))
     return {"known": len(skus)}
 
 
 def add_locations(house: House, locations: list[str], kind: str) -> dict[str, Any]:
-    """Make locations known."""
+    """Make locations known. Raises Unfit like `add_skus`."""
+    _refuse_faulty(locations)
     with transaction(house.engine) as connection:
         catalogue.add_locations(connection, locations, kind=kind)
     return {"known": len(locations)}
+
+
+def _refuse_faulty(names: list[str]) -> None:
+    faults = [fault for name in names if (fault := fault_of(name))]
+    if faults:
+        raise Unfit(f"nothing was made known: {'; '.join(faults[:3])}", faults=faults)
 
 
 def _post(house: House, said: dict[str, Any], now: datetime) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final, get_args
 
 from ledger.events import MAX_UNITS, ReasonCode
+from ledger.names import as_written
 
 #: Columns of a sheet, in their order; `sku`, `location` and `counted` must be there when it comes back.
 COLUMNS: Final = (
@@ -74,7 +75,7 @@ def read(text: str, location: str | None = None) -> Sheet:
             said = f"no column {', '.join(missing)}; the first line must name {', '.join(_NEEDED)}"
             return Sheet((), (Fault(1, said),), 0)
         for cells in reader:
-            row = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
+            row = {n: as_written(cell.strip()) for n, cell in zip(names, cells, strict=False)}
             if not any(row.values()):
                 continue
             if not row.get("counted"):

@@ -20,6 +20,7 @@ from channels.registry import LANES
 from ledger import catalogue, inbox
 from ledger.db import transaction
 from ledger.events import is_name
+from ledger.names import fault_of
 
 _LOCATIONS = text(
     "SELECT vendor_location_id, location FROM channel_location WHERE channel = :channel ORDER BY 1"
@@ -134,7 +135,8 @@ def map_channel(
         components = {part.sku for parts in taken.values() for part in parts}
         wanted = {b.sku for b in unique} | components
         if add_skus and not dry_run:
-            catalogue.add_skus(connection, dict.fromkeys(wanted, ""))
+            plain = [sku for sku in wanted if not fault_of(sku)]
+            catalogue.add_skus(connection, dict.fromkeys(plain, ""))
         lowered = sorted({sku.lower() for sku in wanted})
         known = set(connection.execute(_SKUS, {"skus": lowered}).scalars())
         if not dry_run:
@@ -273,6 +275,9 @@ def _unique(listed: Sequence[Binding], mapped: Mapped) -> list[Binding]:
 
 def _explain_unknown(wanted: set[str], known: set[str], mapped: Mapped, *, allowed: bool) -> None:
     if allowed:
+        mapped.problems += [
+            f"{fault} at the vendor" for sku in sorted(wanted - known) if (fault := fault_of(sku))
+        ]
         return
     near = {sku.lower(): sku for sku in known}
     for sku in sorted(wanted - known):
