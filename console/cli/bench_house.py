@@ -103,6 +103,47 @@ def scale(
     tell(result, measuring.table, as_json)
 
 
+@click.command()
+@click.option(
+    "--events",
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(1000, 20_000_000),
+    help="How many.",
+)
+@click.option(
+    "--skus",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(1000, 1_000_000),
+    help="How many.",
+)
+@click.option(
+    "--format",
+    "form",
+    default="csv",
+    show_default=True,
+    type=click.Choice(["csv", "parquet"]),
+    help="Of the files.",
+)
+@durable
+@as_json
+def export(events: int, skus: int, form: str, durable: bool, as_json: bool) -> None:
+    """A book as files: a million events, flat memory, equal sums. Exit code 3: goals missed."""
+    from console.bench import export as measuring
+    from workers.feed.sheets import Form
+
+    with house(throw_away=True, durable=durable) as wiring:
+        result = measuring.measure(
+            wiring.settings,
+            skus=skus,
+            events=events,
+            form={"csv": Form.CSV, "parquet": Form.PARQUET}[form],
+            say=aside,
+        )
+    tell(result, measuring.table, as_json)
+
+
 def _phase(said: str) -> Phase:
     from console.bench import sync as measuring
 
