@@ -35,6 +35,7 @@ LOCAL: Final[dict[str, str]] = {
     "edi parse": _FILES,
     "edi validate": _FILES,
     "export": "it writes files of this machine",
+    "faults": _THROWN,
     "flower": _PROCESS,
     "history import": "it books files of millions of rows, and ties them out",
     "ledger verify": _WHOLE,

@@ -22,8 +22,8 @@ from tests.servers import Database
 
 #: What runs a process, or works in a database that is gone afterwards: nobody's stock changes.
 PROCESSES = {
-    "beat", "demo", "flower", "play", "serve", "sim", "up", "worker", "bench", "chaos", "prove", "recon bench",
-    "recon drill",
+    "beat", "demo", "flower", "play", "serve", "sim", "up", "worker", "bench", "chaos", "faults", "prove",
+    "recon bench", "recon drill",
 }  # fmt: skip
 #: What only reads.
 READS = {

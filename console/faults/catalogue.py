@@ -1,0 +1,10 @@
+"""Every fault there is, in the order in which they are done."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from console.faults import processes
+from console.faults.types import Fault
+
+FAULTS: Final[tuple[Fault, ...]] = processes.FAULTS
