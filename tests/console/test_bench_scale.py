@@ -69,3 +69,17 @@ def result(**more: Any) -> dict[str, Any]:
 )
 def test_each_goal_can_be_missed(found: dict[str, Any], *, passes: bool) -> None:
     assert scale.passed(found) is passes
+
+
+def test_growth_is_told_by_sku_against_the_smallest_measured_before_and_after() -> None:
+    def measured(skus: int, seconds: float, peak_mb: int) -> dict[str, Any]:
+        return {
+            "skus": skus, "first_s": seconds, "same_s": seconds, "one_ms": 2.0, "peak_mb": peak_mb
+        }  # fmt: skip
+
+    small, large = measured(100, 1.0, 100), measured(1000, 24.0, 200)
+
+    found = scale.growth_of([small, large, measured(100, 3.0, 200)])
+
+    assert found == {"first_s": 1.2, "same_s": 1.2, "one_ms": 1.0, "peak_mb": 0.2}
+    assert scale.growth_of([small]) == {}
