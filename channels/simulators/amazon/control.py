@@ -11,7 +11,7 @@ from channels.simulators.amazon.account import Act, Pace, Refused, Unknown
 from channels.simulators.amazon.models import operations
 from channels.simulators.amazon.orders_api import shown
 from channels.simulators.amazon.simulator import AmazonSimulator
-from channels.simulators.amazon.state import MERCHANT, PARTS, Listing, Offer, Order
+from channels.simulators.amazon.state import MERCHANT, PARTS, Listing, Offer, Order, Stranded
 from channels.simulators.commands import Commands, units_of
 from channels.simulators.server import BadRequest, Verb
 
@@ -47,7 +47,7 @@ class Control:
     # -- catalogue ------------------------------------------------------------------------------------------------
 
     def listing(self, facts: Facts) -> object:
-        """sku, units (own stock) or fba {part: units}; title?, price?, handling_days?, asin?, product_type?"""
+        """sku, units (own stock) or fba {part: units}; title?, price?, handling_days?, asin?, product_type?, inches?"""
         with self._account.act() as act:
             return _listing(stock.create(self._account, act, _new(facts)))
 
@@ -185,6 +185,14 @@ class Control:
             stock.adjust(self._account, act, listing, str(facts["kind"]), _some(facts))
         return _listing(listing)
 
+    def strand(self, facts: Facts) -> object:
+        """sku, reason: nobody can buy what Amazon holds of it; reason null: somebody can again"""
+        listing = self._account.listing(str(facts["sku"]))
+        with self._account.act() as act:
+            reason = facts.get("reason")
+            listing.stranded = None if reason is None else Stranded(str(reason), act.at)
+        return {"sku": listing.sku, "stranded": listing.stranded is not None}
+
     def offers(self, facts: Facts) -> object:
         """sku, offers: [{seller?, price, shipping?, by_amazon?, featured?}]; without seller it is our own"""
         listing = self._account.listing(str(facts["sku"]))
@@ -282,7 +290,17 @@ def _new(facts: Facts) -> stock.NewListing:
         _cents(facts) or 1999,
         facts.get("asin"),
         str(facts.get("product_type", "PRODUCT")),
+        _inches(facts.get("inches")),
     )
+
+
+def _inches(said: object) -> tuple[float, float, float] | None:
+    if said is None:
+        return None
+    if not isinstance(said, list) or len(said) != 3:
+        raise BadRequest("inches is [longest, median, shortest]")
+    longest, median, shortest = sorted((float(side) for side in said), reverse=True)
+    return longest, median, shortest
 
 
 def _cents(facts: Facts) -> int | None:

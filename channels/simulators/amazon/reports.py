@@ -1,4 +1,4 @@
-"""Reports 2021-06-30: three tab-separated reports on Amazon's stock, made when the report is worked on."""
+"""Reports 2021-06-30: five tab-separated reports on Amazon's stock, made when the report is worked on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from channels.simulators.amazon.state import Job, LedgerRow, Listing
 LEDGER: Final = "GET_LEDGER_DETAIL_VIEW_DATA"
 PLANNING: Final = "GET_FBA_INVENTORY_PLANNING_DATA"
 RESERVED: Final = "GET_RESERVED_INVENTORY_DATA"
+STRANDED: Final = "GET_STRANDED_INVENTORY_UI_DATA"
+FEES: Final = "GET_FBA_ESTIMATED_FBA_FEES_TXT_DATA"
 
 _TSV: Final = "text/plain;charset=UTF-8"
 _CENTER: Final = "SEA1"
@@ -282,9 +284,114 @@ def _reserved(account: Account, job: Job, at: datetime) -> tuple[Sequence[str], 
     return _RESERVED_COLUMNS, rows
 
 
+_STRANDED_COLUMNS: Final = (
+    "primary-action",
+    "date-stranded",
+    "Date-to-take-auto-removal",
+    "status-primary",
+    "status-secondary",
+    "error-message",
+    "stranded-reason",
+    "asin",
+    "sku",
+    "fnsku",
+    "product-name",
+    "condition",
+    "fulfilled-by",
+    "fulfillable-qty",
+    "your-price",
+    "unfulfillable-qty",
+    "reserved-quantity",
+    "inbound-shipped-qty",
+)
+
+
+def _stranded(account: Account, job: Job, at: datetime) -> tuple[Sequence[str], list[list[object]]]:
+    """What is in the network and cannot be bought. Stays 30 days (US) before Amazon may send it back."""
+    rows: list[list[object]] = [
+        [
+            "Relist",
+            found.since.strftime("%Y-%m-%dT%H:%M:%S+00:00"),
+            (found.since + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%S+00:00"),
+            "Inactive",
+            "",
+            "",
+            found.reason,
+            listing.asin,
+            listing.sku,
+            listing.fnsku,
+            listing.title,
+            "New",
+            "AFN",
+            listing.fba.fulfillable,
+            f"{listing.price_cents / 100:.2f}",
+            listing.fba.unfulfillable,
+            listing.fba.reserved,
+            listing.fba.inbound_shipped,
+        ]
+        for listing in account.listings.values()
+        if (found := listing.stranded) is not None and listing.history
+    ]
+    return _STRANDED_COLUMNS, rows
+
+
+_FEE_COLUMNS: Final = (
+    "sku",
+    "fnsku",
+    "asin",
+    "product-name",
+    "product-group",
+    "brand",
+    "fulfilled-by",
+    "your-price",
+    "sales-price",
+    "longest-side",
+    "median-side",
+    "shortest-side",
+    "length-and-girth",
+    "unit-of-dimension",
+    "item-package-weight",
+    "unit-of-weight",
+    "product-size-tier",
+    "currency",
+)
+
+
+def _fees(account: Account, job: Job, at: datetime) -> tuple[Sequence[str], list[list[object]]]:
+    """The fee preview as far as it tells of sizes; a side that was not measured is "--"."""
+    rows = [_fee_row(one) for one in account.listings.values() if one.history]
+    return _FEE_COLUMNS, rows
+
+
+def _fee_row(listing: Listing) -> list[object]:
+    sides = listing.inches
+    girth = f"{sides[0] + 2 * (sides[1] + sides[2]):.2f}" if sides else "--"
+    price = f"{listing.price_cents / 100:.2f}"
+    return [
+        listing.sku,
+        listing.fnsku,
+        listing.asin,
+        listing.title,
+        "Home",
+        "",
+        "Amazon",
+        price,
+        price,
+        *([f"{side:.2f}" for side in sides] if sides else ["--"] * 3),
+        girth,
+        "inches",
+        "--",
+        "pounds",
+        "UsLargeStandardSize" if sides and sides[0] <= 18 else "UsLargeBulky" if sides else "--",
+        "USD",
+    ]
+
+
 _Maker = Callable[[Account, Job, datetime], tuple[Sequence[str], list[list[object]]]]
 _MAKERS: Final[Mapping[str, _Maker]] = {
     LEDGER: _ledger,
     PLANNING: _planning,
     RESERVED: _reserved,
+    STRANDED: _stranded,
+    FEES: _fees,
 }

@@ -88,9 +88,20 @@ class Offer:
     featured: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """Why nobody can buy what Amazon holds of a listing, and since when."""
+
+    reason: str
+    since: datetime
+
+
 @dataclass(slots=True)
 class Listing:
-    """One SKU of the seller. `attributes` as the Listings Items API keeps them; `history` only for FBA."""
+    """One SKU of the seller. `attributes` as the Listings Items API keeps them; `history` only for FBA.
+
+    inches    longest, median and shortest side of a unit; None where Amazon has not measured it
+    """
 
     sku: str
     asin: str
@@ -102,6 +113,8 @@ class Listing:
     history: list[FbaReading] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     shipped_units: list[tuple[datetime, int]] = field(default_factory=list)
+    inches: tuple[float, float, float] | None = None
+    stranded: Stranded | None = None
 
     @property
     def title(self) -> str:

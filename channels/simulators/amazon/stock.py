@@ -38,6 +38,7 @@ class NewListing:
     price_cents: int = 1999
     asin: str | None = None
     product_type: str = "PRODUCT"
+    inches: tuple[float, float, float] | None = None
 
 
 def create(account: Account, act: Act, new: NewListing) -> Listing:
@@ -52,6 +53,7 @@ def create(account: Account, act: Act, new: NewListing) -> Listing:
         _attributes(account.marketplace_id, new),
         act.at,
         act.at,
+        inches=new.inches,
     )
     if new.fba is not None:
         account.move_fba(act, listing, new.fba)

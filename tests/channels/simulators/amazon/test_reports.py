@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channels.simulators.amazon.reports import LEDGER, PLANNING, RESERVED
+from channels.simulators.amazon.reports import FEES, LEDGER, PLANNING, RESERVED, STRANDED
 from tests.channels.simulators.amazon.seller import Seller
 
 REPORTS = "/reports/2021-06-30/reports"
@@ -84,6 +84,31 @@ def test_the_planning_report_knows_what_was_shipped(seller: Seller) -> None:
     assert first["available"] == "11"
     assert first["days-of-supply"] == "110", "11 units at 9 in 90 days"
     assert first["snapshot-date"] == "2026-08-29"
+
+
+def test_the_stranded_report_names_what_nobody_can_buy_until_somebody_can(seller: Seller) -> None:
+    seller.do("strand", sku="FBA-1", reason="Listing closed")
+
+    (row,) = seller.report(STRANDED)
+    seller.do("strand", sku="FBA-1", reason=None)
+
+    assert (row["sku"], row["stranded-reason"], row["fulfillable-qty"]) == (
+        "FBA-1",
+        "Listing closed",
+        "20",
+    )
+    assert row["date-stranded"] < row["Date-to-take-auto-removal"]
+    assert seller.report(STRANDED) == []
+
+
+def test_the_fee_preview_tells_the_sides_of_what_was_measured(seller: Seller) -> None:
+    seller.do("listing", sku="FBA-9", fba={"fulfillable": 1}, inches=[4, 12, 6])
+
+    rows = {row["sku"]: row for row in seller.report(FEES)}
+
+    sides = ("longest-side", "median-side", "shortest-side", "unit-of-dimension")
+    assert [rows["FBA-9"][side] for side in sides] == ["12.00", "6.00", "4.00", "inches"]
+    assert rows["FBA-1"]["longest-side"] == "--"
 
 
 @pytest.mark.parametrize(
