@@ -1,0 +1,191 @@
+"""How a SKU stands in somebody else's network: days of supply, excess, sell-through, age, what to take out of it.
+
+Everything is in units of ours. What the network holds ages by FIFO over all its buildings (`ageing`).
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from allocation.planning import ageing
+from allocation.planning.ageing import Aged, Layer, Removal
+from allocation.planning.surcharges import NoSurcharges
+
+#: The day of each month on which what is aged is charged (Seller Central, aged inventory surcharge).
+SNAPSHOT_DAY: Final = 15
+#: What was shipped and what lay is looked at over so many days, and between them every so many.
+SELL_DAYS: Final = 90
+STEP_DAYS: Final = 30
+_CENT: Final = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is known of one SKU in the network.
+
+    on_hand      that could be sold, orders and what is in transfer included
+    available    that can be sold now;  inbound  announced or on its way
+    arrivals     by day; what is not among them came before anything is known of
+    shipped      in `SELL_DAYS`;  recently_shipped  in the last 60 days
+    snapshots    on hand now and every `STEP_DAYS` back, as far as the book follows the SKU, at most four
+    per_day      forecast of what will be sold a day
+    stranded     nobody can buy them; None: not known
+    cubic_feet   of one unit; None: not known
+    charged      whether the dated tables of `surcharges` hold there
+    in_stock     part of the last 30 days (0 to 1) in which there was any to sell; None: nothing is known of them
+    """
+
+    on_hand: int
+    available: int
+    inbound: int
+    arrivals: Sequence[Layer]
+    shipped: int
+    recently_shipped: int
+    snapshots: Sequence[int]
+    per_day: float
+    stranded: int | None = None
+    cubic_feet: Decimal | None = None
+    charged: bool = True
+    in_stock: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How it stands.
+
+    days_of_supply    None: nothing sells
+    layers, aged      by arrival, oldest first: the same units
+    surcharge         dollars of the next snapshot if nothing were sold until then; None: no size, or no table holds
+    removal           None: nothing is to be taken out
+    """
+
+    held: Held
+    days_of_supply: float | None
+    excess_units: int
+    sell_through: float | None
+    layers: Sequence[Layer]
+    aged: Sequence[Aged]
+    aged_units: int
+    surcharge: Decimal | None
+    removal: Removal | None
+
+    @property
+    def oldest_days(self) -> int | None:
+        """Age of the oldest unit; None: nothing is there, or it came before anything is known of."""
+        return self.aged[0].days if self.aged else None
+
+    @property
+    def saved(self) -> Decimal | None:
+        """Dollars of the first surcharge that the removal saves; None where it cannot be said."""
+        if self.removal is None or self.surcharge is None:
+            return None
+        return self.removal.saved.quantize(_CENT)
+
+
+def next_snapshot(today: date) -> date:
+    """The day of the next snapshot, today if it is one."""
+    if today.day <= SNAPSHOT_DAY:
+        return today.replace(day=SNAPSHOT_DAY)
+    days = calendar.monthrange(today.year, today.month)[1]
+    later = date.fromordinal(today.replace(day=1).toordinal() + days)
+    return later.replace(day=SNAPSHOT_DAY)
+
+
+def stand(held: Held, today: date) -> Standing:
+    """How a SKU stands as of today."""
+    layers = ageing.layers(held.arrivals, held.on_hand)
+    aged = ageing.ages(layers, today)
+    sold_through = ageing.sell_through(held.shipped, held.snapshots)
+    charge, removal = _charges(held, layers, aged, sold_through, today)
+    return Standing(
+        held,
+        ageing.days_of_supply(held.available, held.inbound, held.per_day),
+        ageing.excess_units(held.available, held.inbound, held.per_day),
+        sold_through,
+        layers,
+        aged,
+        ageing.units_aged(aged, ageing.AGED_DAYS),
+        charge,
+        removal,
+    )
+
+
+def _charges(
+    held: Held,
+    layers: Sequence[Layer],
+    aged: Sequence[Aged],
+    sold_through: float | None,
+    today: date,
+) -> tuple[Decimal | None, Removal | None]:
+    on, feet = next_snapshot(today), held.cubic_feet
+    try:
+        # Without a size the units are the same, only what they cost is not known.
+        removal = ageing.removal(aged, held.per_day, sold_through, feet or Decimal(0), today)
+        charge = ageing.surcharge(ageing.ages(layers, on), feet or Decimal(0), on)
+    except NoSurcharges:
+        return None, None
+    known = feet is not None and held.charged
+    return (charge.quantize(_CENT) if known else None), removal
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What Amazon says its index is made of, over all SKUs; None: nothing is known to compute it from.
+
+    excess_ratio      of units that can be sold or are on their way, those in excess
+    sell_through      units shipped in 90 days over mean units on hand
+    stranded_ratio    of units on hand, those nobody can buy
+    in_stock_ratio    mean of the SKUs that sold in 60 days, each weighted by what it sold
+    storage_weeks     mean volume over volume shipped a week, of SKUs whose size is known
+    """
+
+    skus: int
+    on_hand: int
+    excess_ratio: float | None
+    sell_through: float | None
+    stranded_ratio: float | None
+    in_stock_ratio: float | None
+    storage_weeks: float | None
+
+
+def factors(standings: Iterable[Standing]) -> Factors:
+    """The factors of all of these together.
+
+    source    Seller Central, Inventory Performance Index: excess, sell-through, stranded, in-stock rate
+    """
+    every = list(standings)
+    held = [each.held for each in every]
+    on_hand = sum(each.on_hand for each in held)
+    supply = sum(each.available + each.inbound for each in held)
+    mean = sum(_mean(each.snapshots) for each in held)
+    told = [each for each in held if each.stranded is not None]
+    sellers = [each for each in held if each.in_stock is not None and each.recently_shipped > 0]
+    sized = [(each, float(each.cubic_feet)) for each in held if each.cubic_feet is not None]
+    return Factors(
+        len(every),
+        on_hand,
+        _ratio(sum(each.excess_units for each in every), supply),
+        _ratio(sum(each.shipped for each in held), mean),
+        _ratio(sum(each.stranded or 0 for each in told), sum(each.on_hand for each in told)),
+        _ratio(
+            sum((each.in_stock or 0.0) * each.recently_shipped for each in sellers),
+            sum(each.recently_shipped for each in sellers),
+        ),
+        ageing.storage_weeks(
+            sum(_mean(each.snapshots) * feet for each, feet in sized),
+            sum(each.shipped * feet for each, feet in sized) / SELL_DAYS,
+        ),
+    )
+
+
+def _mean(units: Sequence[int]) -> float:
+    return sum(units) / len(units) if units else 0.0
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None
