@@ -87,6 +87,7 @@ class Http:
     headers     sent with every call
     secrets     texts that must never appear in an error, such as the access token
     connect_s   seconds to connect;  read_s   seconds between two bytes
+    adapter     makes the connections, where they are not to go anywhere (`channels.outbound`)
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Http:
         connect_s: float = CONNECT_S,
         read_s: float = READ_S,
         pool: int = 8,
+        adapter: BaseAdapter | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._secrets = tuple(secret for secret in secrets if secret)
@@ -106,6 +108,9 @@ class Http:
         self.vendor_time: datetime | None = None
         self._timeouts = (connect_s, read_s)
         self._session = new_session(headers, pool=pool)
+        if adapter is not None:
+            self._session.mount("https://", adapter)
+            self._session.mount("http://", adapter)
 
     def hide(self, secret: str) -> None:
         """Cut this too out of every error: a token that was made only after the connections."""
