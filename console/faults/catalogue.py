@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from console.faults import processes
+from console.faults import clocks, crowd, processes, rubbish, wires
 from console.faults.types import Fault
 
-FAULTS: Final[tuple[Fault, ...]] = processes.FAULTS
+FAULTS: Final[tuple[Fault, ...]] = (
+    *processes.FAULTS,
+    *wires.FAULTS,
+    *rubbish.FAULTS,
+    *crowd.FAULTS,
+    *clocks.FAULTS,
+)

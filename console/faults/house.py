@@ -71,6 +71,10 @@ class House:
         """Names of the two workers as services."""
         return tuple(worker.name for worker in LAPTOP)
 
+    def now(self) -> datetime:
+        """The clock of this machine."""
+        return datetime.now(UTC)
+
     def rows(self, sql: str, **values: object) -> list[Any]:
         """What the database says, asked directly."""
         with transaction(self.wiring.engine) as connection:

@@ -25,7 +25,6 @@ _BOOKED_TWICE: Final = """
     SELECT i.source || ' ' || i.delivery_id AS what, count(*) FROM event AS e JOIN inbox AS i ON i.id = e.inbox_id
     WHERE e.source = 'wms' GROUP BY 1 HAVING count(*) > 1
 """
-_PARKED: Final = "SELECT source || ' ' || delivery_id || ': ' || error FROM inbox WHERE state IN ('parked', 'rejected')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,6 @@ def judge(
     doubled = [f"{row.what}: {row.count} times" for row in house.rows(_BOOKED_TWICE)]
     doubled += _written_twice(house, since)
     breaches += [f"done twice: {what}" for what in doubled]
-    breaches += [f"set aside: {row[0]}" for row in house.rows(_PARKED)]
     breaches += [
         f"ledger verify: {f.check} {f.row} {f.says}" for f in verify(house.wiring.engine).findings
     ]

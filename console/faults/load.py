@@ -10,7 +10,9 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -22,6 +24,7 @@ from console.faults.house import House, fact
 #: One post of the warehouse, and one purchase, after so long. Seconds.
 EVERY_S: Final = 0.1
 _FACTS: Final = 5
+_MOST_RELAYS: Final = 4
 _numbers: Iterator[int] = itertools.count()
 
 
@@ -53,13 +56,12 @@ class Load:
     """Two threads that ask much of a house until they are stopped.
 
     diary    complete once it was stopped
-    ports    the relays that are posted to in turn; the house's own when empty
     """
 
-    def __init__(self, house: House, *, seed: int = 0, ports: Sequence[int] = ()) -> None:
+    def __init__(self, house: House, *, seed: int = 0) -> None:
         self.house = house
         self.diary = Diary()
-        self._ports = itertools.cycle(ports or (0,))
+        self._ports: Sequence[int] = (0,)
         self._dice = Random(seed)
         self._enough = threading.Event()
         self._threads = [
@@ -72,6 +74,10 @@ class Load:
         for thread in self._threads:
             thread.start()
 
+    def tell_all(self, ports: Sequence[int]) -> None:
+        """From now on post each fact to all of these relays at the same time; 0 is the house's own."""
+        self._ports = tuple(ports)
+
     def stop(self) -> Diary:
         """End; what is under way is waited for."""
         self._enough.set()
@@ -80,14 +86,16 @@ class Load:
         return self.diary
 
     def _send(self) -> None:
-        while not self._enough.wait(EVERY_S):
-            facts = [self._fact() for _ in range(_FACTS)]
-            status = self.house.post(facts, next(self._ports))
-            self.diary.answers[status] += 1
-            if 200 <= status < 300:
-                self.diary.accepted += [str(one["id"]) for one in facts]
-            else:
-                self.diary.refused += facts
+        with ThreadPoolExecutor(_MOST_RELAYS) as senders:
+            while not self._enough.wait(EVERY_S):
+                facts = [self._fact() for _ in range(_FACTS)]
+                told = senders.map(partial(self.house.post, facts), self._ports)
+                statuses = list(told)
+                self.diary.answers.update(statuses)
+                if any(200 <= status < 300 for status in statuses):
+                    self.diary.accepted += [str(one["id"]) for one in facts]
+                else:
+                    self.diary.refused += facts
 
     def _fact(self) -> dict[str, object]:
         sku, units = self._dice.choice(self.house.skus), self._dice.randint(1, 3)

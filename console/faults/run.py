@@ -76,7 +76,7 @@ def _one(
     meanwhile = []
     try:
         time.sleep(_BEFORE_S)
-        meanwhile = fault.does(Scene(house, hold_s, Random(seed), say))
+        meanwhile = fault.does(Scene(house, load, hold_s, Random(seed), say))
         time.sleep(_AFTER_S)
     finally:
         diary = load.stop()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from console.faults.house import House
+from console.faults.load import Load
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Scene:
     """
 
     house: House
+    load: Load
     hold_s: float
     dice: Random
     say: Callable[[str], None]
