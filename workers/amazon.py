@@ -9,7 +9,7 @@ from channels.amazon.client import Amazon
 from channels.packs import Packed
 from workers.flows import mirror
 from workers.flows.mirror import MirrorReport, Terms
-from workers.wiring import NotSetUp, Wiring, now
+from workers.wiring import NotSetUp, Wiring
 
 
 def api_of(house: Wiring, channel: str) -> SellingPartner:
@@ -23,7 +23,7 @@ def api_of(house: Wiring, channel: str) -> SellingPartner:
 
 def open_mirror(house: Wiring) -> None:
     """Open the mirror's window of this moment; whoever works on it is rung like every other job."""
-    mirror.open_windows(house.engine, now=now(), window_s=house.settings.reconcile_s)
+    mirror.open_windows(house.engine, now=house.now(), window_s=house.settings.reconcile_s)
 
 
 def mirror_channel(house: Wiring, channel: str, window_at: str) -> MirrorReport:
@@ -33,6 +33,6 @@ def mirror_channel(house: Wiring, channel: str, window_at: str) -> MirrorReport:
         api_of(house, channel),
         channel=channel,
         window_at=datetime.fromisoformat(window_at),
-        now=now,
+        now=house.now,
         terms=Terms.of(house.settings),
     )

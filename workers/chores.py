@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -31,11 +30,11 @@ from workers.flows.early_reads import EarlyReport
 from workers.flows.orders import PollReport
 from workers.flows.promises import Pulled
 from workers.flows.push import PushReport
-from workers.flows.reconcile import RunReport, Terms
+from workers.flows.reconcile import RunReport
 from workers.flows.subscriptions import WatchReport
 from workers.flows.sweep import jobs_to_do
 from workers.flows.verify import VerifyReport
-from workers.wiring import Wiring, now
+from workers.wiring import Wiring
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +56,7 @@ _HEAR_S = 180.0
 
 def open_jobs(house: Wiring) -> list[tuple[str, str, datetime]]:
     """Open what is due now beside reconciliation; returns (job, channel, window) of everything nobody works on."""
-    at = now()
+    at = house.now()
     settings = house.settings
     jobs.open_windows(
         house.engine, now=at, window_s=settings.reconcile_s, truth_hour=settings.truth_hour
@@ -73,7 +72,7 @@ def poll_orders(house: Wiring, channel: str, window_at: str) -> PollReport:
         house.engine,
         house.client(channel),
         channel=channel,
-        now=now,
+        now=house.now,
         overlap_s=min(settings.orders_overlap_s, settings.reconcile_s),
         window_at=datetime.fromisoformat(window_at) if window_at else None,
         window_s=settings.reconcile_s,
@@ -83,7 +82,9 @@ def poll_orders(house: Wiring, channel: str, window_at: str) -> PollReport:
 
 def pull_forward(house: Wiring) -> Pulled:
     """Ask for what was sold or promised and is not there."""
-    return promises.pull_forward(house.house, now=now(), days=house.settings.pull_forward_days)
+    return promises.pull_forward(
+        house.house, now=house.now(), days=house.settings.pull_forward_days
+    )
 
 
 def watch(house: Wiring, channel: str, window_at: str) -> WatchReport:
@@ -94,7 +95,7 @@ def watch(house: Wiring, channel: str, window_at: str) -> WatchReport:
         channel=channel,
         topics=house.topics(channel),
         window_at=datetime.fromisoformat(window_at),
-        now=now,
+        now=house.now,
         bulk=house.bulk(channel),
     )
 
@@ -109,8 +110,8 @@ def reconcile_channel(house: Wiring, channel: str, window_at: str) -> RunReport:
         house.client(channel),
         channel=channel,
         window_at=datetime.fromisoformat(window_at),
-        now=now,
-        terms=_terms(house, channel),
+        now=house.now,
+        terms=house.terms(channel),
         bulk=house.bulk(channel),
         hear=lambda: _hear(house, channel),
     )
@@ -122,8 +123,8 @@ def read_early(house: Wiring, channel: str) -> EarlyReport:
         house.engine,
         house.reader(channel),
         channel=channel,
-        now=now,
-        terms=_terms(house, channel),
+        now=house.now,
+        terms=house.terms(channel),
         hear=lambda: _hear(house, channel),
     )
 
@@ -133,12 +134,8 @@ def _hear(house: Wiring, channel: str) -> None:
     with transaction(house.engine) as connection:
         state = pages.channel_state(connection, channel)
     heard_at = state.orders_mark if state is not None else None
-    if heard_at is None or (now() - heard_at).total_seconds() >= _HEAR_S:
+    if heard_at is None or (house.now() - heard_at).total_seconds() >= _HEAR_S:
         poll_orders(house, channel, "")
-
-
-def _terms(house: Wiring, channel: str) -> Terms:
-    return replace(Terms.of(house.settings), orders_lag_s=house.orders_lag_s(channel))
 
 
 def read_truth(house: Wiring, channel: str, window_at: str) -> RunReport:
@@ -153,8 +150,8 @@ def read_truth(house: Wiring, channel: str, window_at: str) -> RunReport:
         bulk,
         channel=channel,
         window_at=at,
-        now=now,
-        terms=_terms(house, channel),
+        now=house.now,
+        terms=house.terms(channel),
     )
 
 
@@ -163,15 +160,15 @@ def work_programs(house: Wiring) -> bool:
 
     returns    whether anything is free now
     """
-    freed = programs.expire(house.house, now=now())
+    freed = programs.expire(house.house, now=house.now())
     for program in freed:
         units = sum(program.units.values())
         log.info("program.released", program=program.program, units=units, ended=program.ended)
     raised: list[_Raised] = [
-        *program_watch.watch(house.engine, now=now()),
-        *fit.watch(house.engine, now=now()),
-        *held_watch.watch(house.engine, now=now()),
-        *counts.watch(house.engine, terms_of(house.settings), now=now()),
+        *program_watch.watch(house.engine, now=house.now()),
+        *fit.watch(house.engine, now=house.now()),
+        *held_watch.watch(house.engine, now=house.now()),
+        *counts.watch(house.engine, terms_of(house.settings), now=house.now()),
     ]
     for alarm in raised:
         log.warning("alarm.raised", rule=alarm.rule, object=alarm.what, **alarm.detail)

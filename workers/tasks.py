@@ -1,4 +1,4 @@
-"""Every task: names and ids in, one call to a flow, then the bells for what comes next.
+"""Every task: names and ids in, one errand (`workers/errands.py`), its bells over the broker.
 
 A task that is late, doubled or replayed does no harm: the flow reads the present. What a flow leaves undone stands in
 PostgreSQL, and the sweep rings for it.
@@ -7,9 +7,8 @@ PostgreSQL, and the sweep rings for it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
@@ -18,31 +17,23 @@ from celery import Task
 from celery.exceptions import QueueNotFound, Reject
 from kombu.exceptions import OperationalError
 
-from ledger import seals
-from workers import amazon, chores, wholesale
 from workers.app import app, closed_at_end, delay_s
-from workers.flows import allocate as allocating
-from workers.flows import halts, ingest, jobs, receipts
-from workers.flows import measure as measuring
-from workers.flows import push as pushing
-from workers.flows import reconcile as reconciling
+from workers.errands import ERRANDS, On
 from workers.flows import sweep as sweeping
-from workers.flows import verify as verifying
-from workers.flows.early_reads import EarlyReport
-from workers.flows.mirror import JOB as MIRROR
 from workers.flows.receive import receive as receiving
-from workers.flows.reconcile import RunReport
 from workers.settings import settings
 from workers.wiring import NotSetUp, Wiring, now
 
 log = structlog.get_logger()
 
-#: Batches of one drain; more than these are left to the next, so that what is booked is shown meanwhile.
-_BATCHES = 10
-#: A vendor's wait that is shorter than this is waited out by the message, not by the sweep.
-_SOON_S = 30.0
 #: Nobody is rung again for this long when only a person can help.
 _HUSH_S = 60.0
+#: Errands whose task stands in another file.
+_ELSEWHERE = {
+    "look_early": "workers.read_tasks.look_early",
+    "read_early": "workers.read_tasks.read_early",
+    "forget": "workers.retention_tasks.forget",
+}
 
 _making = threading.Lock()
 
@@ -59,20 +50,39 @@ def _made() -> Wiring:
     return closed_at_end(Wiring(settings()))
 
 
+def task_of(errand: str) -> str:
+    """The name of the task that runs an errand."""
+    return _ELSEWHERE.get(errand, f"workers.tasks.{errand}")
+
+
+def run(errand: str, channel: str = "", window_at: str = "") -> None:
+    """Run an errand whose bell has been heard; ended quietly when the channel lacks what only a person can bring."""
+    house = wiring()
+    bell = _bell(errand, channel, window_at)
+    house.bells.heard(bell)
+    with _set_up(bell):
+        ERRANDS[errand](On(house, ring, channel, window_at))
+
+
+def ring(errand: str, channel: str = "", *, window_at: str = "", after_s: float = 0.0) -> None:
+    """Say "look now"; what waits stands in PostgreSQL already."""
+    kwargs = {name: of for name, of in (("channel", channel), ("window_at", window_at)) if of}
+    send = partial(app.send_task, task_of(errand), kwargs=kwargs, countdown=delay_s(after_s))
+    _ring(_bell(errand, channel, window_at), send)
+
+
 def ring_drain() -> None:
     """Say that the inbox has something; called after the commit that put it there."""
-    _ring("drain", drain.delay)
+    ring("drain")
 
 
-def ring_allocate() -> None:
-    """Say that SKUs are due."""
-    _ring("allocate", allocate.delay)
+def ring_channel(task: Task[Any, Any], channel: str) -> None:
+    """Ring for a task that is no errand, about one channel."""
+    _ring(f"{task.name}:{channel}", partial(task.apply_async, kwargs={"channel": channel}))
 
 
-def ring_push(channels: Iterable[str]) -> None:
-    """Say that these channels have targets to be shown."""
-    for channel in sorted(channels):
-        ring_channel(push, channel)
+def _bell(errand: str, channel: str, window_at: str) -> str:
+    return ":".join((task_of(errand), channel, *filter(None, [window_at]))) if channel else errand
 
 
 def _ring(name: str, send: Callable[[], object]) -> None:
@@ -90,15 +100,6 @@ def _ring(name: str, send: Callable[[], object]) -> None:
         log.warning("workers.bell.lost", bell=name, error=str(error), next="the sweep rings again")
 
 
-def ring_channel(task: Task[Any, Any], channel: str, *, after_s: float = 0.0) -> None:
-    send = partial(task.apply_async, kwargs={"channel": channel}, countdown=delay_s(after_s))
-    _ring(_bell(task, channel), send)
-
-
-def _bell(task: Task[Any, Any], channel: str) -> str:
-    return f"{task.name}:{channel}"
-
-
 @contextmanager
 def _set_up(bell: str) -> Iterator[None]:
     """End a task quietly whose channel lacks something only a person can bring; what it should do stays in the book."""
@@ -110,10 +111,10 @@ def _set_up(bell: str) -> Iterator[None]:
 
 
 @contextmanager
-def heard(task: Task[Any, Any], channel: str, window_at: str = "") -> Iterator[Wiring]:
-    """The house for a task whose bell has been heard, ended quietly when the channel is not set up."""
+def heard(task: Task[Any, Any], channel: str) -> Iterator[Wiring]:
+    """The house for a task that is no errand, its bell heard; ended quietly when the channel is not set up."""
     house = wiring()
-    bell = f"{_bell(task, channel)}:{window_at}" if window_at else _bell(task, channel)
+    bell = f"{task.name}:{channel}"
     house.bells.heard(bell)
     with _set_up(bell):
         yield house
@@ -149,249 +150,115 @@ def receive(
 @app.task
 def drain(**_: Any) -> None:
     """Apply what the inbox holds."""
-    house = wiring()
-    house.bells.heard("drain")
-    done = ingest.drain(house.house, now=now(), batches=_BATCHES)
-    if done.entries:
-        ring_allocate()
-    if done.claimed >= _BATCHES * house.settings.drain_rows:
-        ring_drain()
-    if done.claimed:
-        log.info(
-            "ingest.drain.done", claimed=done.claimed, entries=done.entries, parked=done.parked
-        )
+    run("drain")
 
 
 @app.task
 def allocate(**_: Any) -> None:
     """Compute the targets of due SKUs."""
-    house = wiring()
-    house.bells.heard("allocate")
-    wait_s, traces = house.settings.rise_wait_s, house.traces
-    ring_push(allocating.allocate(house.engine, now=now, rise_wait_s=wait_s, traces=traces))
+    run("allocate")
 
 
 @app.task
 def push(*, channel: str, **_: Any) -> None:
     """Show a channel what it should show."""
-    with heard(push, channel) as house:
-        report = pushing.push(house.push_lane(channel))
-        chores.tell_of_push(channel, report)
-        if report.let_go:
-            ring_allocate()
-        if report.confirmed:
-            ring_channel(verify, channel, after_s=house.settings.verify_after_s)
-        if report.retry_after_s is not None and report.retry_after_s < _SOON_S:
-            # The vendor lets us in again sooner than the sweep would ring.
-            ring_channel(push, channel, after_s=report.retry_after_s)
+    run("push", channel)
 
 
 @app.task
 def verify(*, channel: str, **_: Any) -> None:
     """Read back what was confirmed a moment ago."""
-    with heard(verify, channel) as house:
-        report = verifying.verify(house.push_lane(channel))
-        chores.tell_of_read_back(channel, report)
-        ring_found(channel, report)
-        if report.let_go:
-            ring_allocate()
+    run("verify", channel)
 
 
 @app.task
 def ask_receipts(*, channel: str, **_: Any) -> None:
     """Ask for what became of calls that the channel took in and answers later."""
-    with heard(ask_receipts, channel) as house:
-        report = receipts.work_receipts(house.push_lane(channel))
-        if report.ring_push:
-            ring_channel(push, channel)
+    run("ask_receipts", channel)
 
 
 @app.task
 def exchange(*, channel: str, **_: Any) -> None:
     """Visit a wholesale partner's folder: take what lies there, put there what is posted."""
-    house = wiring()
-    bell = _bell(exchange, channel)
-    house.bells.heard(bell)
-    with _set_up(bell):
-        wholesale.exchange(house, channel)
-        _ring("work_orders", work_orders.delay)
+    run("exchange", channel)
 
 
 @app.task
 def work_orders(**_: Any) -> None:
     """Work partners' interchanges: promise, commit, answer; then what was promised for later."""
-    house = wiring()
-    house.bells.heard("work_orders")
-    partners = wholesale.work_orders(house)
-    _ring("work_promises", work_promises.delay)
-    if partners:
-        ring_allocate()
-    for channel in sorted(partners):
-        ring_channel(exchange, channel)
+    run("work_orders")
 
 
 @app.task
 def work_programs(**_: Any) -> None:
     """Release what partners' programs hold beyond their time, and see how fast the others are used up."""
-    house = wiring()
-    house.bells.heard("work_programs")
-    if chores.work_programs(house):
-        ring_allocate()
+    run("work_programs")
 
 
 @app.task
 def work_promises(**_: Any) -> None:
     """Ask for what was sold or promised and is not there; take back what is asked for no longer."""
-    house = wiring()
-    house.bells.heard("work_promises")
-    done = chores.pull_forward(house)
-    if done.asked or done.taken_back:
-        log.info("promises.requests.changed", asked=done.asked, taken_back=done.taken_back)
+    run("work_promises")
 
 
 @app.task
 def work_halts(*, channel: str, **_: Any) -> None:
     """Carry out halts that were set or lifted."""
-    with heard(work_halts, channel) as house:
-        report = halts.work_halts(house.engine, house.client(channel), channel=channel, now=now)
-        if report.ring_push:
-            ring_channel(push, channel)
+    run("work_halts", channel)
 
 
 @app.task
 def poll_orders(*, channel: str, window_at: str = "", **_: Any) -> None:
     """Ask a channel for its orders: for a window, or because a notification named some without telling them."""
-    with heard(poll_orders, channel, window_at) as house:
-        if chores.poll_orders(house, channel, window_at).fresh:
-            ring_drain()
+    run("poll_orders", channel, window_at)
 
 
 @app.task
 def watch_channel(*, channel: str, window_at: str, **_: Any) -> None:
     """See whether a channel still calls us, and still has the locations we think it has."""
-    with heard(watch_channel, channel, window_at) as house:
-        chores.watch(house, channel, window_at)
+    run("watch_channel", channel, window_at)
 
 
 @app.task
 def read_truth(*, channel: str, window_at: str, **_: Any) -> None:
     """Take a step in reading back everything a channel shows, once a night."""
-    with heard(read_truth, channel, window_at) as house:
-        ring_found(channel, chores.read_truth(house, channel, window_at))
+    run("read_truth", channel, window_at)
 
 
 @app.task
 def mirror(*, channel: str, window_at: str, **_: Any) -> None:
     """Read what Amazon says of its own stock, for one window, and tell the book."""
-    with heard(mirror, channel, window_at) as house:
-        report = amazon.mirror_channel(house, channel, window_at)
-        if report.facts:
-            ring_drain()
-        for seller_id, why in sorted(report.mcf_problems.items()):
-            log.warning("mirror.mcf.problem", channel=channel, order=seller_id, why=why)
-        if report.problems:
-            log.warning("mirror.go.problems", channel=channel, problems=report.problems)
-
-
-def ring_found(channel: str, report: RunReport | EarlyReport | verifying.VerifyReport) -> None:
-    if report.ring_push:
-        ring_channel(push, channel)
-    if report.ring_halts:
-        ring_channel(work_halts, channel)
-
-
-_OF_JOB: dict[str, Task[Any, Any]] = {
-    jobs.ORDERS: poll_orders,
-    jobs.WATCH: watch_channel,
-    jobs.TRUTH: read_truth,
-    MIRROR: mirror,
-}
-
-
-def _ring_jobs(waiting: Iterable[tuple[str, str, datetime]]) -> None:
-    for job, channel, window_at in waiting:
-        if job in _OF_JOB:
-            _ring_window(_OF_JOB[job], channel, window_at)
-
-
-def _ring_window(task: Task[Any, Any], channel: str, window_at: datetime) -> None:
-    kwargs = {"channel": channel, "window_at": window_at.isoformat()}
-    bell = f"{_bell(task, channel)}:{kwargs['window_at']}"
-    _ring(bell, partial(task.apply_async, kwargs=kwargs))
+    run("mirror", channel, window_at)
 
 
 @app.task
 def open_windows(**_: Any) -> None:
     """Open the windows of this moment, the polls of orders first; a second beat finds them open."""
-    house = wiring()
-    _ring_jobs(chores.open_jobs(house))
-    windows = reconciling.open_windows(house.engine, now=now(), window_s=house.settings.reconcile_s)
-    _ring_runs(windows.opened)
-
-
-def _ring_runs(windows: Iterable[tuple[str, datetime]]) -> None:
-    for channel, window_at in windows:
-        _ring_window(reconcile, channel, window_at)
+    run("open_windows")
 
 
 @app.task
 def reconcile(*, channel: str, window_at: str, **_: Any) -> None:
     """Compare what a channel shows with what it should show, for one window."""
-    with heard(reconcile, channel, window_at) as house:
-        ring_found(channel, chores.reconcile_channel(house, channel, window_at))
+    run("reconcile", channel, window_at)
 
 
 @app.task
 def sweep(**_: Any) -> None:
     """Ring again for everything that waits, whoever forgot to."""
-    house = wiring()
-    # Beat's own message may be lost, or come just before its window begins; a window that is open stays as it is.
-    _ring_jobs(chores.open_jobs(house))
-    reconciling.open_windows(house.engine, now=now(), window_s=house.settings.reconcile_s)
-    waiting = sweeping.sweep(house.engine, now=now())
-    if waiting.inbox:
-        ring_drain()
-    if waiting.due:
-        ring_allocate()
-    ring_push(waiting.pushes)
-    for channel in waiting.pushes:
-        ring_channel(verify, channel)
-    for channel in waiting.receipts:
-        ring_channel(ask_receipts, channel)
-    for channel in waiting.halts:
-        ring_channel(work_halts, channel)
-    for channel in waiting.asked:
-        ring_channel(poll_orders, channel)
-    _ring_runs(waiting.runs)
-    _ring_wholesale(waiting)
-
-
-def _ring_wholesale(waiting: sweeping.Waiting) -> None:
-    for channel in waiting.partners:
-        ring_channel(exchange, channel)
-    if waiting.interchanges:
-        _ring("work_orders", work_orders.delay)
-    if waiting.programs:
-        _ring("work_programs", work_programs.delay)
-    if waiting.promises:
-        _ring("work_promises", work_promises.delay)
-    for document, channel in waiting.overdue:
-        log.warning("edi.document.overdue", channel=channel, document=document)
+    run("sweep")
 
 
 @app.task
 def measure(**_: Any) -> None:
     """Measure how far each channel is behind."""
-    changed = measuring.measure(wiring().engine, now=now())
-    if changed:
-        log.info("exposure.lag.changed", channels=sorted(changed))
-        ring_allocate()
+    run("measure")
 
 
 @app.task
 def seal(**_: Any) -> None:
     """Seal the newest events."""
-    seals.seal(wiring().engine, now=now())
+    run("seal")
 
 
 @app.task(bind=True)

@@ -6,7 +6,7 @@ import os
 import random
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -75,9 +75,19 @@ _SECRETS = TypeAdapter(dict[str, _Said])
 class Wiring:
     """One process's connections; nothing connects before it is used, so that a forked child makes its own."""
 
-    def __init__(self, settings: Settings, *, pause: Callable[[float], None] | None = None) -> None:
-        """pause: how a door waits for a vendor's limit; None in a worker, which comes back instead"""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        pause: Callable[[float], None] | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        """pause: how a door waits for a vendor's limit; None in a worker, which comes back instead
+
+        clock    what `now` says; None: the clock of the doors
+        """
         self.settings = settings
+        self.now: Callable[[], datetime] = clock or now
         self._pause = pause
         self._clients: dict[str, tuple[Account, Channel]] = {}
         self._lock = threading.Lock()
@@ -174,23 +184,27 @@ class Wiring:
         with self._lock:
             known = self._clients.get(name)
             if known is None or known[0] != account:
-                known = (account, Packed(_connected(lane, account, limits)))
+                known = (account, Packed(_connected(lane, account, limits, self.now)))
                 self._clients[name] = known
             return known[1]
 
     def bulk(self, channel: str) -> ReadsInBulk | None:
         """How a channel tells its whole catalogue at once; None where its vendor cannot. Raises NotSetUp."""
         lane, account, limits = self._account(channel)
-        return None if lane.bulk is None else lane.bulk(account, limits, now)
+        return None if lane.bulk is None else lane.bulk(account, limits, self.now)
 
     def holder(self, channel: str) -> HoldsOrders | None:
         """How orders of a channel are held; None where its vendor cannot. Raises NotSetUp."""
         lane, account, limits = self._account(channel)
-        return None if lane.holds is None else lane.holds(account, limits, now)
+        return None if lane.holds is None else lane.holds(account, limits, self.now)
 
     def orders_lag_s(self, channel: str) -> float:
         """How far a channel's order API is behind, in seconds. Raises NotSetUp."""
         return self._account(channel)[0].orders_lag_s
+
+    def terms(self, channel: str) -> Terms:
+        """How windows of a channel are judged. Raises NotSetUp."""
+        return replace(Terms.of(self.settings), orders_lag_s=self.orders_lag_s(channel))
 
     def topics(self, channel: str) -> frozenset[str]:
         """What a channel is to notify us of. Raises NotSetUp."""
@@ -252,7 +266,7 @@ class Wiring:
         return PushLane(
             engine=self.engine,
             client=self.client(channel),
-            now=now,
+            now=self.now,
             chance=random.random,
             new_key=lambda: str(uuid4()),
             rise_wait_s=self.settings.rise_wait_s,
@@ -275,9 +289,11 @@ def proof_of(settings: Settings) -> Proof:
     )
 
 
-def _connected(lane: Lane, account: Account, limits: Limits) -> Channel:
+def _connected(
+    lane: Lane, account: Account, limits: Limits, clock: Callable[[], datetime]
+) -> Channel:
     try:
-        return lane.connect(account, limits, now)
+        return lane.connect(account, limits, clock)
     except Refused as error:
         # Nobody was called yet: it is the rules that a person must put right.
         raise NotSetUp(str(error)) from None
