@@ -135,8 +135,8 @@ def growth_of(catalogues: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     small = [each for each in catalogues if each["skus"] == least]
 
     def against(name: str, times: float) -> float:
-        usual = statistics.mean(each[name] for each in small)
-        return round(float(large[name]) / max(0.01, usual) / times, 2)
+        usual: float = statistics.mean(each[name] for each in small)
+        return round(float(large[name] / max(0.01, usual)) / times, 2)
 
     by_sku = {name: against(name, most / least) for name in ("first_s", "same_s")}
     # Memory of a process only ever grows, so the first look at the smallest is the true one.
