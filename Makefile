@@ -49,6 +49,10 @@ test-chaos: $(STAMP) ## Ten thousand random schedules with everything failing th
 test-proof: $(STAMP) ## What allocation promises, each with ten thousand houses; `make test` tries a hundred
 	$(RUN) -m pytest --hypothesis-profile=proof --timeout=1800 $(SPREAD) tests/allocation/test_promises.py tests/allocation/test_escrow.py
 
+.PHONY: test-fuzz
+test-fuzz: $(STAMP) ## A hundred thousand pieces of bad input, for every reader, flow and door; half an hour
+	$(RUN) -m tests.fuzz.run --cases 100000 --json
+
 .PHONY: test-browser
 test-browser: $(STAMP) ## The dashboard in a real Chromium (Debian: apt-get install chromium); skipped without one
 	$(RUN) -m pytest -rs tests/browser

@@ -88,9 +88,12 @@ def read_packing(source: str) -> list[Packed]:
         quantity = said.pop("quantity")
         if not said["carton"] or not said["line"]:
             raise NotToNotice(f"line {number} of the packing list lacks its carton or its line")
-        if not (quantity.isascii() and quantity.isdecimal() and int(quantity[:9]) > 0):
-            raise NotToNotice(f"line {number} of the packing list: {quantity!r} is no quantity")
-        packed.append(Packed(quantity=int(quantity[:9]), **said))
+        digits = quantity.lstrip("0")
+        if not (digits.isascii() and digits.isdecimal() and len(digits) < 10):
+            raise NotToNotice(
+                f"line {number} of the packing list: {quantity[:40]!r} is no quantity"
+            )
+        packed.append(Packed(quantity=int(digits), **said))
     return packed
 
 

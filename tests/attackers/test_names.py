@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels import listings
+from channels.edi.shipping import NotToNotice, read_packing
 from console.access.types import Unfit
 from console.cli import spreadsheet
 from console.verbs import book
@@ -164,3 +165,11 @@ def test_zeros_in_front_do_not_make_a_pack_another_size() -> None:
     read = listings.read("listing,sku,units\nA,MUG,00000000123\n")
 
     assert read.parts["A"][0].units == 123
+
+
+@pytest.mark.parametrize(
+    "quantity", ["1234567890123", "0", "000", "1e3", "-1", "\u0661", "9" * 5000]
+)
+def test_a_quantity_of_a_packing_list_is_never_cut_to_fit(quantity: str) -> None:
+    with pytest.raises(NotToNotice, match="no quantity"):
+        read_packing(f"carton,line,quantity\nC1,1,{quantity}\n")
