@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -27,13 +27,13 @@ from workers.failures.replaying import RINGABLE
 from workers.flows import operations as operating
 from workers.settings import settings
 from workers.tasks import wiring
-from workers.wiring import now
+from workers.wiring import clock, now
 
 log = structlog.get_logger()
 
 _BELL = "work_operations"
 #: So old may what a process knows of pauses be, and of what has run.
-_PAUSES_FOR = timedelta(seconds=1)
+_PAUSES_FOR_S = 1.0
 _RAN_EVERY = timedelta(seconds=30)
 
 _ran = Seldom(_RAN_EVERY)
@@ -123,16 +123,18 @@ class _Known:
     """The queues that are paused, as this process knows them."""
 
     queues: frozenset[str] = frozenset()
-    at: datetime | None = None
 
 
 def _is_paused(queue: str) -> bool:
-    """Whether somebody has stopped a queue. A database that does not answer stops none: the task will see that."""
-    at = now()
-    if _Known.at is None or at - _Known.at >= _PAUSES_FOR:
+    """Whether somebody has stopped a queue. A database that does not answer stops none: the task will see that.
+
+    On that way each process holds its clock against the database's.
+    """
+    if clock.is_doubtful(_PAUSES_FOR_S):
         with suppress(SQLAlchemyError), transaction(wiring().engine) as connection:
             _Known.queues = pauses.paused(connection)
-        _Known.at = at
+            clock.set_by(connection)
+        clock.looked()
     return queue in _Known.queues
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,11 +24,13 @@ from channels.lane import Account, Lane
 from channels.limits import Allowance, Bucket, Limiter, Limits
 from channels.packs import Packed
 from channels.patient import Patient
+from channels.reach import let_inside
 from channels.registry import LANES
 from channels.sparing import Sparing
 from ledger.context import Catalogue
 from ledger.db import connect, transaction
 from reconcile.proving import Proof
+from workers.clock import Clock
 from workers.flows import edi_desk
 from workers.flows.bells import Bells
 from workers.flows.ingest import House
@@ -87,6 +90,7 @@ class Wiring:
         clock    what `now` says; None: the clock of the doors
         """
         self.settings = settings
+        let_inside(settings.inside)
         self.now: Callable[[], datetime] = clock or now
         self._pause = pause
         self._clients: dict[str, tuple[Account, Channel]] = {}
@@ -299,9 +303,13 @@ def _connected(
         raise NotSetUp(str(error)) from None
 
 
+#: This process's clock; workers hold it against the database's.
+clock = Clock(lambda: datetime.now(UTC), time.monotonic)
+
+
 def now() -> datetime:
     """The clock of the doors."""
-    return datetime.now(UTC)
+    return clock.now()
 
 
 def read_secrets(settings: Settings) -> dict[str, Secrets]:

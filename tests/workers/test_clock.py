@@ -1,0 +1,103 @@
+"""One clock counts for all workers: the database's, wherever a machine's own differs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from ledger.db import transaction
+from tests.servers import Database
+from workers.clock import TOLERATED, Clock
+from workers.flows import reconcile
+
+
+class Machine:
+    """A machine whose clock somebody sets."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+        self.seconds = 100.0
+
+    def wall(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def runs_s(self) -> float:
+        return self.seconds
+
+    def clock(self) -> Clock:
+        return Clock(self.wall, self.runs_s)
+
+
+def look(clock: Clock, database: Database) -> None:
+    with transaction(database.engine) as connection:
+        clock.set_by(connection)
+    clock.looked()
+
+
+def is_right(clock: Clock) -> bool:
+    return abs(clock.now() - datetime.now(UTC)) < TOLERATED
+
+
+def test_a_machine_that_is_an_hour_off_goes_by_the_database(database: Database) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    for hours in (1, -1):
+        machine.ahead = timedelta(hours=hours)
+        assert not is_right(clock)
+
+        look(clock, database)
+
+        assert is_right(clock)
+
+
+def test_a_machine_that_is_put_right_goes_by_itself_again(database: Database) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    machine.ahead = timedelta(hours=1)
+    look(clock, database)
+    machine.ahead = timedelta(0)
+
+    look(clock, database)
+
+    assert is_right(clock)
+
+
+def test_what_differs_by_a_second_is_left_alone(database: Database) -> None:
+    machine = Machine()
+    machine.ahead = timedelta(seconds=1)
+    clock = machine.clock()
+
+    look(clock, database)
+
+    assert abs(clock.now() - machine.wall()) < timedelta(milliseconds=500)
+
+
+def test_a_clock_is_in_doubt_when_it_was_set_and_when_time_has_gone_by(database: Database) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    assert clock.is_doubtful(1.0)
+    look(clock, database)
+    assert not clock.is_doubtful(1.0)
+
+    machine.ahead = timedelta(hours=1)
+    assert clock.is_doubtful(1.0)
+    clock.looked()
+    assert not clock.is_doubtful(1.0)
+
+    machine.seconds += 1.0
+    assert clock.is_doubtful(1.0)
+
+
+def test_a_worker_that_is_ahead_opens_no_window_of_the_future(database: Database) -> None:
+    with database.owner.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO channel (channel, kind, base_url, writes) VALUES ('web', 'shopify', 'http://x', true)"
+        )
+    machine = Machine()
+    machine.ahead = timedelta(hours=1)
+    clock = machine.clock()
+    look(clock, database)
+
+    opened = reconcile.open_windows(database.engine, now=clock.now(), window_s=900).opened
+
+    assert len(opened) == 1
+    assert opened[0][1] <= datetime.now(UTC)
