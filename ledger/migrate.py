@@ -52,10 +52,11 @@ def _config() -> Config:
     return config
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, *, to: str = "head") -> None:
     """Apply every migration that `url` does not have yet.
 
     url       SQLAlchemy URL of the schema's owner (not of the application role)
+    to        the newest one to be applied
     raises    UnfitDatabase for one that is not in UTF-8 or sorts otherwise than by code points: rows are locked and
               catalogues are read in one order, here and there
     """
@@ -66,7 +67,7 @@ def upgrade(url: str) -> None:
         with engine.connect() as connection, locked(connection):
             config = _config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
             connection.commit()
     finally:
         engine.dispose()
@@ -84,6 +85,15 @@ def _refuse_unfit(connection: Connection) -> None:
         f"database {name} {wrong}, and a ledger needs UTF-8 and the order of code points. Make another one:"
         f" CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
     )
+
+
+def previous() -> str:
+    """The schema version before the newest one that this code knows."""
+    scripts = ScriptDirectory.from_config(_config())
+    newest = scripts.get_revision("head")
+    if not isinstance(newest.down_revision, str):
+        raise AssertionError("migrations follow each other one by one, and there are two at least")
+    return newest.down_revision
 
 
 def versions(url: str) -> tuple[str | None, str | None]:

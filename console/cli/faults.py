@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -58,15 +60,38 @@ def run(only: tuple[str, ...], seed: int, hold_s: float, as_json: bool) -> None:
     unknown = sorted(set(only) - {fault.name for fault in FAULTS})
     if unknown:
         raise Failed(f"no fault named {', '.join(unknown)}; see `lockstep faults list`", code=2)
+    with _home() as home, sentences():
+        result = battery.measure(settings(), home, only=only, seed=seed, hold_s=hold_s, say=aside)
+    tell(result, battery.table, as_json)
+
+
+@faults.command()
+@click.option(
+    "--minutes",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(0.5, 1440),
+    help="How long.",
+)
+@click.option("--seed", default=0, show_default=True, help="Which calls fail follows from it.")
+@as_json
+def soak(minutes: float, seed: int, as_json: bool) -> None:
+    """Work on for minutes with every twentieth call failing: memory, sessions, keys. Exit code 3: something grows."""
+    from console.faults import soak as battery
+
+    with _home() as home, sentences():
+        result = battery.measure(settings(), home, minutes=minutes, seed=seed, say=aside)
+    tell(result, battery.table, as_json)
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    """A folder for the servers, gone afterwards."""
     # What workers have to say of trouble that is made on purpose stands in their logs.
     logs.configure("CRITICAL")
     home = Path(tempfile.mkdtemp(prefix="lockstep-faults-")).resolve()
     home.chmod(0o711)
     try:
-        with sentences():
-            result = battery.measure(
-                settings(), home, only=only, seed=seed, hold_s=hold_s, say=aside
-            )
+        yield home
     finally:
         forget(home)
-    tell(result, battery.table, as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from console.faults import clocks, crowd, processes, rubbish, wires
+from console.faults import backups, clocks, crowd, deploys, disks, processes, rubbish, wires
 from console.faults.types import Fault
 
 FAULTS: Final[tuple[Fault, ...]] = (
@@ -13,4 +13,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     *rubbish.FAULTS,
     *crowd.FAULTS,
     *clocks.FAULTS,
+    *backups.FAULTS,
+    *disks.FAULTS,
+    *deploys.FAULTS,
 )

@@ -77,7 +77,7 @@ def judge(
     since      when it began
     """
     begun_s = time.monotonic()
-    accepted = {"wms": diary.accepted, **_webhooks(house, since)}
+    accepted = {"wms": diary.accepted, **_webhooks(house, diary.since or since)}
     # Before the sender comes again: a repeat would bring back what was lost.
     lost = [f"{source} {key}" for source, key in _not_kept(house, accepted)]
     breaches = [f"accepted and not in the inbox: {what}" for what in lost]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from random import Random
 from typing import Final
@@ -35,6 +36,8 @@ class Diary:
     moved       units by (SKU, state): what should have been added to the book
     accepted    ids of facts that were answered with 2xx the first time
     refused     facts that were not: the sender still has them
+    told        all facts, whatever was answered
+    since       webhooks that were taken before are not counted: what was known of them is gone
     answers     how often each status was answered, 0 for none
     orders      purchases that a shop took
     """
@@ -42,8 +45,16 @@ class Diary:
     moved: Counter[tuple[str, str]] = field(default_factory=Counter)
     accepted: list[str] = field(default_factory=list)
     refused: list[dict[str, object]] = field(default_factory=list)
+    told: list[dict[str, object]] = field(default_factory=list)
+    since: datetime | None = None
     answers: Counter[int] = field(default_factory=Counter)
     orders: int = 0
+
+    def undo(self, kept: Set[str], until: datetime) -> None:
+        """The house knows no more than these facts by this moment: the sender comes again with all others."""
+        self.refused = [one for one in self.told if str(one["id"]) not in kept]
+        self.accepted = [name for name in self.accepted if name in kept]
+        self.since = until
 
     def expects(self, opening: Counter[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """What the book should say after it said `opening`."""
@@ -79,7 +90,7 @@ class Load:
         self._ports = tuple(ports)
 
     def stop(self) -> Diary:
-        """End; what is under way is waited for."""
+        """End; what is under way is waited for. May be called twice."""
         self._enough.set()
         for thread in self._threads:
             thread.join()
@@ -91,6 +102,7 @@ class Load:
                 facts = [self._fact() for _ in range(_FACTS)]
                 told = senders.map(partial(self.house.post, facts), self._ports)
                 statuses = list(told)
+                self.diary.told += facts
                 self.diary.answers.update(statuses)
                 if any(200 <= status < 300 for status in statuses):
                     self.diary.accepted += [str(one["id"]) for one in facts]

@@ -6,7 +6,8 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -45,13 +46,21 @@ def measure(
     """
     chosen = [fault for fault in FAULTS if not only or fault.name in only]
     skipped = {fault.name: why for fault in chosen if (why := fault.missing())}
-    told = []
-    with opened(settings, home, seed=seed) as house:
-        for number, fault in enumerate(f for f in chosen if f.name not in skipped):
-            said = _one(house, fault, seed=seed + number, hold_s=hold_s, say=say)
-            told.append(said)
-            row(said, say)
-        durability = _server(house)
+    able = [fault for fault in chosen if fault.name not in skipped]
+    told: list[dict[str, Any]] = []
+    durability: dict[str, str] = {}
+    for number, (alone, together) in enumerate(_houses(able)):
+        folder = home / str(number)
+        schema = alone.schema if alone and alone.schema else lambda _: None
+        with (
+            alone.home(folder) if alone and alone.home else nullcontext(folder) as place,
+            opened(settings, place, seed=seed, prepare=schema) as house,
+        ):
+            for fault in together:
+                said = one(house, fault, seed=seed + able.index(fault), hold_s=hold_s, say=say)
+                told.append(said)
+                row(said, say)
+            durability = _server(house)
     return {
         "seed": seed,
         "hold_s": hold_s,
@@ -66,9 +75,18 @@ def measure(
     }
 
 
-def _one(
+def _houses(faults: Sequence[Fault]) -> Iterator[tuple[Fault | None, Sequence[Fault]]]:
+    """Who needs a house of his own, and which faults are done to one house."""
+    shared = [fault for fault in faults if not fault.is_alone]
+    if shared:
+        yield None, shared
+    yield from ((fault, [fault]) for fault in faults if fault.is_alone)
+
+
+def one(
     house: House, fault: Fault, *, seed: int, hold_s: float, say: Callable[[str], None]
 ) -> dict[str, Any]:
+    """Do one fault to a house under load, and judge it; what `measure` returns for it."""
     opening, since = Counter(house.book()), datetime.now(UTC)
     load = Load(house, seed=seed)
     begun_s = time.monotonic()

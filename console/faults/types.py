@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 from console.faults.house import House
 from console.faults.load import Load
+from console.local.stack import Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,18 @@ class Fault:
 
     does        makes it go wrong; returns when it is over, and says what did not hold meanwhile
     missing     why it cannot be tried on this machine, "" when it can
+    home        makes a place for a house of its own, in a folder that is given; None: done to the house of all others
+    schema      brings the schema of a house of its own to an older version
     """
 
     name: str
     says: str
     does: Callable[[Scene], list[str]]
     missing: Callable[[], str] = _always
+    home: Callable[[Path], AbstractContextManager[Path]] | None = None
+    schema: Callable[[Stack], None] | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is done to a house of its own."""
+        return self.home is not None or self.schema is not None
