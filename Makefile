@@ -45,6 +45,10 @@ test-causes: $(STAMP) ## Twenty drifts of every cause among live sales, and what
 test-chaos: $(STAMP) ## Ten thousand random schedules with everything failing that may; hours
 	$(RUN) -m console chaos --schedules 10000 --json
 
+.PHONY: test-faults
+test-faults: $(STAMP) ## Kill, freeze, cut off and fill up a house of real processes, one fault after another; half an hour
+	$(RUN) -m console faults run
+
 .PHONY: test-proof
 test-proof: $(STAMP) ## What allocation promises, each with ten thousand houses; `make test` tries a hundred
 	$(RUN) -m pytest --hypothesis-profile=proof --timeout=1800 $(SPREAD) tests/allocation/test_promises.py tests/allocation/test_escrow.py
