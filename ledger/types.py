@@ -122,6 +122,7 @@ class Origin:
     edi      a document of or for a partner; document:id, or file:id for what could not be taken at all
     case     a step about an oversold order line; case/position
     alert    something to be told; incident/door/part
+    hook     a message to an address outside; hook/message
     """
 
     INBOX: Final = "inbox"
@@ -131,6 +132,7 @@ class Origin:
     EDI: Final = "edi"
     CASE: Final = "case"
     ALERT: Final = "alert"
+    HOOK: Final = "hook"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,6 +47,14 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^((redis|rediss|amqp|amqps)://\S+)?$",
         description="Celery's broker, `redis://` or `amqp://` (RabbitMQ); empty means `LOCKSTEP_REDIS_URL`",
+    )
+    task_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Signs Celery's messages; `new,old` while keys change; empty: nothing is signed",
+    )
+    inside: Literal["none", "loopback", "private"] = Field(
+        default="loopback",
+        description="How far into this network calls go: none, loopback (simulators), private",
     )
     pg_bin: Path | None = Field(
         default=None, description="Folder of initdb and postgres for the local profile"
@@ -132,7 +141,7 @@ class Settings(BaseSettings):
     )
 
     drain_rows: int = Field(
-        default=500, ge=1, le=5000, description="Inbox rows one drain claims in one transaction"
+        default=1000, ge=1, le=5000, description="Inbox rows one drain claims in one transaction"
     )
     sweep_s: float = Field(
         default=3.0, gt=0, description="Seconds between sweeps that ring again for waiting work"
@@ -244,6 +253,14 @@ class Settings(BaseSettings):
     case_webhook_secret: SecretStr = Field(
         default=SecretStr(""), description="Signs what is posted there (HMAC-SHA256)"
     )
+    hook_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Derives the secrets of webhooks; empty keeps a key in LOCKSTEP_HOME",
+    )
+    hook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Networks inside that webhooks may call, such as 10.1.0.0/16, separated by commas",
+    )
     alert_stock_days: float = Field(
         default=2.0,
         gt=0,
@@ -297,7 +314,14 @@ class Settings(BaseSettings):
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return level
 
-    @field_validator("channels", mode="before")
+    @field_validator("hook_networks")
+    @classmethod
+    def _networks(cls, said: tuple[str, ...]) -> tuple[str, ...]:
+        for each in said:
+            ip_network(each, strict=False)
+        return said
+
+    @field_validator("channels", "hook_networks", mode="before")
     @classmethod
     def _split(cls, said: object) -> object:
         return (

@@ -17,6 +17,7 @@ from console.api import (
     acts_book,
     acts_trade,
     failures,
+    feed,
     login,
     problems,
     reads,
@@ -28,9 +29,9 @@ from console.api.answers import told
 from console.api.gate import Gate
 from console.api.sessions import Sessions
 from console.api.state import House
-from console.keys import key_of
 from console.pages.mount import mount
 from ledger.db import transaction
+from workers.keys import key_of
 from workers.wiring import Wiring
 from workers.wiring import now as clock
 
@@ -63,7 +64,7 @@ def application(wiring: Wiring, *, now: Callable[[], datetime] = clock) -> FastA
     app.state.house = House(wiring, sessions, now)
     # What is more special comes first: /skus/{sku}/explain before /skus/{sku}, /cases/rate before /cases/{number}.
     for part in (
-        reads_book, reads_trade, reads, reads_watch, acts, acts_book, acts_trade, failures
+        reads_book, reads_trade, reads, reads_watch, acts, acts_book, acts_trade, failures, feed
     ):  # fmt: skip
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(login.router)

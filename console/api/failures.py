@@ -24,7 +24,7 @@ from workers.flows import operations
 router = APIRouter(responses=PROBLEMS)
 
 _Class = Literal["validation", "mapping", "rejected", "throttled_out", "unavailable", "bug"]
-_Origin = Literal["inbox", "push", "job", "task", "edi", "case", "alert"]
+_Origin = Literal["inbox", "push", "job", "task", "edi", "case", "alert", "hook"]
 _State = Literal["open", "retrying", "resolved", "discarded"]
 
 

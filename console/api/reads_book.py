@@ -22,7 +22,7 @@ from console.api.words_reads import (
     QuarterQuery,
     TimelineQuery,
 )
-from console.keys import key_of
+from workers.keys import key_of
 from console.verbs import halts, work
 from console.views import alerts, book, found, now, pace, pickup, supply, timeline
 from console.views import told as told_views

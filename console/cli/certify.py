@@ -12,7 +12,7 @@ from channels import bindings
 from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit
 from console.cli.elsewhere import asked, quoted
-from console.keys import key_of
+from workers.keys import key_of
 from console.views.channels import certificate_of
 from ledger.db import transaction
 from workers.flows import certificate as certificates

@@ -31,13 +31,14 @@ _TABLE = (
 _NAME = re.compile(r"[^\s\x00-\x1f/]{1,100}")
 
 
-def _checked(_context: click.Context, _option: click.Parameter, said: str) -> str:
+def checked(_context: click.Context, _option: click.Parameter, said: str) -> str:
+    """A name that may stand in an address."""
     if not _NAME.fullmatch(said):
         raise click.BadParameter(f"{said!r}: up to 100 characters, no blanks, no slashes")
     return said
 
 
-_name = click.argument("name", callback=_checked)
+_name = click.argument("name", callback=checked)
 
 
 @click.group()

@@ -15,14 +15,20 @@ from starlette.responses import RedirectResponse, Response
 from console.access.types import Refusal
 from console.api.gate import form_of
 from console.api.state import Act, Reading, act_of
-from console.pages import sheets_book, sheets_sale, sheets_trade
+from console.pages import sheets_book, sheets_feed, sheets_sale, sheets_trade
 from console.pages.asked import renderer_of
 from console.pages.rendering import say
 from console.pages.sheets import Faults, Sheet
 
 #: Every form, by its verb.
 DOINGS: Final[dict[str, Sheet[Any]]] = {
-    sheet.verb: sheet for sheet in (*sheets_sale.SHEETS, *sheets_book.SHEETS, *sheets_trade.SHEETS)
+    sheet.verb: sheet
+    for sheet in (
+        *sheets_sale.SHEETS,
+        *sheets_book.SHEETS,
+        *sheets_trade.SHEETS,
+        *sheets_feed.SHEETS,
+    )
 }
 router = APIRouter(include_in_schema=False)
 

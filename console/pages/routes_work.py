@@ -23,6 +23,7 @@ from console.views.listing import Page, page
 from console.views.recounts import RECOUNTS
 from console.views.stock import like
 from reconcile.counting.accuracy import quarter_of
+from workers.feed import hook_store
 
 router = APIRouter(include_in_schema=False)
 _WEEKS: Final = 13
@@ -283,6 +284,7 @@ def settings(request: Request, house: TheHouse, reading: Reading, said: Asked) -
         rows=told.settings(house.settings),
         is_admin=is_admin,
         page=tokens,
+        hooks=hook_store.listed(reading) if is_admin else [],
         roles=[role.value for role in Role],
     )
 

@@ -21,7 +21,7 @@ Judge: TypeAlias = Callable[[BaseException], tuple[Outcome, str]]
 _MOST_TEXT: Final = 200
 _MOST_ITEMS: Final = 50
 _MOST_INTEGER: Final = 2**63
-_NO_ARGUMENTS: Final = frozenset({"as_json", "by", "author", "reason", "yes", "token"})
+_NO_ARGUMENTS: Final = frozenset({"as_json", "by", "author", "reason", "yes", "token", "url"})
 
 
 def judged(error: BaseException) -> tuple[Outcome, str]:

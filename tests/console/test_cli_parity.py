@@ -61,7 +61,7 @@ AGING = {("pace", "MUG-RED"), ("recon", "debt"), ("sku", "timeline")}
 #: What has no JSON.
 PLAIN = {"failed export", "op watch"}
 #: Where nothing may be tried: a secret is handed out, a door is told, or it has a count of its own instead.
-FIRM = {"alert test", "token create", "token rotate"}
+FIRM = {"alert test", "hook add", "hook test", "token create", "token rotate"}
 _IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\d[T ][0-9:.+]+|\d+")
 
 

@@ -69,6 +69,14 @@ _ENDED: Final = (
            AND p.told >= p.wanted AND p.told_at > f.last_seen AND p.error = ''""",
         "FROM alert_post AS p",
     ),
+    _ended(
+        "hook",
+        "told",
+        """p.hook_id = CASE WHEN f.origin = 'hook' THEN split_part(f.object, '/', 1)::bigint END
+           AND p.event_id = CASE WHEN f.origin = 'hook' THEN split_part(f.object, '/', 2)::uuid END
+           AND p.state IN ('told', 'dropped')""",
+        "FROM hook_post AS p",
+    ),
 )
 
 _OPEN_AGAIN = text("""

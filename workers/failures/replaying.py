@@ -29,6 +29,7 @@ RINGABLE: Final = frozenset(
         "workers.case_tasks.hold_orders",
         "workers.read_tasks.look_early",
         "workers.read_tasks.read_early",
+        "workers.hook_tasks.send_hooks",
         "workers.retention_tasks.forget",
         "workers.failed_tasks.look_at_failed",
         "workers.failed_tasks.work_operations",

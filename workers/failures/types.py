@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 CLASSES: Final = ("validation", "mapping", "rejected", "throttled_out", "unavailable", "bug")
-ORIGINS: Final = ("inbox", "push", "job", "task", "edi", "case", "alert")
+ORIGINS: Final = ("inbox", "push", "job", "task", "edi", "case", "alert", "hook")
 STATES: Final = ("open", "retrying", "resolved", "discarded")
 VERBS: Final = ("retry", "discard", "assign")
 OPERATION_STATES: Final = ("planned", "running", "cancelling", "cancelled", "done")

@@ -23,6 +23,7 @@ from reconcile import runs
 from workers.alerts import outbox
 from workers.failures import replaying, store
 from workers.failures.types import Filter, Preview, Row
+from workers.feed import hook_store
 from workers.flows import cases, edi_ship, edi_work
 from workers.flows.cases import NotPossible
 from workers.flows.edi_work import NotToRetry
@@ -142,12 +143,19 @@ def _together(
             runs.reopen(connection, [(row.object.partition("/")[0], row.channel) for row in rows])
         case "alert":
             outbox.tell_again(connection, [_part(row) for row in rows], now)
+        case "hook":
+            hook_store.again(connection, [_message(row) for row in rows], now)
     outcome.touched += [row.id for row in rows]
 
 
 def _part(row: Row) -> tuple[int, str, str]:
     incident, door, part = row.object.split("/", 2)
     return int(incident), door, part
+
+
+def _message(row: Row) -> tuple[int, str]:
+    hook, _, event = row.object.partition("/")
+    return int(hook), event
 
 
 def discard(

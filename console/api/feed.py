@@ -1,0 +1,64 @@
+"""Routes about addresses outside that are told: webhooks out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field
+from starlette.responses import Response
+
+from console.access.types import Role
+from console.api.acts import does
+from console.api.answers import PAGE, PROBLEMS, sliced, told
+from console.api.state import Reading, TheAct, TheFirmAct, needs
+from console.api.words import Paging, PathName, Said
+from console.verbs import hooks as verbs
+from workers.feed import hook_store
+
+router = APIRouter(responses=PROBLEMS)
+
+HookKind = Literal["halt.set", "halt.lifted", "reorder.needed", "stockout.forecast"]
+
+
+class HookAdd(Said):
+    """An address that is to be told; kinds: what of."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f\x7f/]+$")]
+    url: Annotated[str, Field(min_length=8, max_length=2000, pattern=r"^https?://[!-~]+$")]
+    kinds: list[HookKind] = Field(min_length=1, max_length=10)
+
+    def arguments(self) -> dict[str, Any]:
+        """As they are written down: what is behind the host may be a secret of theirs."""
+        return {"name": self.name, "host": urlsplit(self.url).hostname, "kinds": list(self.kinds)}
+
+
+@router.get("/hooks", responses=PAGE, dependencies=[Depends(needs(Role.ADMIN))], tags=["hooks"])
+def listed(reading: Reading, query: Annotated[Paging, Query()]) -> Response:
+    """Addresses that are told, by name, and how each stands; never a secret. For admins."""
+    return sliced(hook_store.listed(reading), query, lambda row: str(row["name"]))
+
+
+@does("hook.add", "/hooks", "hooks", router)
+def add(act: TheFirmAct, body: HookAdd) -> Response:
+    """Tell an address from now on; the answer is the only place where its secret can be read."""
+    with act.doing(body.arguments()):
+        done = verbs.add(act.house.wiring, body.name, body.url, list(body.kinds), by=act.by)
+    return told(done)
+
+
+@does("hook.remove", "/hooks/{name}/remove", "hooks", router)
+def remove(act: TheAct, name: PathName) -> Response:
+    """Tell an address nothing more; what waits for it is dropped."""
+    with act.doing({"name": name}):
+        done = verbs.remove(act.engine, name, by=act.by, now=act.now())
+    return told(done)
+
+
+@does("hook.test", "/hooks/{name}/test", "hooks", router)
+def test(act: TheFirmAct, name: PathName) -> Response:
+    """Tell an address something harmless at once; one that was stopped is told again when it takes it."""
+    with act.doing({"name": name}):
+        done = verbs.test(act.house.wiring, name, by=act.by)
+    return told(done)
