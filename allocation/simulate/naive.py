@@ -129,6 +129,15 @@ def hub_15min() -> Rounds:
     return Rounds(15 * MINUTE_S, 15 * MINUTE_S)
 
 
+def connector_60min() -> Rounds:
+    """Connectors between each shop and the books, as one vendor documents its own, in their kindest form.
+
+    Orders come in every 20 minutes and numbers go out every 60; here those that go out know every order until then.
+    source    docs.oracle.com, NetSuite Connector, "Sync Frequency and Directional Flows", read 2026-11
+    """
+    return Rounds(60 * MINUTE_S, 60 * MINUTE_S)
+
+
 def spreadsheet(first_s: float) -> Rounds:
     """A sheet that is worked out once a week and typed in everywhere."""
     return Rounds(7 * DAY_S, first_s)

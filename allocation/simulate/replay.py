@@ -8,7 +8,13 @@ from datetime import datetime, timedelta
 from random import Random
 
 from allocation.simulate.lockstep import Lockstep
-from allocation.simulate.naive import Spectator, hub_15min, point_to_point, spreadsheet
+from allocation.simulate.naive import (
+    Spectator,
+    connector_60min,
+    hub_15min,
+    point_to_point,
+    spreadsheet,
+)
 from allocation.simulate.plan import Plan
 from allocation.simulate.score import Score, Tally, score
 from allocation.simulate.seasons import Seasons
@@ -53,7 +59,7 @@ def simulate(
 def beside(
     history: History, rules: Rules, seed: int, progress: Progress = lambda done, of: None
 ) -> dict[str, Score]:
-    """Play a history under everything but the engine: the naive strategies, and the best possible one.
+    """Play a history under everything but the engine: the naive strategies, connectors too, and the best possible one.
 
     rules      whose layout of channels and locations they work with
     returns, raises    as `simulate`
@@ -61,7 +67,9 @@ def beside(
     layout = layout_of(rules)
     if not layout.draws:
         raise Unusable("the rules have no channel that shows a number; add one")
-    return _scores(history, _others(history.start, layout), seed, progress)
+    entries = _others(history.start, layout)
+    entries["connector_60min"] = _Entry(lambda seed: connector_60min(), layout)
+    return _scores(history, entries, seed, progress)
 
 
 def _scores(

@@ -69,10 +69,16 @@ class Accounts:
         self._variations: dict[str, str] = {}
         #: Channels where anything is listed.
         self.selling: tuple[str, ...] = ()
-        now = clock.now()
-        for simulator in (self.shop, self.tills, self.market):
-            if pace.lost:
-                simulator.faults.set("swallow", now=now, rate=pace.lost, seed=seed)
+        faults = {
+            SHOP: self.shop.faults,
+            TILLS: self.tills.faults,
+            MARKET: self.market.faults,
+        }
+        self._swallowing = {
+            name: of.set("swallow", now=clock.now(), rate=pace.lost, seed=seed)
+            for name, of in faults.items()
+            if pace.lost
+        }
         self.apps = {
             SHOP: shopify_app(self.shop),
             TILLS: square_app(self.tills),
@@ -162,6 +168,11 @@ class Accounts:
             return int(self.tills.merchant.quantity(self._variations[sku], at))
         self.market.account.catch_up()
         return self.market.account.listing(sku).merchant_units or 0
+
+    def swallowed(self, channel: str) -> int:
+        """Writes that this channel took and does not show, since the start."""
+        fault = self._swallowing.get(channel)
+        return fault.struck if fault is not None else 0
 
     def sell(self, channel: str, location: str, basket: Basket) -> None:
         """A customer buys; every unit was shown."""

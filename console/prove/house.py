@@ -5,9 +5,9 @@ One worker does everything, one thing after the other; so what really runs side 
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -20,18 +20,21 @@ from allocation.document import read
 from channels.base import Channel
 from channels.http import answered_by
 from channels.lane import Account
+from channels.lane import Lane as Vendor
 from channels.limits import Allowance, Bucket, Limiter
 from channels.packs import Packed
 from channels.patient import Patient
 from channels.registry import LANES
 from channels.simulators.memory import Wire
+from console.prove import book
 from console.prove.accounts import MARKET, SHOP, TILLS, Accounts, hook_of
 from console.prove.clockwork import Clockwork
+from console.prove.windows import quarter_hour
 from ledger import catalogue, inbox
 from ledger.context import Catalogue
 from ledger.db import transaction
 from ledger.inbox import FACT_TOPIC, Delivery
-from workers.flows import ingest, mapping, measure, orders, sweep
+from workers.flows import halts, ingest, mapping, measure, orders, sweep
 from workers.flows.allocate import allocate
 from workers.flows.lane import Lane
 from workers.flows.push import push
@@ -49,30 +52,6 @@ _TAKEN_UP_S: Final = 1.0
 _MOST_IN_VAIN: Final = 10
 _MEASURE_S: Final = 60.0
 
-# When something is due that no bell rings for; the beat would look every few seconds, and find nothing until then.
-_NEXT = text("""
-    SELECT least(
-        (SELECT min(greatest(d.run_at, d.leased_until, c.next_call_at)) FROM push_due d JOIN channel c USING (channel)
-         WHERE NOT d.parked AND c.writes AND NOT c.paused),
-        (SELECT min(greatest(s.verify_at, c.next_call_at)) FROM shown s JOIN channel c USING (channel)
-         WHERE s.verify_at IS NOT NULL),
-        (SELECT min(look_at) FROM exposure),
-        (SELECT min(check_at) FROM receipt WHERE state = 'waiting'),
-        (SELECT min(orders_asked_at) FROM channel),
-        (SELECT min(CAST(:now AS timestamptz)) FROM due)
-    )
-""")
-
-_AVAILABLE = text("""
-    SELECT coalesce(sum(units), 0)::bigint FROM balance
-    WHERE sku = :sku AND location = :location AND state = 'available'
-""")
-
-_HAND_WORK = text("""
-    SELECT (SELECT count(*) FROM push_due WHERE parked) + (SELECT count(*) FROM halt)
-         + (SELECT count(*) FROM inbox WHERE state IN ('parked', 'rejected'))
-""")
-
 
 class House:
     """Flows and what they need; bells as the tasks ring them."""
@@ -87,8 +66,9 @@ class House:
             engine, LANES, Catalogue(), self._dice.randbytes, rows=settings.drain_rows
         )
         self._lanes: dict[str, Lane] = {}
-        self._rung: set[str] = set()
+        self._rung: dict[str, float] = {}
         self._arrived: list[Delivery] = []
+        self._swallowed: dict[str, int] = {}
         self._in_vain = 0
         self._opening = True
         self._serial = 0
@@ -134,8 +114,7 @@ class House:
             push(lane)
             work_receipts(lane)
             verify(lane)
-        with transaction(self.engine) as connection:
-            return connection.execute(_NEXT, {"now": self.works.now()}).scalar_one() is not None
+        return book.next_at(self.engine, self.works.now()) is not None
 
     def _client(self, channel: str, wire: Callable[..., Wire]) -> Channel:
         with transaction(self.engine) as connection:
@@ -229,33 +208,35 @@ class House:
 
     def available(self, sku: str, location: str) -> int:
         """What the book has to promise."""
-        with transaction(self.engine) as connection:
-            found = connection.execute(_AVAILABLE, {"sku": sku, "location": location})
-            return int(found.scalar_one())
+        return book.available(self.engine, sku, location)
 
     def lost_a_message(self, channel: str) -> None:
-        """A message of this channel will never come: the next window's poll of its orders would find what it told.
+        """A message of this channel will never come: the next window's poll of its orders finds what it told.
 
         The poll of a window in which none was lost finds nothing new, and is left out.
         """
-        window_s = float(self._settings.reconcile_s)
-        self.ring(f"poll:{channel}", after_s=window_s - self.works.now_s % window_s)
+        self._at_window(f"poll:{channel}")
 
-    def hand_work(self) -> int:
-        """What waits for a person: parked numbers, parked or rejected deliveries; and every halt there was."""
-        with transaction(self.engine) as connection:
-            return int(connection.execute(_HAND_WORK).scalar_one())
+    def _at_window(self, bell: str) -> None:
+        window_s = float(self._settings.reconcile_s)
+        since_s = self.works.now().timestamp() % window_s
+        # A moment later: rounded down, the clock would still stand in the window before.
+        self.ring(bell, after_s=window_s - since_s + _HOP_S)
 
     # -- work ---------------------------------------------------------------------------------------------------------
 
     def ring(self, bell: str, after_s: float = _HOP_S) -> None:
-        """Have a task run, once for many bells."""
-        if bell not in self._rung:
-            self._rung.add(bell)
-            self.works.house_later(after_s, partial(self._answer, bell))
+        """Have a task run, once for many bells: at the earliest moment that any of them asks for."""
+        at = self.works.now_s + after_s
+        if at < self._rung.get(bell, math.inf):
+            self._rung[bell] = at
+            self.works.house_later(after_s, partial(self._answer, bell, at))
 
-    def _answer(self, bell: str) -> None:
-        self._rung.discard(bell)
+    def _answer(self, bell: str, at: float) -> None:
+        if self._rung.get(bell) != at:
+            # Answered earlier, for a bell that could not wait so long.
+            return
+        del self._rung[bell]
         task, _, channel = bell.partition(":")
         tasks: dict[str, Callable[[], None]] = {
             "drain": self._drained,
@@ -264,6 +245,8 @@ class House:
             "verify": lambda: self._verify(channel),
             "receipts": lambda: self._ask_receipts(channel),
             "poll": lambda: self._poll(channel),
+            "window": lambda: self._window(channel),
+            "halts": lambda: self._work_halts(channel),
             "measure": self._measure,
             "sweep": self._sweep,
         }
@@ -296,6 +279,7 @@ class House:
     def _measure(self) -> None:
         if measure.measure(self.engine, now=self.works.now()):
             self.ring("allocate")
+            self.ring("measure", after_s=_MEASURE_S)
 
     def _push(self, channel: str) -> None:
         report = push(self._lanes[channel])
@@ -304,19 +288,56 @@ class House:
         if report.confirmed:
             self.ring(f"verify:{channel}", after_s=self._settings.verify_after_s)
             self.ring("measure", after_s=_MEASURE_S)
+            self._at_window(f"window:{channel}")
         if report.retry_after_s is not None:
             self.ring(f"push:{channel}", after_s=report.retry_after_s)
         self._look_soon()
 
+    def _window(self, channel: str) -> None:
+        """The quarter hour: what the channel shows is read back.
+
+        Where no write was swallowed since the last one it would find what is expected, and is left out.
+        """
+        swallowed = self._accounts.swallowed(channel)
+        if swallowed == self._swallowed.get(channel, 0):
+            return
+        self._swallowed[channel] = swallowed
+        report = quarter_hour(
+            self.engine,
+            self._lanes[channel].client,
+            self._settings,
+            channel=channel,
+            orders_lag_s=self._vendor(channel).orders_lag_s,
+            now=self.works.now,
+            hear=lambda: self._poll(channel),
+        )
+        if report.ring_push:
+            self.ring(f"push:{channel}")
+        if report.ring_halts:
+            self.ring(f"halts:{channel}")
+        if report.state == "later":
+            self._swallowed[channel] = -1
+            self._at_window(f"window:{channel}")
+        self._look_soon()
+
+    def _work_halts(self, channel: str) -> None:
+        client = self._lanes[channel].client
+        report = halts.work_halts(self.engine, client, channel=channel, now=self.works.now)
+        if report.ring_push:
+            self.ring(f"push:{channel}")
+        self._look_soon()
+
+    def _vendor(self, channel: str) -> Vendor:
+        return LANES[{SHOP: "shopify", TILLS: "square", MARKET: "amazon"}[channel]]
+
     def _poll(self, channel: str) -> None:
-        lane = LANES[{SHOP: "shopify", TILLS: "square", MARKET: "amazon"}[channel]]
         report = orders.poll_orders(
             self.engine,
             self._lanes[channel].client,
             channel=channel,
             now=self.works.now,
             overlap_s=self._settings.orders_overlap_s,
-            lag_s=lane.orders_lag_s,
+            lag_s=self._vendor(channel).orders_lag_s,
         )
         if report.fresh:
             self.ring("drain")
@@ -326,8 +347,22 @@ class House:
         self.ring("sweep", after_s=self._settings.sweep_s)
 
     def _sweep(self) -> None:
-        now = self.works.now()
-        waiting = sweep.sweep(self.engine, now=now)
+        if self._due_in_s() == 0.0:
+            self._swept()
+        ahead_s = self._due_in_s()
+        if ahead_s is not None:
+            step = self._settings.sweep_s
+            # What is overdue and stays so is not looked at for ever so often.
+            self._in_vain = 0 if ahead_s else min(self._in_vain + 1, _MOST_IN_VAIN)
+            self.ring("sweep", after_s=step * (2.0 ** max(0, self._in_vain - 3) + ahead_s // step))
+
+    def _due_in_s(self) -> float | None:
+        """Seconds until something is due that no bell rings for; None when nothing ever is."""
+        at = book.next_at(self.engine, self.works.now())
+        return None if at is None else max(0.0, self.works.seconds(at) - self.works.now_s)
+
+    def _swept(self) -> None:
+        waiting = sweep.sweep(self.engine, now=self.works.now())
         if waiting.inbox:
             self.ring("drain")
         if waiting.due:
@@ -339,11 +374,5 @@ class House:
             self.ring(f"receipts:{channel}")
         for channel in waiting.asked:
             self.ring(f"poll:{channel}")
-        with transaction(self.engine) as connection:
-            next_at: datetime | None = connection.execute(_NEXT, {"now": now}).scalar_one()
-        if next_at is not None:
-            step = self._settings.sweep_s
-            ahead_s = max(0.0, self.works.seconds(next_at) - self.works.now_s)
-            # What is overdue and stays so (a read-back behind a number set aside) is not looked at for ever so often.
-            self._in_vain = 0 if ahead_s else min(self._in_vain + 1, _MOST_IN_VAIN)
-            self.ring("sweep", after_s=step * (2.0 ** max(0, self._in_vain - 3) + ahead_s // step))
+        for channel in waiting.halts:
+            self.ring(f"halts:{channel}")

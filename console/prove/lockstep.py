@@ -20,9 +20,10 @@ from allocation.simulate.types import Event, History, Line, Place, Stream
 from allocation.simulate.world import Layout, Sale, World, listed_places
 from channels.simulators.clock import Clock
 from channels.simulators.memory import Wire
+from console.prove import book
 from console.prove.accounts import MARKET, PARTNER, PLACES, SHOP, TILLS, Accounts, Pace, hook_of
 from console.prove.clockwork import Clockwork, Job
-from console.prove.demand import DAY_S, HOME
+from console.prove.demand import HOME
 from console.prove.house import House
 from workers.settings import Settings
 
@@ -35,14 +36,17 @@ _PARTNER_S = 1.0
 class Run:
     """What a run came to.
 
-    hand_work    what was left to people, beside what was oversold
+    hand_work    what was left to people, beside what was oversold and halted
+    halts        SKUs that were taken off sale on a channel
     lost         messages that never came
+    swallowed    writes that were taken and not shown
     """
 
     tally: Tally
     hand_work: int = 0
+    halts: int = 0
     lost: int = 0
-    simulated_s: float = 0.0
+    swallowed: int = 0
 
 
 @dataclass(slots=True)
@@ -127,6 +131,7 @@ class _Way:
     pace: Pace
     run: Run
     house: House | None = None
+    together: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         """A vendor's message: it comes after a while, or never; the vendor thinks it came."""
@@ -137,10 +142,17 @@ class _Way:
             self.run.lost += 1
             house.lost_a_message(channel)
         else:
-            after_s = _drawn(self.dice, self.pace.hook_s[channel])
+            after_s = self._hook_s(channel)
             kept = dict(headers)
             self.works.world_later(after_s, lambda: house.hook(channel, url, kept, body))
         return 200, "OK"
+
+    def _hook_s(self, channel: str) -> float:
+        """How long a message takes: what a vendor tells at one moment comes together."""
+        now_s = self.works.now_s
+        if channel not in self.together or self.together[channel][0] != now_s:
+            self.together[channel] = now_s, _drawn(self.dice, self.pace.hook_s[channel])
+        return self.together[channel][1]
 
     def wire(self, app: Starlette, clock: Clock) -> Wire:
         """Carries calls; each way takes its half of the time."""
@@ -202,7 +214,8 @@ def play(
     works.run(demand, begins + history.ends)
     for world in worlds.values():
         world.end()
-    run.hand_work, run.simulated_s = house.hand_work(), history.ends
+    run.hand_work, run.halts = book.hand_work(engine), book.halts(engine)
+    run.swallowed = sum(map(accounts.swallowed, (SHOP, TILLS, MARKET)))
     return run
 
 
@@ -245,8 +258,3 @@ def _drawn(dice: Random, pair: tuple[float, float]) -> float:
     if middle <= 0 or most <= middle:
         return most
     return dice.lognormvariate(math.log(middle), math.log(most / middle) / _Z99)
-
-
-def days(history: History) -> float:
-    """How long a history is, in days."""
-    return history.ends / DAY_S

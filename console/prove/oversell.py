@@ -27,7 +27,7 @@ from console.prove.clockwork import Clockwork
 from ledger.db import transaction
 from workers.settings import Settings
 
-NAIVE: Final = ("spreadsheet", "point_to_point", "hub_15min")
+NAIVE: Final = ("spreadsheet", "connector_60min", "hub_15min", "point_to_point")
 OURS: Final = "lockstep"
 BEST: Final = replay.BEST
 STRATEGIES: Final = (*NAIVE, OURS)
@@ -41,6 +41,8 @@ COST_USD: Final = (30, 80)
 HANDLING_MIN: Final = 15
 GOAL_DROP: Final = 0.95
 GOAL_RATE: Final = 0.002
+#: Who sells nothing oversells nothing: of the units that who knows all sells, so many at least.
+GOAL_FILL: Final = 0.97
 
 #: Seconds. Vendors promise none of these; they are assumptions, slower than what their pages and ours show when all is
 #: well. The loss is the one that point-to-point connections are played with.
@@ -57,9 +59,9 @@ class Size:
     """How much is played; the measurement proper has the defaults."""
 
     days: int = 30
-    skus: int | None = 400
+    skus: int | None = 100
     stock_percent: int = 85
-    week_skus: int = 60
+    week_skus: int = 30
     offers: int = 2
 
 
@@ -105,7 +107,11 @@ def ours(
         "lost_units": tally.demanded_units - tally.sold_units,
         "oversold_rate": round(tally.oversold_lines / max(1, tally.accepted_lines), 6),
     }
-    return _row(row, run.hand_work) | {"messages_lost": run.lost}
+    return _row(row, run.hand_work + run.halts) | {
+        "halts": run.halts,
+        "messages_lost": run.lost,
+        "writes_swallowed": run.swallowed,
+    }
 
 
 def _row(score: Mapping[str, Any], hand_work: int = 0) -> dict[str, Any]:
@@ -134,12 +140,16 @@ def verdict(
     """Everything side by side.
 
     runs       scenario -> seed -> strategy -> its row
-    returns    the result; `passed` when every scenario keeps both goals over all its seeds
+    returns    the result; `passed` when every scenario keeps all goals over all its seeds
     """
     scenarios = {name: _scenario(of) for name, of in runs.items()}
     return {
         "scenarios": scenarios,
-        "goals": {"drop_against_point_to_point": GOAL_DROP, "oversold_rate": GOAL_RATE},
+        "goals": {
+            "drop_against_point_to_point": GOAL_DROP,
+            "oversold_rate": GOAL_RATE,
+            "fill_of_best": GOAL_FILL,
+        },
         "size": asdict(size),
         "assumed": {
             "cost_usd_per_oversold_line": COST_USD,
@@ -159,13 +169,17 @@ def _scenario(of: Mapping[int, Mapping[str, dict[str, Any]]]) -> dict[str, Any]:
         "strategies": strategies,
         "by_seed": {str(seed): dict(of[seed]) for seed in seeds},
     }
-    if OURS in strategies and "point_to_point" in strategies:
+    if {OURS, BEST, "point_to_point"} <= strategies.keys():
         mine, theirs = strategies[OURS], strategies["point_to_point"]
+        fill = mine["sold_units"] / max(1, strategies[BEST]["sold_units"])
+        said["fill_of_best"] = round(fill, 4)
         drop = 1 - mine["oversold_lines"] / max(1, theirs["oversold_lines"])
         said["drop_against_point_to_point"] = round(drop, 4)
         # Who oversold nothing cannot be improved on: then only the rate counts.
-        said["passed"] = mine["oversold_rate"] < GOAL_RATE and (
-            drop >= GOAL_DROP or theirs["oversold_lines"] == 0
+        said["passed"] = (
+            mine["oversold_rate"] < GOAL_RATE
+            and fill >= GOAL_FILL
+            and (drop >= GOAL_DROP or theirs["oversold_lines"] == 0)
         )
     else:
         said["passed"] = False
@@ -211,4 +225,8 @@ def table(result: dict[str, Any], say: Callable[[str], None]) -> None:
             )
         if "drop_against_point_to_point" in scenario:
             drop = 100 * scenario["drop_against_point_to_point"]
-            say(f"  against point-to-point: {drop:.1f} % fewer oversold lines")
+            fill = 100 * scenario["fill_of_best"]
+            say(
+                f"  against point-to-point: {drop:.1f} % fewer oversold lines;"
+                f" sold {fill:.1f} % of the units that who knows all sells"
+            )

@@ -8,7 +8,8 @@ import pytest
 
 from allocation.simulate.types import Line
 from console.prove import demand, oversell
-from console.prove.oversell import OURS, WEEK, Size
+from console.prove.oversell import BEST, OURS, SCENARIOS, WEEK, Size
+from tests.databases import Shelf
 from tests.servers import Database
 from workers.settings import Settings
 
@@ -24,8 +25,9 @@ def naive() -> dict[str, dict[str, Any]]:
     return oversell.naive(WEEK, 1, SMALL, nobody)
 
 
-def row(accepted: int, oversold: int) -> dict[str, Any]:
+def row(accepted: int, oversold: int, sold: int = 1000) -> dict[str, Any]:
     return {
+        "sold_units": sold,
         "accepted_lines": accepted,
         "oversold_lines": oversold,
         "oversold_rate": oversold / accepted,
@@ -36,7 +38,9 @@ def row(accepted: int, oversold: int) -> dict[str, Any]:
 
 def judged(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
     return bool(
-        oversell.verdict({WEEK: {1: {OURS: ours, "point_to_point": theirs}}}, SMALL)["passed"]
+        oversell.verdict(
+            {WEEK: {1: {OURS: ours, "point_to_point": theirs, BEST: row(1000, 0)}}}, SMALL
+        )["passed"]
     )
 
 
@@ -50,6 +54,22 @@ def test_an_offer_that_sells_out_is_oversold_by_the_naive_and_hardly_by_lockstep
     assert ours["oversold_lines"] <= 1
     assert ours["demanded_lines"] == naive["point_to_point"]["demanded_lines"]
     assert ours["sold_units"] >= 0.9 * naive["omniscient"]["sold_units"]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_two_runs_by_one_seed_agree_to_the_letter(shelf: Shelf, scenario: str) -> None:
+    tiny = Size(days=1, skus=6, week_skus=2, offers=0)
+    databases = [shelf.lend(), shelf.lend()]
+
+    one, other = (
+        oversell.ours(each.engine, Settings(), scenario, 3, tiny, nobody) for each in databases
+    )
+
+    assert one == other
+    assert one["accepted_lines"] > 0
+    for each in databases:
+        shelf.take_back(each)
 
 
 def test_the_same_seed_brings_the_same_demand_and_another_brings_another() -> None:
@@ -85,9 +105,11 @@ def test_the_costs_are_those_of_the_claim(naive: dict[str, dict[str, Any]]) -> N
         (row(1000, 2), row(1000, 400), False),  # 0.2 % is not below 0.2 %
         (row(1000, 0), row(1000, 0), True),
         (row(1000, 1), row(1000, 0), True),
+        (row(960, 0, sold=970), row(1000, 20), True),
+        (row(960, 0, sold=969), row(1000, 20), False),  # who sells nothing oversells nothing
     ],
 )
-def test_a_verdict_needs_both_the_drop_and_the_rate(
+def test_a_verdict_needs_the_drop_the_rate_and_what_was_sold(
     ours: dict[str, Any], theirs: dict[str, Any], *, passes: bool
 ) -> None:
     assert judged(ours, theirs) is passes
