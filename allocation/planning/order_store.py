@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, text
 
@@ -43,10 +43,9 @@ _TOOK = text("""
     ORDER BY m.sku, m.location, min(m.at)
 """)
 
-_PRICES = text("""
-    SELECT w.sku, w.price::float8 AS price
+_WORTH = text("""
+    SELECT w.sku, w.price::float8 AS price, w.cost::float8 AS cost
     FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku) JOIN sku_worth AS w USING (sku)
-    WHERE w.price IS NOT NULL
 """)
 
 _LISTED = text("SELECT sku FROM sku WHERE sku > :after ORDER BY sku LIMIT :most")
@@ -68,9 +67,17 @@ def lead_times(
     return found
 
 
-def prices(connection: Connection, skus: Collection[str]) -> dict[str, float]:
-    """What a unit is sold for, of those where it is known."""
-    return {row.sku: row.price for row in fetch(connection, _PRICES, {"skus": sorted(skus)})}
+class Worth(NamedTuple):
+    """What a unit is sold for and what it costs; None: not known."""
+
+    price: float | None = None
+    cost: float | None = None
+
+
+def worths(connection: Connection, skus: Collection[str]) -> dict[str, Worth]:
+    """What units of these SKUs are worth, of those of which anything is known."""
+    rows = fetch(connection, _WORTH, {"skus": sorted(skus)})
+    return {row.sku: Worth(row.price, row.cost) for row in rows}
 
 
 def skus_after(connection: Connection, after: str, most: int) -> list[str]:

@@ -9,8 +9,15 @@ from console.api.acts import does
 from console.api.answers import PROBLEMS, told
 from console.api.state import TheAct
 from console.api.words import PathId, PathName, Reason
-from console.api.words_acts import IpiSet, NoticeNew, ProgramNew, ProgramRelease
-from console.verbs import amazon, edi, programs
+from console.api.words_acts import (
+    IpiSet,
+    NoticeNew,
+    ProgramNew,
+    ProgramRelease,
+    TermsRow,
+    TermsRows,
+)
+from console.verbs import amazon, edi, planning, programs
 
 router = APIRouter(responses=PROBLEMS)
 
@@ -75,4 +82,23 @@ def ipi(act: TheAct, body: IpiSet) -> Response:
             act.engine, body.channel, body.score, body.threshold, body.scored_on, by=act.by,
             now=act.now(),
         )  # fmt: skip
+    return told(done)
+
+
+@does("reorder.set", "/reorder/terms/set", "supply", router)
+def set_terms(act: TheAct, body: TermsRow) -> Response:
+    """Say what a SKU, a supplier's SKUs or the house are ordered by, whole; nothing said takes it back."""
+    with act.doing({"sku": body.sku, "supplier": body.supplier, **body.arguments()}):
+        row = planning.stated(body.model_dump())
+        what = f"terms:{row.scope} {row.name}".strip()
+        done = planning.state(act.engine, [row], what, by=act.by, now=act.now())
+    return told(done)
+
+
+@does("reorder.import", "/reorder/terms", "supply", router)
+def import_terms(act: TheAct, body: TermsRows) -> Response:
+    """Say what many are ordered by; all of it, or nothing."""
+    with act.doing({"file": body.file, "rows": len(body.rows)}):
+        rows = [planning.stated(row.model_dump()) for row in body.rows]
+        done = planning.state(act.engine, rows, f"file:{body.file}", by=act.by, now=act.now())
     return told(done)

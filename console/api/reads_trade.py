@@ -81,11 +81,23 @@ def forecast(
 
 
 @router.get("/reorder", tags=["supply"])
-def reorder(house: TheHouse, query: Annotated[ReorderQuery, Query()]) -> Response:
+def reorder(house: TheHouse, reading: Reading, query: Annotated[ReorderQuery, Query()]) -> Response:
     """What to order now, and what is held back because it is not in sync. As `lockstep reorder list --json`."""
     said = query.model_dump()
     every = said.pop("every")
-    return told(planning.reorder(house.engine, planning.terms(**said), house.now(), every=every))
+    return told(planning.reorder(reading, house.now(), planning.wished(**said), every=every))
+
+
+@router.get("/reorder/terms", tags=["supply"])
+def terms(reading: Reading) -> Response:
+    """What is ordered by: of the house, of suppliers, of SKUs. As `lockstep reorder terms --json`."""
+    return told(planning.terms(reading))
+
+
+@router.get("/forecast/run", tags=["supply"])
+def forecast_run(reading: Reading) -> Response:
+    """The run of the forecast that is not done, and the newest that is. As `lockstep forecast status --json`."""
+    return told(planning.status(reading))
 
 
 @router.get("/programs/{program}", tags=["programs"])

@@ -102,6 +102,31 @@ class Worths(Said):
     rows: list[WorthRow] = Field(min_length=1, max_length=20_000)
 
 
+class TermsRow(Said):
+    """Terms, whole: of a SKU; without one of the supplier, without both of the house. Null: as these say.
+
+    service, holding    percent
+    """
+
+    sku: Name | None = None
+    supplier: Name | None = None
+    pack: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    minimum: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    lead_days: Annotated[float, Field(ge=0, le=730)] | None = None
+    lead_sd_days: Annotated[float, Field(ge=0, le=365)] | None = None
+    review_days: Annotated[float, Field(ge=0.25, le=365)] | None = None
+    service: Annotated[float, Field(ge=50, le=99.99)] | None = None
+    order_cost: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+    holding: Annotated[float, Field(ge=0.1, le=200)] | None = None
+
+
+class TermsRows(Said):
+    """Terms of many; file: the name that is kept with it."""
+
+    file: Short = "api"
+    rows: list[TermsRow] = Field(min_length=1, max_length=20_000)
+
+
 class Owner(Said):
     """Who mends what keeps drifting; channel, cause: "" is any."""
 

@@ -63,19 +63,19 @@ class ForecastQuery(Said):
 
 
 class ReorderQuery(Said):
-    """What the list is planned with.
+    """What the list would be by other terms than those that are kept; left out: by those.
 
     service       percent of replenishment cycles that must not run out
     lead_days     with its deviation: where fewer than 3 receipts are known
     every         also places where nothing is to be ordered
     """
 
-    service: Annotated[float, Field(ge=50, le=99.99)] = 95
-    lead_days: Annotated[float, Field(ge=0, le=730)] = 14
-    lead_sd_days: Annotated[float, Field(ge=0, le=365)] = 0
-    review_days: Annotated[float, Field(ge=1, le=365)] = 7
-    pack: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    minimum: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    service: Annotated[float, Field(ge=50, le=99.99)] | None = None
+    lead_days: Annotated[float, Field(ge=0, le=730)] | None = None
+    lead_sd_days: Annotated[float, Field(ge=0, le=365)] | None = None
+    review_days: Annotated[float, Field(ge=1, le=365)] | None = None
+    pack: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    minimum: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     every: bool = False
 
 

@@ -37,6 +37,8 @@ LOCAL: Final[dict[str, str]] = {
     "export": "it writes files of this machine",
     "faults": _THROWN,
     "flower": _PROCESS,
+    "forecast backtest": _WHOLE,
+    "forecast run": _WHOLE,
     "history import": "it books files of millions of rows, and ties them out",
     "ledger verify": _WHOLE,
     "play": _PROCESS,

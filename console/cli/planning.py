@@ -1,27 +1,88 @@
-"""`lockstep forecast show` and `lockstep reorder list`: what will be wanted, and what to order now."""
+"""`lockstep forecast run`, `forecast status`, `forecast show`, `forecast backtest`: what will be wanted."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
-from console.cli import spreadsheet
-from console.cli.common import as_json, emit
-from console.cli.count_reports import as_csv
+from allocation.planning.mixing import MIX
+from allocation.planning.rehearsal import Rehearsed, rehearse
+from console.cli.acting import acting, said_by
+from console.cli.common import Failed, as_json, aside, emit, house
 from console.cli.elsewhere import asked, quoted
+from console.cli.measured import tell
 from console.views import planning as views
 from workers.wiring import now
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SHOWN = (
     "location", "days", "units", "p50", "p90", "p95", "per_day", "kind", "model", "folds", "weeks",
     "masked_weeks",
 )  # fmt: skip
+#: Tenths of a run are told.
+_STEP_PERCENT: Final = 5
 
 
 @click.group()
 def forecast() -> None:
-    """What will be wanted: show."""
+    """What will be wanted: run, status, show, backtest."""
+
+
+@forecast.command()
+@as_json
+@said_by
+def run(as_json: bool) -> None:
+    """Forecast every SKU and location, and set when to order; how it goes on is told on stderr.
+
+    A run that was ended goes on where it was. Its forecasts hold when it is done: `reorder list` reads them.
+    """
+    from allocation.planning.forecast_store import AtWork
+    from workers.flows import forecasting
+
+    with acting("forecast.run") as wiring:
+        try:
+            done = forecasting.run(wiring.engine, now, progress=_told())
+        except AtWork as error:
+            raise Failed(str(error), code=5) from None
+    found = asdict(done)
+    if as_json:
+        emit(found, as_json=True)
+    else:
+        click.echo(f"run {done.run}: {done.places} places of {done.of_skus} SKUs")
+
+
+def _told() -> Callable[[Any], None]:
+    last: list[tuple[str, int]] = [("", 0)]
+
+    def show(ran: Any) -> None:
+        percent = 100 * ran.skus // max(1, ran.of_skus) // _STEP_PERCENT * _STEP_PERCENT
+        if (ran.stage, percent) != last[0] and not ran.done:
+            last[0] = (ran.stage, percent)
+            aside(f"run {ran.run}, {ran.stage}: {percent} %, {ran.places} places")
+
+    return show
+
+
+@forecast.command()
+@as_json
+def status(as_json: bool) -> None:
+    """How far the run is that is not done, and which run holds."""
+    found = asked("/forecast/run", lambda _, book: views.status(book))
+    if as_json:
+        emit(found, as_json=True)
+        return
+    for name, each in found.items():
+        if each is not None:
+            click.echo(
+                f"{name}: run {each['id']} until {each['until_day']}, {each['stage']},"
+                f" {each['skus']} of {each['of_skus']} SKUs, {each['places']} places"
+            )
+    if not any(found.values()):
+        click.echo("no forecast was run yet: run `lockstep forecast run`", err=True)
 
 
 @forecast.command()
@@ -33,7 +94,7 @@ def show(sku: str, days: int, location: str | None, as_json: bool) -> None:
     """Units of SKU that will be wanted, by location: mean, and what is enough in 50, 90 and 95 of 100 times.
 
     From two years of whole days. Days on which nothing was shown, halted hours, cancelled orders and one-off bulk lines
-    say nothing; `--json` names those lines, and has the table by which the model was chosen.
+    say nothing; `--json` names those lines, and has the weights of the mix and how every model did.
     """
     said: dict[str, Any] = {"days": days, "location": location}
     rows = asked(
@@ -44,68 +105,98 @@ def show(sku: str, days: int, location: str | None, as_json: bool) -> None:
     emit(rows, as_json=as_json, table=_SHOWN)
 
 
-@click.group()
-def reorder() -> None:
-    """What to order: list."""
-
-
-@reorder.command("list")
+@forecast.command()
 @click.option(
-    "--service",
-    default=95.0,
+    "--file",
+    "files",
+    multiple=True,
+    type=_FILE,
+    help="Past sales (CSV, gzipped or not), more than one to be read as one; left out: this house's last run.",
+)
+@click.option(
+    "--horizon", default=4, show_default=True, type=click.IntRange(1, 26), help="Periods ahead."
+)
+@click.option(
+    "--moments",
+    default=4,
     show_default=True,
-    type=click.FloatRange(50, 99.99),
-    help="Percent of replenishment cycles that must not run out.",
+    type=click.IntRange(1, 26),
+    help="Moments of the past, a horizon apart, to forecast from.",
 )
-@click.option(
-    "--lead-days",
-    default=14.0,
-    show_default=True,
-    type=click.FloatRange(0, 730),
-    help="Lead time where fewer than 3 receipts are known.",
-)
-@click.option(
-    "--lead-sd-days",
-    default=0.0,
-    show_default=True,
-    type=click.FloatRange(0, 365),
-    help="Its standard deviation.",
-)
-@click.option(
-    "--review-days",
-    default=7.0,
-    show_default=True,
-    type=click.FloatRange(1, 365),
-    help="Days between two looks at the list.",
-)
-@click.option(
-    "--pack", default=1, show_default=True, type=click.IntRange(1, 1_000_000), help="Whole packs."
-)
-@click.option(
-    "--minimum", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="A line."
-)
-@click.option("--all", "every", is_flag=True, help="Also where nothing is to be ordered.")
-@as_csv
 @as_json
-def list_(every: bool, as_csv: bool, as_json: bool, **said: Any) -> None:
-    """What to order now, by SKU and location, the soonest to run out first, with reasons.
+def backtest(files: tuple[Path, ...], horizon: int, moments: int, as_json: bool) -> None:
+    """Forecast moments of the past, each knowing no more than was known, and hold it against what came.
 
-    Of every SKU whose last reconciliation was in sync; the others are named on stderr (in JSON: `held_back`) with why.
+    The mix beside every single model; and of replenishment cycles of HORIZON that begin at the reorder point, the part
+    in which it was enough. Exit code 3: goals missed.
     """
-    if as_csv and as_json:
-        raise click.UsageError("give one of --csv and --json")
-    found = asked(
-        "/reorder",
-        lambda wiring, _: views.reorder(wiring.engine, views.terms(**said), now(), every=every),
-        every=every,
-        **said,
+    from workers.flows import forecasting, past_sales
+    from workers.flows.history import UnusableFile
+
+    try:
+        if files:
+            series = past_sales.read(files)
+        else:
+            with house() as wiring:
+                series = forecasting.pasts(wiring.engine)
+    except UnusableFile as error:
+        raise Failed(str(error)) from None
+    if not series:
+        raise Failed("there is no past to try: give --file, or run `lockstep forecast run` before")
+    found = rehearse(
+        series, horizon, moments=moments, progress=lambda done, of: aside(f"moment {done} of {of}")
     )
-    if as_json:
-        emit(found, as_json=True)
-        return
-    if as_csv:
-        spreadsheet.write(views.EXPORTED, found["lines"])
-    else:
-        emit(found["lines"], as_json=False, table=views.LISTED)
-    for each in found["held_back"]:
-        click.echo(f"held back {each['sku']}: {each['why']}", err=True)
+    tell(_as_told(found), _table, as_json)
+
+
+def _as_told(found: Rehearsed) -> dict[str, Any]:
+    goals = found.goals()
+    return {
+        "horizon": found.horizon,
+        "series": found.series,
+        "moments": found.moments,
+        "forecasts": found.forecasts,
+        "scores": {
+            name: {
+                "rmsse": round(score.rmsse, 4),
+                "bias": round(score.bias, 4),
+                "sum_error": round(score.sum_error, 4),
+                "units_off": round(found.units_off.get(name, 0.0), 4),
+            }
+            for name, score in found.scores.items()
+        },
+        "cycles": [_cycle(each) for each in found.cycles],
+        "by_kind": {kind: [_cycle(each) for each in rows] for kind, rows in found.by_kind.items()},
+        "goals": goals,
+        "passed": all(goals.values()),
+    }
+
+
+def _cycle(each: Any) -> dict[str, Any]:
+    return {
+        "target": each.target,
+        "reached": round(each.reached, 4),
+        "mean_reorder_point": round(each.units, 1),
+    }
+
+
+def _table(found: dict[str, Any], say: Callable[[str], None]) -> None:
+    say(
+        f"{found['series']} series, {found['forecasts']} forecasts of {found['horizon']} periods from"
+        f" {found['moments']} moments"
+    )
+    say(f"{'':<18}{'RMSSE':>8}{'bias':>9}{'sum error':>11}{'units off':>11}")
+    ranked = sorted(found["scores"].items(), key=lambda each: (each[0] != MIX, each[1]["rmsse"]))
+    for name, score in ranked:
+        say(
+            f"{name:<18}{score['rmsse']:>8.4f}{score['bias']:>+9.4f}{score['sum_error']:>11.4f}"
+            f"{score['units_off']:>+11.1%}"
+        )
+    for name, rows in {"all": found["cycles"], **found["by_kind"]}.items():
+        for each in rows:
+            say(
+                f"{name:<14} service {each['target']:.0%}: reached {each['reached']:.1%},"
+                f" reorder point {each['mean_reorder_point']:.0f} on average"
+            )
+    for goal, reached in found["goals"].items():
+        say(f"{'yes' if reached else 'NO ':<4}{goal}")

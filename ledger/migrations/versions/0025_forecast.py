@@ -19,14 +19,12 @@ CREATE TABLE forecast_run (
     learned     jsonb,
     began_at    timestamptz NOT NULL,
     moved_at    timestamptz NOT NULL,
-    ended_at    timestamptz,
-    held_until  timestamptz
+    ended_at    timestamptz
 );
 COMMENT ON TABLE forecast_run IS 'a run over the whole catalogue; one that is not done goes on where it was';
 COMMENT ON COLUMN forecast_run.until_day IS 'the first day (UTC) that is not counted';
 COMMENT ON COLUMN forecast_run.after_sku IS 'of its stage everything up to here is done';
 COMMENT ON COLUMN forecast_run.learned IS 'what all places together teach: weights of models, spread of errors';
-COMMENT ON COLUMN forecast_run.held_until IS 'whoever works at it says so until then';
 CREATE UNIQUE INDEX forecast_run_one ON forecast_run ((true)) WHERE stage <> 'done';
 
 CREATE TABLE demand_weeks (
@@ -56,6 +54,7 @@ CREATE TABLE forecast (
     horizon_days  float8 NOT NULL,
     per_day       float8 NOT NULL,
     sd_per_day    float8 NOT NULL,
+    sd_per_week   float8 NOT NULL,
     units         float8 NOT NULL,
     quantiles     jsonb NOT NULL,
     PRIMARY KEY (run_id, sku, location)
@@ -63,6 +62,7 @@ CREATE TABLE forecast (
 CREATE INDEX forecast_of ON forecast (sku, location, run_id);
 COMMENT ON TABLE forecast IS 'what a run says will be wanted of each place; the newest run that is done holds';
 COMMENT ON COLUMN forecast.units IS 'mean units wanted in horizon_days (lead time and review)';
+COMMENT ON COLUMN forecast.sd_per_week IS 'of what weeks missed their forecast by';
 COMMENT ON COLUMN forecast.quantiles IS 'chance -> units that are enough in horizon_days';
 COMMENT ON COLUMN forecast.scores IS 'model -> rmsse, bias, sum_error, each tried at moments of its own past';
 """
@@ -87,7 +87,7 @@ CREATE TABLE buy_terms (
     CHECK (supplier IS NULL OR (scope = 'sku' AND supplier <> ''))
 );
 CREATE INDEX buy_terms_supplier ON buy_terms (supplier) WHERE supplier IS NOT NULL;
-COMMENT ON TABLE buy_terms IS 'what is ordered by: a SKU''s own before its supplier''s before the house''s; NULL: as those';
+COMMENT ON TABLE buy_terms IS 'what is ordered by: the SKU''s own, then its supplier''s, then the house''s; NULL: the next';
 COMMENT ON COLUMN buy_terms.service IS 'part of replenishment cycles (0 to 1) that must not run out';
 COMMENT ON COLUMN buy_terms.holding IS 'what keeping a unit for a year costs, as part of what the unit costs';
 """
@@ -123,7 +123,7 @@ CREATE TABLE reorder_level (
 );
 CREATE INDEX reorder_level_look ON reorder_level (look_at);
 CREATE INDEX reorder_level_low ON reorder_level (low_since) WHERE low_since IS NOT NULL;
-COMMENT ON TABLE reorder_level IS 'when to order of each place and up to how much, as of the newest run and the terms of now';
+COMMENT ON TABLE reorder_level IS 'when to order of each place and up to how much, by the newest run and the terms of now';
 COMMENT ON COLUMN reorder_level.wanted_units IS 'mean units wanted until an order of today is there';
 COMMENT ON COLUMN reorder_level.lost_per_hour IS 'money an hour without it costs; NULL: its price is not known';
 COMMENT ON COLUMN reorder_level.tier IS 'by lost_per_hour: A is looked at most often';

@@ -10,14 +10,19 @@ from hypothesis import strategies as st
 
 from allocation.planning.chances import Shape
 from allocation.planning.classes import DemandClass
+from allocation.planning.need import demand_of, forecast
 from allocation.planning.ordering import (
     Advice,
     Lead,
+    Level,
+    Said,
     Terms,
     advise,
-    forecast,
-    learned,
+    chance_of,
+    learned_lead,
+    level,
     runs_out_on,
+    terms_of,
 )
 from allocation.planning.replenishment import Standing
 from allocation.planning.series import Bought, Series
@@ -36,17 +41,23 @@ def a_series(*units: int, channel: str = "web", closed: int = 0, bulk: int = 0) 
     return Series(place, first, days, opened, (line,) if bulk else ())
 
 
+def a_level(*parts: Series, terms: Terms | None = None, lead: Lead = FORTNIGHT) -> Level:
+    series = parts or (a_series(4, 5, 6),)
+    terms = terms or Terms()
+    said = forecast(demand_of(series), lead.days + terms.review_days)
+    return level(("MUG", "OSLO"), said, lead, terms, price=12.0, cost=4.0)
+
+
 def advice(
     standing: Standing, *parts: Series, terms: Terms | None = None, lead: Lead = FORTNIGHT
 ) -> Advice:
-    series = parts or (a_series(4, 5, 6),)
-    return advise(series, lead, standing, [], terms or Terms(), TODAY)
+    return advise(a_level(*parts, terms=terms, lead=lead), standing, [], TODAY)
 
 
 def test_a_lead_time_is_learned_from_three_receipts_by_their_units() -> None:
-    assert learned([(10, 5), (12, 5)], FORTNIGHT) == FORTNIGHT
+    assert learned_lead([(10, 5), (12, 5)], FORTNIGHT) == FORTNIGHT
 
-    found = learned([(10, 100), (10, 100), (20, 200)], FORTNIGHT)
+    found = learned_lead([(10, 100), (10, 100), (20, 200)], FORTNIGHT)
 
     assert (found.days, found.sd_days, found.receipts) == (15, 5, 3)
 
@@ -54,27 +65,29 @@ def test_a_lead_time_is_learned_from_three_receipts_by_their_units() -> None:
 def test_steady_demand_is_ordered_up_to_what_a_review_later_needs() -> None:
     found = advice(Standing(on_hand=60))
 
-    assert found.forecast.kind is DemandClass.SMOOTH
-    assert found.forecast.per_day == pytest.approx(5, rel=0.01)
-    assert found.shape is Shape.NORMAL
-    # 14 days of 5, and 1.645 * sqrt(14) * 0.82 = 75.04; with a week more 111.17.
-    assert (found.reorder_point, found.order_up_to) == (76, 112)
+    of = found.level
+    assert of.kind == DemandClass.SMOOTH
+    assert of.per_day == pytest.approx(5, rel=0.01)
+    assert of.shape == Shape.NORMAL
+    # 14 days of 4.99, and 1.645 * sqrt(14) * 0.82 = 74.9; with a week more 111.0.
+    assert (of.reorder_point, of.order_up_to) == (75, 112)
     assert found.units == 112 - 60
-    assert found.why[0] == "position 60 at or below 76"
+    assert found.why[0] == "position 60 at or below 75"
 
 
 def test_above_the_reorder_point_nothing_is_ordered() -> None:
     found = advice(Standing(on_hand=70, on_order=20))
 
     assert found.units == 0
-    assert found.enough > 0.95
+    assert chance_of(found.level, found.standing.position) > 0.95
+    assert chance_of(found.level, 0) < 0.01
     assert found.why == ("lead time assumed",)
 
 
 def test_what_is_sold_and_not_there_is_ordered_as_well() -> None:
     found = advice(Standing(on_hand=-9))
 
-    assert found.units == found.order_up_to + 9
+    assert found.units == found.level.order_up_to + 9
     assert found.why[0] == "9 sold and not there"
     assert found.runs_out_on == TODAY
 
@@ -88,40 +101,41 @@ def test_whole_packs_and_the_minimum_are_told() -> None:
 
 def test_a_longer_or_less_certain_lead_time_orders_earlier() -> None:
     standing = Standing(on_hand=60)
-    usual = advice(standing).reorder_point
+    usual = a_level().reorder_point
 
-    assert advice(standing, lead=Lead(21)).reorder_point > usual
+    assert a_level(lead=Lead(21)).reorder_point > usual
     unsure = advice(standing, lead=Lead(14, 4, 9))
-    assert unsure.reorder_point > usual
+    assert unsure.level.reorder_point > usual
     assert "lead time of 9 receipts" in unsure.why
 
 
 def test_channels_of_a_location_are_planned_together() -> None:
-    both = advice(Standing(200), a_series(4, 5, 6), a_series(1, 0, channel="till"))
+    both = a_level(a_series(4, 5, 6), a_series(1, 0, channel="till"))
 
-    assert both.forecast.per_day == pytest.approx(5.5, rel=0.05)
+    assert both.per_day == pytest.approx(5.5, rel=0.05)
 
 
 def test_days_before_the_first_sale_are_no_demand_and_no_absence_of_it() -> None:
     old = a_series(5)
     late = Series(old.place, old.first, (0,) * 100 + (5,) * 82, old.open)
 
-    assert forecast([late], 28).per_day == pytest.approx(5)
-    assert len(forecast([late], 28).weeks) == 82 // 7
+    demand = demand_of([late])
+    assert forecast(demand, 28).per_day == pytest.approx(5)
+    assert len(demand.weeks) == 82 // 7
 
 
 def test_closed_days_do_not_lower_what_is_forecast() -> None:
     full = a_series(5)
     gap = Series(full.place, full.first, (5,) * 150 + (0,) * 32, (1.0,) * 150 + (0.0,) * 32)
 
-    found = forecast([gap], 28)
+    found = forecast(demand_of([gap]), 28)
 
     assert found.per_day == pytest.approx(5)
-    assert found.weeks[-1] is None
+    assert found.demand.weeks[-1] is None
 
 
 def test_lines_left_out_are_named() -> None:
-    found = forecast([a_series(5, bulk=900)], 28)
+    found = demand_of([a_series(5, bulk=900)])
 
     assert found.left_out == ("1 x 900 on 2025-09-01 (web)",)
 
@@ -131,7 +145,7 @@ def test_a_short_past_says_so() -> None:
 
     found = advice(Standing(0), days)
 
-    assert found.forecast.chosen.folds == 0
+    assert found.level.folds == 0
     assert "too short a past to choose a model by" in found.why
 
 
@@ -173,4 +187,33 @@ def test_more_stock_never_orders_more(free: int, coming: int, more: int) -> None
     many = advice(Standing(free + more, coming), a_series(0, 3, 0, 0, 7))
 
     assert many.units <= few.units
-    assert few.units == 0 or few.standing.position + few.units >= few.order_up_to
+    assert few.units == 0 or few.standing.position + few.units >= few.level.order_up_to
+
+
+def test_a_lot_that_pays_is_ordered_where_costs_are_known() -> None:
+    # Five a day, 45 an order, 30 % of 4 a year to keep one: sqrt(2 * 45 * 1825 / 1.2).
+    costs = Terms(order_cost=45, holding=0.3)
+
+    of = a_level(terms=costs)
+    found = advise(of, Standing(70), [], TODAY)
+
+    assert of.lot_units == pytest.approx(370, abs=2)
+    assert found.units == of.lot_units
+    assert f"{of.lot_units} is the economic lot" in found.why
+    assert a_level().lot_units == 0
+
+
+def test_an_hour_without_it_costs_what_is_not_sold() -> None:
+    assert a_level().lost_per_hour == pytest.approx(12 * 5 / 24, rel=0.01)
+
+
+def test_a_skus_own_terms_come_before_its_suppliers_and_those_before_the_houses() -> None:
+    own = Said(supplier="Acme", pack=6)
+    supplier = Said(pack=12, lead_days=30, service=0.98)
+    house = Said(service=0.9, review_days=3, minimum=0)
+
+    found = terms_of(own, supplier, house)
+
+    assert (found.supplier, found.pack, found.lead.days) == ("Acme", 6, 30)
+    assert (found.service, found.review_days, found.minimum) == (0.98, 3, 0)
+    assert terms_of(Said()) == Terms()

@@ -1,0 +1,188 @@
+"""What forecasts and reorder points would have been worth: rolling-origin, each moment knowing no more than was known.
+
+From each of the last moments, a horizon apart, everything is done anew that a run does (learn from all series, weigh,
+forecast, set a reorder point), with the periods before it only, and held against what came. A reorder point reaches
+its service where no more came in the lead time than it: of a hundred replenishment cycles that begin at it, so many end
+with stock. Series count from `LEAST_TRAIN` known periods on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from allocation.planning.accuracy import Score, together
+from allocation.planning.mixing import MIX, mixed, tried, weights
+from allocation.planning.models import MODELS, PARTS, SINGLE
+from allocation.planning.past import (
+    LEAST_TRAIN,
+    Past,
+    has,
+    judge,
+    judged,
+    mean_ahead,
+    spread_of,
+)
+from allocation.planning.replenishment import whole
+from allocation.planning.spread import Learned, kind_at, learn
+
+TARGETS: Final = (0.9, 0.95, 0.98)
+#: The mix may be worse than what turns out to be the best single one by this part, which nobody knew before.
+HINDSIGHT: Final = 0.01
+#: Services reached may be off by so much.
+OFF_BY: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Cycles:
+    """Replenishment cycles that began at a reorder point.
+
+    reached    part of them in which no more was wanted than it
+    units      mean of the reorder points
+    """
+
+    target: float
+    reached: float
+    units: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What came out.
+
+    scores     of the mix and of each model by itself; models of a season only where there was one
+    units_off  of each: units that came less units forecast, of all that came; above 0 too little was forecast
+    cycles     by target;  by_kind  the same by class of demand and target
+    series, moments, forecasts    how many
+    """
+
+    horizon: int
+    series: int
+    moments: int
+    forecasts: int
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    units_off: Mapping[str, float] = field(default_factory=dict)
+    cycles: Sequence[Cycles] = ()
+    by_kind: Mapping[str, Sequence[Cycles]] = field(default_factory=dict)
+
+    @property
+    def best_single(self) -> Mapping[str, str]:
+        """By measure, the textbook model that turned out best."""
+        named = [name for name in SINGLE if name in self.scores]
+        return {
+            measure: min(named, key=lambda name: getattr(self.scores[name], measure))
+            for measure in ("rmsse", "sum_error")
+            if named
+        }
+
+    def goals(self) -> dict[str, bool]:
+        """Goal, in words -> whether it was reached."""
+        if not self.forecasts:
+            return {"there is a past to forecast from": False}
+        mix = self.scores[MIX]
+        found: dict[str, bool] = {}
+        for measure, name in self.best_single.items():
+            best = getattr(self.scores[name], measure)
+            found[f"{measure} no worse than the best textbook model ({name})"] = (
+                getattr(mix, measure) <= best
+            )
+        for measure in ("rmsse", "sum_error"):
+            parts = [getattr(self.scores[name], measure) for name in PARTS]
+            found[f"{measure} within {HINDSIGHT:.0%} of the best part in hindsight"] = getattr(
+                mix, measure
+            ) <= min(parts) * (1 + HINDSIGHT)
+        for each in self.cycles:
+            found[f"service {each.target:.0%} reached within {OFF_BY:.0%}"] = (
+                abs(each.reached - each.target) <= OFF_BY
+            )
+        return found
+
+
+@dataclass(slots=True)
+class _Sums:
+    scores: dict[str, list[Score]] = field(default_factory=dict)
+    #: model -> units that came, and those forecast
+    units: dict[str, list[float]] = field(default_factory=dict)
+    #: (kind, target) -> cycles, those that were enough, units of their reorder points
+    cycles: dict[tuple[str, float], list[float]] = field(default_factory=dict)
+    forecasts: int = 0
+
+
+def rehearse(
+    series: Sequence[Past],
+    horizon: int,
+    *,
+    moments: int = 4,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Rehearsed:
+    """Forecast `horizon` periods from the last `moments` moments of these series, which all end with the same period.
+
+    progress    told of moments done, and how many there are
+    """
+    sums = _Sums()
+    for fold in range(moments, 0, -1):
+        ends = [max(0, len(of.periods) - fold * horizon) for of in series]
+        learned = learn(series, ends, [horizon])
+        for of, place in zip(series, ends, strict=True):
+            train = of.before[place]
+            if train >= LEAST_TRAIN and of.steps[train] > 0:
+                _hold(of, place, horizon, learned, sums)
+        progress(moments - fold + 1, moments)
+    kinds = sorted({kind for kind, _ in sums.cycles})
+    by_kind = {kind: [_cycles(sums, [kind], target) for target in TARGETS] for kind in kinds}
+    return Rehearsed(
+        horizon,
+        len(series),
+        moments,
+        sums.forecasts,
+        {name: together(each) for name, each in sums.scores.items()},
+        {name: (came - said) / came for name, (came, said) in sums.units.items() if came},
+        [_cycles(sums, kinds, target) for target in TARGETS] if kinds else (),
+        by_kind,
+    )
+
+
+def _hold(of: Past, place: int, horizon: int, learned: Learned, sums: _Sums) -> None:
+    by = weights(tried(of, place, horizon), learned.pool(horizon))
+    mean = mixed(of, place, horizon, by)
+    one = judged(of, place, (mean,) * horizon)
+    actual = [units for units in of.periods[place : place + horizon] if units is not None]
+    if one is None:
+        return
+    sums.forecasts += 1
+    said = {MIX: (one, mean)}
+    for name in MODELS:
+        score = judge(of, name, place, horizon) if has(of, name, place) else None
+        if score is not None:
+            said[name] = (score, mean_ahead(of, name, place, horizon))
+    for name, (score, level) in said.items():
+        sums.scores.setdefault(name, []).append(score)
+        units = sums.units.setdefault(name, [0.0, 0.0])
+        units[0] += math.fsum(actual)
+        units[1] += level * len(actual)
+    if len(actual) == horizon:
+        _hold_cycle(of, place, horizon, math.fsum(actual), mean, learned, sums)
+
+
+def _hold_cycle(
+    of: Past, place: int, horizon: int, came: float, mean: float, learned: Learned, sums: _Sums
+) -> None:
+    kind = kind_at(of, place)
+    spread = learned.spread(horizon, kind)
+    if spread is None or kind is None:
+        return
+    deviation = math.sqrt(spread_of(of, place, mean) * horizon)
+    for target in TARGETS:
+        point = max(0, whole(mean * horizon + spread.at(target) * deviation))
+        row = sums.cycles.setdefault((kind, target), [0, 0, 0])
+        row[0] += 1
+        row[1] += came <= point
+        row[2] += point
+
+
+def _cycles(sums: _Sums, kinds: Sequence[str], target: float) -> Cycles:
+    rows = [sums.cycles[kind, target] for kind in kinds]
+    count = sum(row[0] for row in rows)
+    return Cycles(target, sum(row[1] for row in rows) / count, sum(row[2] for row in rows) / count)
