@@ -17,7 +17,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from channels.base import (
@@ -28,6 +28,7 @@ from channels.base import (
     Unavailable,
     Unreadable,
 )
+from channels.reach import Reach
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
@@ -59,7 +60,7 @@ def new_session(headers: Mapping[str, str], *, pool: int = 8) -> requests.Sessio
     session = requests.Session()
     session.trust_env = False
     session.headers.update({"User-Agent": USER_AGENT, **headers})
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool, max_retries=0)
+    adapter = Reach(pool_connections=1, pool_maxsize=pool, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     for beginning, answers in _in_place.get().items():

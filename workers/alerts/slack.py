@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from urllib.error import URLError
+from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from channels.reach import why_not_here
 from ledger.db import refuse_inside_transaction
 from workers.alerts import slack_message
 from workers.alerts.types import Answer, Declined, Failed, Later, Lost, Post, Shut, Told
@@ -56,11 +58,17 @@ class Slack:
         # Its own retries would post twice what was taken and not answered.
         self._client = WebClient(token, base_url=base_url, timeout=_TIMEOUT_S, retry_handlers=[])
         self._channel = channel
+        self._at = urlsplit(base_url)
         self.secret = "\n".join((token, channel, base_url))
 
     def tell(self, post: Post, now: datetime) -> Answer:
         """Post, or edit what was posted."""
         refuse_inside_transaction(f"alert {post.alert['id']} to Slack")
+        if why := why_not_here(self._at.hostname or "", self._at.port or 443):
+            return Failed(f"Slack is not called: {why}")
+        return self._told(post, now)
+
+    def _told(self, post: Post, now: datetime) -> Answer:
         try:
             if post.place:
                 return self._edit(post, now)

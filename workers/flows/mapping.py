@@ -135,8 +135,7 @@ def map_channel(
         components = {part.sku for parts in taken.values() for part in parts}
         wanted = {b.sku for b in unique} | components
         if add_skus and not dry_run:
-            plain = [sku for sku in wanted if not fault_of(sku)]
-            catalogue.add_skus(connection, dict.fromkeys(plain, ""))
+            catalogue.add_skus(connection, {sku: "" for sku in wanted if not fault_of(sku)})
         lowered = sorted({sku.lower() for sku in wanted})
         known = set(connection.execute(_SKUS, {"skus": lowered}).scalars())
         if not dry_run:
