@@ -11,6 +11,7 @@ from console.access.types import Role, Unknown
 from console.api.answers import PAGE, PROBLEMS, listed, told
 from console.api.state import Reading, TheHouse, needs
 from console.api.words import (
+    CompleteQuery,
     DueQuery,
     ExplainQuery,
     InboxQuery,
@@ -22,6 +23,7 @@ from console.api.words import (
     SkuQuery,
 )
 from console.views import book, stock, work
+from console.views.channels import complete as complete_of
 from console.views.explained import in_full
 from workers.flows import explain as explaining
 
@@ -55,6 +57,14 @@ def sku(
     if found is None:
         raise Unknown(f"nothing is known of SKU {sku!r}")
     return told(found)
+
+
+@router.get("/channels/complete", tags=["channels"])
+def complete(
+    house: TheHouse, reading: Reading, query: Annotated[CompleteQuery, Query()]
+) -> Response:
+    """Orders that each channel told against those in the book. As `lockstep channel complete --json`."""
+    return told(complete_of(reading, house.now(), query.hours, query.channel))
 
 
 @router.get("/channels", responses=PAGE, tags=["channels"])

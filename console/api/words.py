@@ -175,6 +175,13 @@ class AuditQuery(Paging):
     trail: bool = False
 
 
+class CompleteQuery(Said):
+    """hours: to look back; of one channel, or of all."""
+
+    channel: Name | None = None
+    hours: int = Field(default=24, ge=1, le=8784)
+
+
 class TokenQuery(Paging):
     """all: those that are revoked or over too."""
 

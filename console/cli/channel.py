@@ -15,12 +15,18 @@ from console.cli.certify import certificate, certify
 from console.cli.common import Failed, as_json, by, emit, house, reason, reason_if_any, tell
 from console.cli.elsewhere import asked, done, listed, quoted, trying
 from console.verbs import work
+from console.views import channels
 from console.views.work import CHANNELS
 from workers.flows import mapping
 from workers.wiring import NotSetUp, Wiring, now
 
 #: Vendors tell whole seconds, and an answer takes its time.
 _CLOCK_OFF_S = 30.0
+
+
+_COMPLETE = (
+    "channel", "told", "booked", "percent", "polled", "gaps", "oldest_gap_at", "complete_to", "behind_s",
+)  # fmt: skip
 
 
 @click.group()
@@ -33,6 +39,28 @@ def channel() -> None:
 def list_(as_json: bool) -> None:
     """Every channel and what waits on it."""
     emit(listed(CHANNELS, "/channels", {}), as_json=as_json)
+
+
+@channel.command("complete")
+@click.option("--channel", "name", default=None, help="Only this one.")
+@click.option(
+    "--hours", default=24, show_default=True, type=click.IntRange(1, 8784), help="To look back."
+)
+@as_json
+def complete_(name: str | None, hours: int, as_json: bool) -> None:
+    """Orders that each channel told, by notification or by its order API, against those in the book.
+
+    Gaps are orders that are not booked, whenever they came. Exit code 3 when there are any.
+    """
+    rows = asked(
+        "/channels/complete",
+        lambda _, connection: channels.complete(connection, now(), hours, name),
+        channel=name,
+        hours=hours,
+    )
+    emit(rows, as_json=as_json, table=_COMPLETE)
+    if any(row["gaps"] for row in rows):
+        raise SystemExit(3)
 
 
 @channel.command()

@@ -36,6 +36,31 @@ _INBOX: Final = """
     GROUP BY s.state
 """
 
+# As `lockstep channel complete` counts them; by the indexes of what is not booked.
+_GAPS: Final = """
+    WITH gap AS MATERIALIZED (
+        SELECT i.source AS channel, count(*) AS gaps, min(i.received_at) AS oldest
+        FROM (
+            SELECT source, received_at, headers, topic FROM inbox WHERE state = 'pending'
+            UNION ALL
+            SELECT source, received_at, headers, topic FROM inbox WHERE state = 'waiting'
+            UNION ALL
+            SELECT source, received_at, headers, topic FROM inbox WHERE state IN ('parked', 'rejected')
+        ) AS i
+        WHERE i.headers ->> 'road' = 'poll' OR i.topic ILIKE '%order%' OR i.topic = 'x12'
+        GROUP BY i.source
+    )
+    SELECT 'lockstep_orders_gaps', c.channel, NULL, NULL, coalesce(gap.gaps, 0)
+    FROM channel AS c LEFT JOIN gap USING (channel)
+    UNION ALL
+    SELECT 'lockstep_orders_gap_oldest_seconds', c.channel, NULL, NULL,
+           coalesce(date_part('epoch', :now - gap.oldest), 0)
+    FROM channel AS c LEFT JOIN gap USING (channel)
+    UNION ALL
+    SELECT 'lockstep_orders_complete_to_timestamp_seconds', channel, NULL, NULL, date_part('epoch', orders_mark)
+    FROM channel WHERE orders_mark IS NOT NULL
+"""
+
 _ALLOCATION: Final = """
     SELECT 'lockstep_allocation_due', NULL, NULL, NULL, count(*) FROM due
     UNION ALL
@@ -188,7 +213,7 @@ _LEDGER: Final = """
 _STATEMENTS: Final = tuple(
     text(f"SELECT * FROM ({statement}) AS level (name, a, b, c, value)")  # noqa: S608 -- constants
     for statement in (
-        *(_INBOX, _ALLOCATION, _PUSHES, _DRIFTS, _HALTS, _OVERSOLD),
+        *(_INBOX, _GAPS, _ALLOCATION, _PUSHES, _DRIFTS, _HALTS, _OVERSOLD),
         *(_FAILURES, _COUNTS, _SHRINKAGE, _RUNS, _DOORS, _LEDGER),
     )
 )

@@ -176,6 +176,27 @@ _WORK: Final = (
         "inbox-parked",
     ),
     Metric(
+        "lockstep_orders_gaps",
+        "gauge",
+        _CHANNEL,
+        "Orders that the channel told and that are not booked",
+        "inbox-parked",
+    ),
+    Metric(
+        "lockstep_orders_gap_oldest_seconds",
+        "gauge",
+        _CHANNEL,
+        "Age of the oldest of these; 0 without any",
+        "inbox-parked",
+    ),
+    Metric(
+        "lockstep_orders_complete_to_timestamp_seconds",
+        "gauge",
+        _CHANNEL,
+        "Orders changed before this moment are in the inbox; absent for a channel that is not asked",
+        "job-missed",
+    ),
+    Metric(
         "lockstep_allocation_due",
         "gauge",
         (),

@@ -18,7 +18,7 @@ from console.access.types import Role, Unknown
 from console.api.state import Reading, TheHouse, known_of, needs
 from console.api.words import PathId
 from console.pages.asked import Asked, renderer_of
-from console.views import access, book, burning, counts, now, rules, told, trade, work
+from console.views import access, book, burning, channels, counts, now, rules, told, trade, work
 from console.views.listing import Page, page
 from console.views.recounts import RECOUNTS
 from console.views.stock import like
@@ -27,6 +27,7 @@ from workers.feed import hook_store
 
 router = APIRouter(include_in_schema=False)
 _WEEKS: Final = 13
+_DAY_H: Final = 24
 #: Rows of a list that stands beside the page's own; all of them are on a page of theirs.
 _FEW: Final = 10
 
@@ -47,6 +48,9 @@ def pushes(request: Request, house: TheHouse, reading: Reading, said: Asked) -> 
         "pushes.html",
         found=now.now_of(reading, house.now()),
         page=due,
+        complete=channels.complete(reading, house.now(), _DAY_H, said.channel)
+        if said.channel
+        else [],
         pushed=page(reading, work.PUSHES, asked, limit=20).rows,
     )
 

@@ -29,7 +29,8 @@ PROCESSES = {
 READS = {
     "alarm list", "alert doors", "alert list", "alert silences", "alloc check", "alloc fit", "alloc history",
     "alloc plan", "alloc show", "alloc simulate", "amazon changes", "amazon fba", "amazon health", "amazon ipi list",
-    "amazon mcf list", "amazon offers", "audit list", "case list", "case rate", "case show", "channel certificate",
+    "amazon mcf list", "amazon offers", "audit list", "case list", "case rate", "case show",
+    "channel certificate", "channel complete",
     "channel list", "channel test", "channel unmapped", "completion", "config check", "config schema", "config show",
     "count accuracy", "count orders", "count plan",
     "count shrinkage", "db status", "edi documents", "edi parse", "edi status", "edi validate", "failed export",

@@ -20,7 +20,9 @@ VIEWS = (
     "balance_day_v1",
     "drift_v1",
     "event_v1",
+    "forecast_v1",
     "oversell_v1",
+    "reorder_v1",
     "shown_v1",
     "velocity_v1",
 )

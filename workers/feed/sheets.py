@@ -127,9 +127,35 @@ _VELOCITY: Final = Sheet(
     "",
 )  # fmt: skip
 
+_FORECAST: Final = Sheet(
+    "forecast",
+    Cut.NOW,
+    "SELECT {columns} FROM feed.forecast_v1 ORDER BY sku, location",
+    {
+        "run_id": "integer", "until_day": "day", "sku": "text", "location": "text", "kind": "text", "model": "text",
+        "folds": "integer", "horizon_days": "number", "per_day": "number", "sd_per_day": "number", "units": "number",
+        "quantiles": "text",
+    },
+    "",
+)  # fmt: skip
+
+_REORDER: Final = Sheet(
+    "reorder",
+    Cut.NOW,
+    "SELECT {columns} FROM feed.reorder_v1 ORDER BY sku, location",
+    {
+        "run_id": "integer", "sku": "text", "location": "text", "supplier": "text", "available": "integer",
+        "reorder_point": "integer", "order_up_to": "integer", "pack": "integer", "minimum": "integer",
+        "service": "number", "review_days": "number", "lead_days": "number", "lead_sd_days": "number",
+        "per_day": "number", "lost_per_hour": "number", "tier": "text", "low_since": "moment",
+    },
+    "available",
+)  # fmt: skip
+
 #: In the order in which they are exported.
 SHEETS: Final = {
-    sheet.name: sheet for sheet in (_EVENTS, _BALANCES, _DRIFT, _OVERSELL, _SHOWN, _VELOCITY)
+    sheet.name: sheet
+    for sheet in (_EVENTS, _BALANCES, _DRIFT, _OVERSELL, _SHOWN, _VELOCITY, _FORECAST, _REORDER)
 }
 
 #: When a sheet that is taken as it stands was taken: the moment of its transaction.
