@@ -86,8 +86,10 @@ def report_ended(
 
 
 _KEEP_ROWS = text("""
-    INSERT INTO fba_row (channel, row_id, at, seller_sku, event, reference, units, disposition, reason, center, seen_at)
-    SELECT :channel, row_id, at, seller_sku, event, reference, units, disposition, reason, center, :now
+    INSERT INTO fba_row (channel, row_id, at, seller_sku, event, reference, units, disposition, reason, center, seen_at,
+                         state, settled_at)
+    SELECT :channel, row_id, at, seller_sku, event, reference, units, disposition, reason, center, :now,
+           CASE WHEN :past THEN 'kept' ELSE 'new' END, CASE WHEN :past THEN CAST(:now AS timestamptz) END
     FROM json_to_recordset(CAST(:rows AS json)) AS given (
         row_id text, at timestamptz, seller_sku text, event text, reference text, units bigint, disposition text,
         reason text, center text)
@@ -97,13 +99,22 @@ _KEEP_ROWS = text("""
 
 
 def keep_rows(
-    connection: Connection, channel: str, rows: Sequence[LedgerRow], *, now: datetime
+    connection: Connection,
+    channel: str,
+    rows: Sequence[LedgerRow],
+    *,
+    now: datetime,
+    past: bool = False,
 ) -> int:
-    """Keep rows of the inventory ledger, each once; returns how many are new."""
+    """Keep rows of the inventory ledger, each once; returns how many are new.
+
+    past    they are of before the book was opened: kept for their age, never booked
+    """
     if not rows:
         return 0
     given = orjson.dumps([asdict(row) for row in rows]).decode()
-    return connection.execute(_KEEP_ROWS, {"channel": channel, "now": now, "rows": given}).rowcount
+    values = {"channel": channel, "now": now, "past": past, "rows": given}
+    return connection.execute(_KEEP_ROWS, values).rowcount
 
 
 # A reference names an order of Amazon's when the book has one of this name, or when MCF orders are in Amazon's own

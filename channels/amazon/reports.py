@@ -48,12 +48,14 @@ def ask_for(
     kind: str,
     *,
     since: datetime | None = None,
+    until: datetime | None = None,
     options: Mapping[str, str] | None = None,
 ) -> str:
-    """Ask for a report over the time from `since` until now; returns its id. It takes minutes to hours."""
+    """Ask for a report over the time from `since` to `until` (now); returns its id. It takes minutes to hours."""
     body: dict[str, object] = {"reportType": kind, "marketplaceIds": [api.marketplace_id]}
-    if since is not None:
-        body["dataStartTime"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for name, at in (("dataStartTime", since), ("dataEndTime", until)):
+        if at is not None:
+            body[name] = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if options:
         body["reportOptions"] = dict(options)
     return api.ask("createReport", _Created, body=body).report_id  # type: ignore[arg-type]  # a dict of JSON values

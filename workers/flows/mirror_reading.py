@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, text
 
@@ -21,7 +22,10 @@ from channels.amazon import (
     inventory,
     movement_store,
     movements,
+    network_store,
     reports,
+    sizes,
+    stranded,
     wire,
 )
 from channels.amazon.api import SellingPartner
@@ -36,8 +40,14 @@ OFFER_TOPIC = "ANY_OFFER_CHANGED"
 
 #: Rows of the inbox looked at in one transaction.
 _BATCH = 1000
+#: Reports that not every marketplace has: Amazon may refuse them, and that stops nothing.
+_OTHERS = (stranded.STRANDED, sizes.FEES)
+#: The fee preview is asked for from so long ago at least.
+_FEES_BACK = timedelta(days=7)
 #: A delivery that is committed later than one with a higher number is not passed over.
 _SETTLED = timedelta(minutes=2)
+
+log = structlog.get_logger(__name__)
 
 _INBOX = text("""
     SELECT id, topic, body, received_at FROM inbox
@@ -184,14 +194,20 @@ class Reader:
 
     def _keep_report(self, report_id: str, kind: str, content: bytes) -> None:
         try:
-            if kind == movements.LEDGER:
+            if kind in (movements.LEDGER, network_store.PAST):
                 found = movements.read(content)
-                rows = found.rows
+                rows, past = found.rows, kind == network_store.PAST
                 if found.unreadable:
                     self.report.problems.append(
                         f"report {report_id}: {found.unreadable} rows without a time, a SKU or a number are left out"
                     )
-                self._ended(report_id, len(rows), lambda c: self._keep_rows(c, rows))
+                self._ended(report_id, len(rows), lambda c: self._keep_rows(c, rows, past=past))
+            elif kind == stranded.STRANDED:
+                there = stranded.read(content)
+                self._ended(report_id, len(there), lambda c: self._keep_stranded(c, there))
+            elif kind == sizes.FEES:
+                measured = sizes.read(content)
+                self._ended(report_id, len(measured), lambda c: self._keep_sizes(c, measured))
             else:
                 figures = health.planning(content)
                 self._ended(report_id, len(figures), lambda c: self._keep_health(c, figures))
@@ -209,10 +225,22 @@ class Reader:
                 connection, self.channel, report_id, now=self.now(), rows=rows, fresh=fresh
             )
 
-    def _keep_rows(self, connection: Connection, rows: Sequence[movements.LedgerRow]) -> int:
-        fresh = movement_store.keep_rows(connection, self.channel, rows, now=self.now())
-        self.report.rows += fresh
+    def _keep_rows(
+        self, connection: Connection, rows: Sequence[movements.LedgerRow], *, past: bool
+    ) -> int:
+        fresh = movement_store.keep_rows(connection, self.channel, rows, now=self.now(), past=past)
+        self.report.rows += 0 if past else fresh
         return fresh
+
+    def _keep_stranded(self, connection: Connection, rows: Sequence[stranded.Stranded]) -> int:
+        kept = network_store.keep_stranded(connection, self.channel, rows, now=self.now())
+        self.report.health += kept
+        return kept
+
+    def _keep_sizes(self, connection: Connection, rows: Sequence[sizes.Size]) -> int:
+        kept = network_store.keep_sizes(connection, self.channel, rows, now=self.now())
+        self.report.health += kept
+        return kept
 
     def _keep_health(self, connection: Connection, figures: Sequence[health.Health]) -> int:
         fresh = health_store.keep_health(connection, self.channel, figures, now=self.now())
@@ -220,7 +248,8 @@ class Reader:
         return fresh
 
     def ask_reports(self) -> None:
-        """A new ledger report and a new planning report, when it is time."""
+        """A new ledger report and a new planning report, when it is time; when it is not, one of the others."""
+        asked = False
         for kind, every in (
             (movements.LEDGER, self.terms.ledger_every),
             (health.PLANNING, self.terms.planning_every),
@@ -234,6 +263,55 @@ class Reader:
                 since = _midnight((last.done_at or self.now()) - self.terms.ledger_overlap)
             report_id = reports.ask_for(self.api, kind, since=since)
             with self.holding() as connection:
+                movement_store.report_asked(
+                    connection, self.channel, report_id, kind, since=since, now=self.now()
+                )
+            asked = True
+        if not asked:
+            self._ask_other()
+
+    def _ask_other(self) -> None:
+        """One report a go beside those two: daily what not every marketplace tells, then receipts of before the book.
+
+        Amazon lets an account ask for one report a minute in the long run, and nobody waits for these.
+        """
+        for kind in (*_OTHERS, network_store.PAST):
+            with self.holding() as connection:
+                asked = fba_store.mark(connection, self.channel, f"ask:{kind}")
+                span = self._span(connection, kind)
+            is_over = asked.at is None or self.now() >= asked.at + self.terms.planning_every
+            if span is not None and (is_over or (kind == network_store.PAST and not asked.place)):
+                self._ask(kind, *span)
+                return
+
+    def _span(
+        self, connection: Connection, kind: str
+    ) -> tuple[datetime | None, datetime | None] | None:
+        """The time that a report of this kind is asked for; None: there is nothing to ask."""
+        if kind == network_store.PAST:
+            return network_store.past_to_ask(connection, self.channel, self.now())
+        return (_midnight(self.now() - _FEES_BACK) if kind == sizes.FEES else None), None
+
+    def _ask(self, kind: str, since: datetime | None, until: datetime | None) -> None:
+        """Ask for a report, and remember when, and why Amazon refused it if it did."""
+        is_past = kind == network_store.PAST
+        options = {"eventType": movements.RECEIPTS} if is_past else None
+        why = ""
+        try:
+            report_id = reports.ask_for(
+                self.api,
+                movements.LEDGER if is_past else kind,
+                since=since,
+                until=until,
+                options=options,
+            )
+        except Refused as error:
+            log.warning("mirror.report.refused", channel=self.channel, kind=kind, why=str(error))
+            report_id, why = "", str(error)
+        with self.holding() as connection:
+            mark = Mark(at=self.now(), place=why)
+            fba_store.set_mark(connection, self.channel, f"ask:{kind}", mark)
+            if report_id:
                 movement_store.report_asked(
                     connection, self.channel, report_id, kind, since=since, now=self.now()
                 )

@@ -21,7 +21,7 @@ class Terms:
     window_s        length of a window;  lease_s  a worker that is silent for so long has died
     look_back       readings may be noticed so much later than they were so; asked for again each time
     full_every      everything is read again, because the filter by time misses changes
-    ledger_every, planning_every    a new report is asked for
+    ledger_every, planning_every    a new report is asked for; once a planning_every every SKU's standing is kept
     ledger_overlap  rows come so late, at most
     patience        a shipment waits so long for its order before it is booked by itself
     persist         windows in which a difference must be seen before it is a drift
@@ -54,6 +54,7 @@ class MirrorReport:
     state      done; later (due again at `again_at`); failed; skipped (nothing to do here, or somebody else does it)
     readings   that were news;  unreadable  seller SKUs whose row said too little
     rows       of the inventory ledger that were new;  facts  told to the book
+    health     rows of the other reports;  standings  SKUs looked at in the daily look
     off        SKUs that differ from the book;  drifts  those that did for too long
     mcf_seen   MCF orders asked for;  mcf_problems  why some cannot be booked, by sellerFulfillmentOrderId
     problems   of single steps, in words; the others went on
@@ -68,6 +69,7 @@ class MirrorReport:
     offers: int = 0
     rows: int = 0
     health: int = 0
+    standings: int = 0
     facts: int = 0
     off: int = 0
     drifts: int = 0

@@ -43,7 +43,7 @@ CREATE TABLE fba_capacity (
     CHECK (cubic_feet IS NOT NULL OR units IS NOT NULL)
 );
 COMMENT ON TABLE fba_capacity IS
-    'limits of storage as Seller Central shows them, month by month; no API tells them; the newest entry of a day counts';
+    'limits of storage as Seller Central shows them by month, which no API tells; the newest entry of a day counts';
 """
 
 STRANDED = """
@@ -59,7 +59,7 @@ CREATE TABLE fba_stranded (
     gone_at          timestamptz,
     PRIMARY KEY (channel, seller_sku)
 );
-COMMENT ON TABLE fba_stranded IS 'what Amazon holds and nobody can buy, by the newest report; gone_at: a later one left it out';
+COMMENT ON TABLE fba_stranded IS 'what Amazon holds and nobody can buy; gone_at: a later report left it out';
 """
 
 STANDING = """
