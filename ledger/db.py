@@ -52,6 +52,13 @@ def connect(
         connect_args={
             "application_name": application[:63],
             "connect_timeout": 5,
+            # A server that is gone without a word is asked for after half a minute and given up after one; the kernel's
+            # own answer is two hours, and whoever waits for rows meanwhile is lost to its queue.
+            "keepalives": 1,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 60_000,
             # PostgreSQL prices a random page for a disk with a moving head (4.0) and then reads a whole table where
             # an index would do; a ledger lives on flash and mostly in memory.
             "client_encoding": "utf8",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -87,6 +91,29 @@ def _add_and_fail(database: Database) -> None:
     with transaction(database.engine) as connection:
         catalogue.add_skus(connection, {"REHEARSED-2": ""})
         connection.execute(text("SELECT 1 FROM nowhere"))
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="another name elsewhere")
+def test_a_server_that_is_gone_without_a_word_is_given_up_within_a_minute(
+    database: Database,
+) -> None:
+    """Nobody can be silent in a test for so long: what the kernel was told is looked at instead."""
+    engine = connect(database.app_url)
+    try:
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)
+            with socket.socket(fileno=os.dup(driver.fileno())) as line:
+                asks = line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                after_s, every_s, times = (
+                    line.getsockopt(socket.IPPROTO_TCP, option)
+                    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+                )
+    finally:
+        engine.dispose()
+
+    assert asks
+    assert after_s + every_s * times <= 60
 
 
 def test_what_is_rehearsed_is_seen_while_it_lasts_and_taken_back(database: Database) -> None:
