@@ -36,6 +36,8 @@ _REDIS = {
 # RabbitMQ's virtual host is what a key's prefix is in Redis: an installation has one of its own.
 _RABBITMQ = {"confirm_publish": True}
 broker_transport_options = _RABBITMQ if _over_rabbitmq else _REDIS
+# Anybody may put anything into a queue; Celery's own reader ends at what it cannot read.
+worker_consumer = "workers.messages:Reader"
 broker_heartbeat = 25 if _over_rabbitmq else 120
 task_publish_retry_policy = {
     "max_retries": 1,
@@ -89,6 +91,7 @@ task_queues = [
         "reconcile",
         "control",
         "alert",
+        "hook",
         *(f"push.{channel}" for channel in _settings.channels),
     )
 ]
@@ -107,6 +110,7 @@ _OF_TASK = {
     "workers.alert_tasks.watch_alerts": "alert",
     "workers.alert_tasks.send_alerts": "alert",
     "workers.case_tasks.act_on_cases": "alert",
+    "workers.hook_tasks.send_hooks": "hook",
 }
 _OF_CHANNEL = {
     "workers.tasks.push",
@@ -182,6 +186,11 @@ beat_schedule = {
         "schedule": timedelta(seconds=_settings.sweep_s),
         "options": _PASSING,
     },
+    "send-hooks": {
+        "task": "workers.hook_tasks.send_hooks",
+        "schedule": timedelta(seconds=_settings.sweep_s),
+        "options": _PASSING,
+    },
     "forget": {
         "task": "workers.retention_tasks.forget",
         "schedule": timedelta(hours=1),
@@ -203,5 +212,5 @@ beat_schedule = {
     },
 }
 # The schedule is data above; beat needs no file of its own.
-beat_scheduler = "celery.beat:Scheduler"
+beat_scheduler = "workers.beat:Rings"
 beat_max_loop_interval = 1

@@ -200,7 +200,7 @@ def test_every_queue_has_a_heartbeat_in_its_own_queue() -> None:
 
 
 def test_the_schedule_is_not_kept_in_a_file() -> None:
-    assert celeryconfig.beat_scheduler == "celery.beat:Scheduler"
+    assert celeryconfig.beat_scheduler == "workers.beat:Rings"
 
 
 def with_settings(**environment: str) -> dict[str, Any]:
