@@ -60,7 +60,7 @@ _POSTING = sql.SQL("""
 """)
 
 
-def load(url: str, rows: Sequence[dict[str, Any]], *, batch: int = 500) -> None:
+def load(url: str, rows: Sequence[dict[str, Any]], *, batch: int = 1000) -> None:
     """Insert and update, nothing else.
 
     url     libpq URL of the owner

@@ -136,6 +136,36 @@ def test_what_goes_well_leaves_no_trial_and_counts_nothing(
     assert failed(database.engine) == []
 
 
+_WATCH = """
+    CREATE TABLE waits (name text, said text);
+    GRANT INSERT ON waits TO lockstep_app;
+    CREATE FUNCTION say_wait() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO waits VALUES (TG_TABLE_NAME, current_setting('synchronous_commit')); RETURN NEW; END
+    $$;
+    CREATE TRIGGER say_wait BEFORE INSERT ON trial FOR EACH ROW EXECUTE FUNCTION say_wait();
+    CREATE TRIGGER say_wait BEFORE INSERT ON event FOR EACH ROW EXECUTE FUNCTION say_wait();
+"""
+
+
+def test_only_the_mark_of_a_batch_does_without_the_disk_never_its_work(database: Database) -> None:
+    stock_the_house(database.engine)
+    deliver(database.engine, *[a_fact("receipt", id=f"r{n}", units=1) for n in range(2)])
+    with database.owner.begin() as connection:
+        connection.execute(text(_WATCH))
+        # The server of the tests waits for no disk at all.
+        name = database.owner.url.database
+        connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = on'))
+    engine = connect(database.app_url)
+
+    drain(an_ingest(engine, rows=1), now=NOON)
+
+    engine.dispose()
+
+    with database.owner.connect() as connection:
+        rows = connection.execute(text("SELECT DISTINCT name, said FROM waits ORDER BY name"))
+        assert [tuple(row) for row in rows] == [("event", "on"), ("trial", "off")]
+
+
 def test_a_number_that_is_answered_is_no_suspect_however_often_it_is_pushed(
     database: Database, clock: Clock
 ) -> None:

@@ -79,7 +79,7 @@ class House:
     lanes: Mapping[str, Lane]
     catalogue: context.Catalogue
     entropy: Entropy
-    rows: int = 500
+    rows: int = 1000
     traces: Traces | None = None
 
 
