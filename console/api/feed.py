@@ -1,4 +1,4 @@
-"""Routes about addresses outside that are told: webhooks out."""
+"""Routes about what is given outside: addresses that are told, reviews."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from console.access.types import Role
+from console.access.types import Role, Unknown
 from console.api.acts import does
 from console.api.answers import PAGE, PROBLEMS, sliced, told
 from console.api.state import Reading, TheAct, TheFirmAct, needs
 from console.api.words import Paging, PathName, Said
+from console.review import store as reviews
 from console.verbs import hooks as verbs
 from workers.feed import hook_store
 
@@ -38,6 +39,15 @@ class HookAdd(Said):
 def listed(reading: Reading, query: Annotated[Paging, Query()]) -> Response:
     """Addresses that are told, by name, and how each stands; never a secret. For admins."""
     return sliced(hook_store.listed(reading), query, lambda row: str(row["name"]))
+
+
+@router.get("/reviews/newest", tags=["reviews"])
+def review(reading: Reading) -> Response:
+    """The newest review of a span of days, as `lockstep review quarter --json` made it."""
+    found = reviews.one(reading)
+    if found is None:
+        raise Unknown("no review was made yet: lockstep review quarter")
+    return told(found)
 
 
 @does("hook.add", "/hooks", "hooks", router)

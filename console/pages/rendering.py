@@ -34,6 +34,7 @@ MENU: Final = (
     ("Stores", "/stores"),
     ("EDI", "/edi"),
     ("Amazon", "/amazon"),
+    ("Review", "/review"),
     ("Operations", "/operations"),
     ("Audit", "/audit"),
     ("Settings", "/settings"),

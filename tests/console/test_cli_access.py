@@ -98,6 +98,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "recon owner": ("ann",),
     "recon release": ("TEA", "--channel", "shop", *WHY),
     "recon run": ("shop",),
+    "review quarter": (),
     "sku resync": ("MUG-RED", *WHY),
     "stock adjust": ("MUG-RED", "3", "--location", "WH", *WHY),
     "stock reverse": ("e-1", "--source", "operator", *WHY),

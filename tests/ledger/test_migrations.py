@@ -118,6 +118,7 @@ WHOLE_TABLES = {
     "receipt": "DELETE INSERT SELECT UPDATE",
     "reorder_level": "DELETE INSERT SELECT UPDATE",
     "retention_walk": "INSERT SELECT UPDATE",
+    "review": "INSERT SELECT UPDATE",
     "rule_set": "INSERT SELECT",
     "rule_turn": "DELETE INSERT SELECT UPDATE",
     "run": "DELETE INSERT SELECT UPDATE",
