@@ -8,8 +8,10 @@ its calls take.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from channels.simulators.agenda import Agenda
 from channels.simulators.clock import Clock
@@ -31,6 +33,7 @@ class Clockwork:
         self._number = 0
         self._world: list[tuple[float, int, Job]] = []
         self._house: list[tuple[float, int, Job]] = []
+        self._once: dict[str, float] = {}
         self._demand: Iterator[tuple[float, Job]] = iter(())
         self._next: tuple[float, Job] | None = None
 
@@ -60,6 +63,23 @@ class Clockwork:
         """Something that the house does when it comes to it, not before then."""
         self._number += 1
         heapq.heappush(self._house, (self._now + after_s, self._number, job))
+
+    def house_once(self, name: str, after_s: float, job: Job) -> None:
+        """As `house_later`, once for all that ask by one name: at the earliest moment that any of them asks for."""
+        at = self._now + after_s
+        if at < self._once.get(name, math.inf):
+            self._once[name] = at
+            self.house_later(after_s, partial(self._do_once, name, at, job))
+
+    def forget_once(self) -> None:
+        """Nothing that was asked for by name happens any more."""
+        self._once.clear()
+
+    def _do_once(self, name: str, at: float, job: Job) -> None:
+        # Who asked for a later moment has been answered by the earlier one.
+        if self._once.get(name) == at:
+            del self._once[name]
+            job()
 
     def on_the_way(self, seconds: float) -> None:
         """Time passes while the house waits for an answer: the world goes on."""

@@ -5,7 +5,6 @@ One worker does everything, one thing after the other; so what really runs side 
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -66,7 +65,6 @@ class House:
             engine, LANES, Catalogue(), self._dice.randbytes, rows=settings.drain_rows
         )
         self._lanes: dict[str, Lane] = {}
-        self._rung: dict[str, float] = {}
         self._arrived: list[Delivery] = []
         self._swallowed: dict[str, int] = {}
         self._in_vain = 0
@@ -103,7 +101,7 @@ class House:
         self._opening = False
         for channel in self._accounts.selling:
             self._lanes[channel] = self._lane(channel, self._client(channel, wire))
-        self._rung.clear()
+        self.works.forget_once()
 
     def _one_go(self) -> bool:
         """Everything that waits, once; whether there may be more."""
@@ -227,16 +225,9 @@ class House:
 
     def ring(self, bell: str, after_s: float = _HOP_S) -> None:
         """Have a task run, once for many bells: at the earliest moment that any of them asks for."""
-        at = self.works.now_s + after_s
-        if at < self._rung.get(bell, math.inf):
-            self._rung[bell] = at
-            self.works.house_later(after_s, partial(self._answer, bell, at))
+        self.works.house_once(bell, after_s, partial(self._answer, bell))
 
-    def _answer(self, bell: str, at: float) -> None:
-        if self._rung.get(bell) != at:
-            # Answered earlier, for a bell that could not wait so long.
-            return
-        del self._rung[bell]
+    def _answer(self, bell: str) -> None:
         task, _, channel = bell.partition(":")
         tasks: dict[str, Callable[[], None]] = {
             "drain": self._drained,

@@ -59,7 +59,7 @@ class Size:
     """How much is played; the measurement proper has the defaults."""
 
     days: int = 30
-    skus: int | None = 100
+    skus: int | None = 60
     stock_percent: int = 85
     week_skus: int = 30
     offers: int = 2

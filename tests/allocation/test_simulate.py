@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from allocation import engine
 from allocation.document import read
 from allocation.simulate import made
-from allocation.simulate.naive import Spectator, hub_15min, point_to_point, spreadsheet
+from allocation.simulate.naive import (
+    Spectator,
+    connector_60min,
+    hub_15min,
+    point_to_point,
+    spreadsheet,
+)
 from allocation.simulate.plan import Plan
 from allocation.simulate.replay import simulate
 from allocation.simulate.score import Score, Tally, score
@@ -371,3 +377,15 @@ class _NothingLost(Random):
 class _AllLost(Random):
     def random(self) -> float:
         return 0.0
+
+
+def test_a_connector_tells_at_the_full_hour_what_is_left() -> None:
+    before = played(
+        TWO, {"WH": 3}, [wanted(10, "shop", 3), wanted(3599, "market", 1)], connector_60min()
+    )
+    after = played(
+        TWO, {"WH": 3}, [wanted(10, "shop", 3), wanted(3601, "market", 1)], connector_60min()
+    )
+
+    assert (before.oversold_lines, before.sold_units) == (1, 3)
+    assert (after.oversold_lines, after.accepted_lines) == (0, 1)

@@ -8,6 +8,7 @@ import pytest
 
 from allocation.simulate.types import Line
 from console.prove import demand, oversell
+from console.prove.clockwork import Clockwork
 from console.prove.oversell import BEST, OURS, SCENARIOS, WEEK, Size
 from tests.databases import Shelf
 from tests.servers import Database
@@ -89,6 +90,35 @@ def test_the_month_leaves_out_what_amazon_sells_of_its_own_and_cuts_what_lies_th
     assert max(e.at for s in whole.streams for e in s.events) <= 3 * demand.DAY_S
     held = sum(sum(s.opening.values()) for s in whole.streams)
     assert 0.4 * held < sum(sum(s.opening.values()) for s in tight.streams) <= 0.5 * held
+
+
+@pytest.mark.parametrize("asked_s", [(60.0, 5.0), (5.0, 60.0), (5.0, 5.0)])
+def test_what_many_ask_for_happens_once_at_the_earliest_moment_asked_for(
+    asked_s: tuple[float, float],
+) -> None:
+    works = Clockwork(demand.WEEK_BEGINS)
+    answered: list[float] = []
+    for after_s in asked_s:
+        works.house_once("sweep", after_s, lambda: answered.append(works.now_s))
+
+    works.run(iter(()), 100.0)
+
+    assert answered == [5.0]
+
+
+def test_what_is_asked_for_again_after_it_happened_happens_again() -> None:
+    works = Clockwork(demand.WEEK_BEGINS)
+    answered: list[float] = []
+
+    def once_more() -> None:
+        answered.append(works.now_s)
+        if len(answered) < 2:
+            works.house_once("sweep", 3.0, once_more)
+
+    works.house_once("sweep", 1.0, once_more)
+    works.run(iter(()), 100.0)
+
+    assert answered == [1.0, 4.0]
 
 
 def test_the_costs_are_those_of_the_claim(naive: dict[str, dict[str, Any]]) -> None:
