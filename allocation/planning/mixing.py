@@ -20,6 +20,7 @@ from typing import Final
 from allocation.planning.accuracy import Score, together
 from allocation.planning.models import PARTS
 from allocation.planning.past import (
+    FOLDS,
     LEAST_TO_LEARN,
     Past,
     has,
@@ -63,17 +64,45 @@ def relative(means: Mapping[str, float]) -> dict[str, float]:
     return {name: error / usual for name, error in means.items()} if usual else {}
 
 
-def tried(of: Past, until: int, horizon: int, parts: Sequence[str] = MIXED) -> Tried:
-    """Try the parts at moments of the past whose future was before `until`: RMSSE + error of the sum."""
-    errors: dict[str, list[float]] = {name: [] for name in parts}
-    folds = 0
-    for place in moments(of, until, horizon, least=LEAST_TO_LEARN):
-        scores = [(name, judge(of, name, place, horizon)) for name in parts if has(of, name, place)]
-        folds += any(score is not None for _, score in scores)
-        for name, score in scores:
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """How the parts did on one series, from moments a horizon apart, the newest first.
+
+    errors    place -> part -> RMSSE + error of the sum
+    """
+
+    horizon: int
+    errors: Mapping[int, Mapping[str, float]]
+
+    def before(self, place: int) -> Tried:
+        """What was known of it at `place`, one of the moments or their end: of those whose future was before it."""
+        known = [each for each in self.errors if each + self.horizon <= place][:FOLDS]
+        found: dict[str, list[float]] = {}
+        for each in known:
+            for name, error in self.errors[each].items():
+                found.setdefault(name, []).append(error)
+        return Tried(found, len(known))
+
+
+def trials(
+    of: Past, until: int, horizon: int, parts: Sequence[str] = MIXED, folds: int = 2 * FOLDS
+) -> Trials:
+    """Try the parts at moments of the past whose future was before `until`: enough to know what was known then."""
+    errors: dict[int, dict[str, float]] = {}
+    for place in moments(of, until, horizon, least=LEAST_TO_LEARN, folds=folds):
+        found = {}
+        for name in parts:
+            score = judge(of, name, place, horizon) if has(of, name, place) else None
             if score is not None:
-                errors[name].append(score.rmsse + score.sum_error)
-    return Tried(errors, folds)
+                found[name] = score.rmsse + score.sum_error
+        if found:
+            errors[place] = found
+    return Trials(horizon, errors)
+
+
+def tried(of: Past, until: int, horizon: int, parts: Sequence[str] = MIXED) -> Tried:
+    """How the parts did at the last moments of the past whose future was before `until`."""
+    return trials(of, until, horizon, parts, FOLDS).before(until)
 
 
 def pooled(of_all: Iterable[Tried]) -> dict[str, float]:
@@ -137,7 +166,8 @@ def choose(of: Past, horizon: int, pool: Mapping[str, float], beside: Sequence[s
     beside    models to be told of that are not mixed
     """
     end = len(of.periods)
-    found = tried(of, end, horizon)
+    known = trials(of, end, horizon)
+    found = known.before(end)
     by = weights(found, pool)
     scores: dict[str, list[Score]] = {}
     for place in moments(of, end, horizon, least=LEAST_TO_LEARN):
@@ -146,7 +176,7 @@ def choose(of: Past, horizon: int, pool: Mapping[str, float], beside: Sequence[s
             if one is not None:
                 scores.setdefault(name, []).append(one)
         # What the mix would have been then, knowing no more of the series than then.
-        then = weights(tried(of, place, horizon), pool)
+        then = weights(known.before(place), pool)
         level = mixed(of, place, horizon, then)
         one = judged(of, place, (level,) * horizon)
         if one is not None:

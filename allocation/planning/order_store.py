@@ -22,6 +22,8 @@ _FREE = text("""
     ORDER BY b.sku, b.location
 """)
 
+_WAREHOUSES = text("SELECT location FROM location WHERE kind = 'warehouse' ORDER BY location")
+
 # From when a line of supply was first expected to each receipt that named it, in days.
 _TOOK = text("""
     WITH moved AS (
@@ -55,6 +57,11 @@ _KNOWN = text("SELECT EXISTS (SELECT FROM sku WHERE sku = :sku)")
 def free(connection: Connection, skus: Collection[str]) -> dict[Spot, int]:
     """Units free to sell by SKU and location, of warehouses and stores; below 0: sold and not there."""
     return {(r.sku, r.location): r.units for r in fetch(connection, _FREE, {"skus": sorted(skus)})}
+
+
+def warehouses(connection: Connection) -> set[str]:
+    """The locations that goods are sent from."""
+    return set(connection.execute(_WAREHOUSES).scalars())
 
 
 def lead_times(

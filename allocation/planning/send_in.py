@@ -35,6 +35,7 @@ class Wanting:
     position           units there and on their way
     carton_units       1: it is sent by the unit;  carton_cubic_feet  None: its size is not known
     homes              location -> units that it can do without, above 0
+    pack               units of ours in one of the network's
     """
 
     sku: str
@@ -45,11 +46,17 @@ class Wanting:
     carton_units: int
     carton_cubic_feet: Decimal | None
     homes: Mapping[str, int]
+    pack: int = 1
+
+    @property
+    def theirs(self) -> int:
+        """A carton in the network's units."""
+        return math.ceil(self.carton_units / self.pack)
 
 
 @dataclass(slots=True)
 class Room:
-    """Room for one type of storage; a limit of None is none.
+    """Room for one type of storage, in the network's units; a limit of None is none.
 
     used    by what is there and on its way;  taken  by what is proposed
     """
@@ -167,11 +174,11 @@ def _add_carton(each: _Going, room: Room | None, terms: Terms) -> str | None:
     home = max(each.homes, key=lambda place: (each.homes[place], place), default=None)
     if home is None or each.homes[home] < one.carton_units:
         return "no more at home" if each.homes else "none at home"
-    lacks = room.lacks(one.carton_units, one.carton_cubic_feet) if room else ""
+    lacks = room.lacks(one.theirs, one.carton_cubic_feet) if room else ""
     if lacks:
         return lacks
     if room:
-        room.take(one.carton_units, one.carton_cubic_feet)
+        room.take(one.theirs, one.carton_cubic_feet)
     each.homes[home] -= one.carton_units
     each.cartons[home] = each.cartons.get(home, 0) + 1
     return None

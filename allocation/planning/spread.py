@@ -18,7 +18,7 @@ from statistics import NormalDist
 from typing import Final
 
 from allocation.planning.classes import pattern
-from allocation.planning.mixing import mixed, pooled, tried, weights
+from allocation.planning.mixing import mixed, pooled, trials, tried, weights
 from allocation.planning.past import LEAST_TRAIN, Past, moments, spread_of
 
 #: Chances that are learned; others lie between, on the scale of the normal.
@@ -105,11 +105,12 @@ def misses(
 ) -> list[tuple[str | None, float]]:
     """Kind, and by how many deviations less one unit a lead time's demand missed its forecast, at each moment."""
     found = []
+    known = trials(of, until, horizon)
     for place in moments(of, until, horizon, least=LEAST_TRAIN):
         actual = [units for units in of.periods[place : place + horizon] if units is not None]
         if not actual:
             continue
-        by = weights(tried(of, place, horizon), pool)
+        by = weights(known.before(place), pool)
         mean = mixed(of, place, horizon, by)
         came = math.fsum(actual)
         deviation = math.sqrt(spread_of(of, place, mean) * len(actual))

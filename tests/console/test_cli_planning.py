@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from tests.builders import a_fact, book, stock_the_house
 from tests.console.command import Said, lockstep, surroundings
 from tests.servers import Database
 from tests.workers.shelf import RULES, apply
+from workers.flows import forecasting
 
 Lockstep = Callable[..., Said]
 NOW = datetime.now(UTC)
@@ -28,6 +31,7 @@ def run(database: Database) -> Lockstep:
     def run(*command: str) -> Said:
         return lockstep(*command, environment=surroundings(database))
 
+    forecasting.run(database.engine, lambda: NOW)
     return run
 
 
@@ -145,3 +149,80 @@ def test_the_list_for_spreadsheets_is_the_list_for_scripts(run: Lockstep) -> Non
     assert [row["sku"] for row in rows] == [line["sku"] for line in lines]
     assert [int(row["units"]) for row in rows] == [line["units"] for line in lines]
     assert run("reorder", "list", "--csv", "--json").code == 2
+
+
+def test_a_run_tells_how_it_goes_on_and_its_forecasts_hold_then(run: Lockstep) -> None:
+    said = run("forecast", "run", "--json")
+
+    assert said.code == 0
+    assert (said.read["stage"], said.read["places"]) == ("done", 1)
+    assert "reading" in said.err
+    assert "forecasting" in said.err
+    status = run("forecast", "status", "--json").read
+    assert status["open"] is None
+    assert status["newest"]["id"] == said.read["run"]
+    assert run("reorder", "list", "--json").read["run"]["id"] == said.read["run"]
+
+
+def test_terms_are_said_imported_shown_and_taken_back(run: Lockstep, tmp_path: Path) -> None:
+    file = tmp_path / "terms.csv"
+    file.write_text("sku,supplier,pack,service\nMUG-RED,Acme,,\n,Acme,25,99\n,,,90\n")
+
+    assert run("reorder", "import", str(file), "--json").read == {"terms": 3, "levels": 1}
+    (line,) = run("reorder", "list", "--json").read["lines"]
+    assert (line["supplier"], line["pack"], line["service"], line["units"]) == ("Acme", 25, 99, 50)
+    rows = {(row["scope"], row["name"]): row for row in run("reorder", "terms", "--json").read}
+    assert rows["house", ""]["service"] == 90
+    assert rows["supplier", "Acme"]["pack"] == 25
+
+    assert run("reorder", "set", "--supplier", "Acme", "--dry-run").code == 0
+    assert len(run("reorder", "terms", "--json").read) == 3
+    assert run("reorder", "set", "--supplier", "Acme").code == 0
+    (line,) = run("reorder", "list", "--json").read["lines"]
+    assert (line["pack"], line["service"]) == (1, 90)
+
+
+def test_terms_that_make_no_sense_name_their_lines_and_change_nothing(
+    run: Lockstep, tmp_path: Path
+) -> None:
+    file = tmp_path / "terms.csv"
+    file.write_text("sku,pack\nMUG-RED,0\nGHOST,2\n")
+    said = run("reorder", "import", str(file))
+    assert said.code != 0
+    assert f"{file}:2: pack 0 must be from 1 to 1e+06" in said.err
+
+    file.write_text("sku,pack\nGHOST,2\n")
+    said = run("reorder", "import", str(file))
+    assert said.code != 0
+    assert "unknown SKU 'GHOST': correct it" in said.err
+    assert run("reorder", "terms", "--json").read == []
+
+
+def test_the_list_by_other_terms_is_only_looked_at(run: Lockstep) -> None:
+    kept = run("reorder", "list", "--json").read["lines"]
+
+    (longer,) = run("reorder", "list", "--review-days", "28", "--json").read["lines"]
+
+    assert longer["order_up_to"] > kept[0]["order_up_to"]
+    assert run("reorder", "list", "--json").read["lines"] == kept
+
+
+def test_a_past_is_tried_and_its_table_told(run: Lockstep, tmp_path: Path) -> None:
+    file = tmp_path / "parts.csv"
+    dice = random.Random(3)
+    rows = [
+        ",".join([f"P{n}", *(str(dice.choice((0, 0, 1, 2, 5))) for _ in range(30))])
+        for n in range(60)
+    ]
+    months = ",".join(f"20{10 + n // 12}-{n % 12 + 1:02}" for n in range(30))
+    file.write_text("\n".join([f"part,{months}", *rows]))
+
+    said = run("forecast", "backtest", "--file", str(file), "--horizon", "2", "--json")
+
+    assert said.code in (0, 3)
+    assert said.read["forecasts"] == 240
+    assert {"mix", "moving_average", "ses", "naive"} <= set(said.read["scores"])
+    assert said.read["passed"] is (said.code == 0)
+    strange = tmp_path / "strange.csv"
+    strange.write_text("a,b\n1,2\n")
+    assert "names neither InvoiceNo" in run("forecast", "backtest", "--file", str(strange)).err

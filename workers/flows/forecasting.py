@@ -78,6 +78,8 @@ def run(
         with transaction(engine) as connection:
             at = forecast_store.begun(connection, today, today - _LEFT_FOR, clock())
         while True:
+            if at.stage == FORECASTING and at.learned is NOTHING_LEARNED:
+                at = replace(at, learned=_learn(engine, at))
             with transaction(engine) as connection:
                 at = _step(connection, at, clock())
             told = Ran(at.id, at.stage, at.skus, at.of_skus, at.places)
@@ -124,10 +126,14 @@ def by_spot(of_skus: Mapping[str, Sequence[Series]]) -> dict[Spot, list[Series]]
     return found
 
 
-def _say(connection: Connection, at: Run, now: datetime) -> Run:
-    if at.learned is NOTHING_LEARNED and not at.after_sku:
+def _learn(engine: Engine, at: Run) -> Learned:
+    """What a sample teaches: computed outside of a transaction, since it takes long, and kept with the first page."""
+    with transaction(engine) as connection:
         taught = forecast_store.sample(connection, at, SAMPLE)
-        at = replace(at, learned=learn([past(of.weeks) for of in taught.values()]))
+    return learn([past(of.weeks) for of in taught.values()])
+
+
+def _say(connection: Connection, at: Run, now: datetime) -> Run:
     skus = forecast_store.next_skus(connection, at, FORECAST_SKUS)
     if not skus:
         return replace(at, stage=DONE)
