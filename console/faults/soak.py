@@ -84,7 +84,7 @@ def measure(
             for shop in house.shops.values():
                 shop.ask("clear_faults")
         verdict = judge(house, diary, opening, since)
-    return _report(looks, verdict.as_json(), minutes=minutes, seed=seed)
+    return report(looks, verdict.as_json(), minutes=minutes, seed=seed)
 
 
 def _look(house: House, at_s: float) -> Look:
@@ -122,9 +122,10 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
 
 
-def _report(
+def report(
     looks: Sequence[Look], verdict: dict[str, Any], *, minutes: float, seed: int
 ) -> dict[str, Any]:
+    """What the looks come to; see `measure`."""
     warm = looks[int(len(looks) * _WARM) :]
     growth = {
         name: round(1000 * slope([(look.deliveries, look.rss_mb[name]) for look in warm]), 2)
@@ -143,7 +144,7 @@ def _report(
         early, late = (
             max(getattr(look, what) for look in part) for part in (warm[:half], warm[half:])
         )
-        if late > 2 * early + 10:
+        if late > 1.3 * early + 20:
             said.append(f"{what} grow: {early} at most at first, {late} later")
     return {
         "minutes": minutes,

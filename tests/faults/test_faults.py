@@ -80,6 +80,18 @@ def test_a_shop_that_shows_something_else_is_found(house: House) -> None:
     assert any(f"web {house.skus[1]} shows" in breach for breach in verdict.breaches)
 
 
+def test_a_number_that_a_shop_is_told_twice_is_found(house: House) -> None:
+    """As a push would do that is sent again after it has taken effect, where nothing compares."""
+    since, shop = house.now(), house.shops["web"]
+    level = shop.level(house.skus[2], "WH")
+    shop.set_available(level["item"], level["location_id"], level["available"])
+
+    verdict = judge(house, Diary(), Counter(house.book()), since, limit_s=10)
+
+    assert verdict.doubled == 1
+    assert not verdict.passed
+
+
 def test_every_fault_has_a_name_of_its_own() -> None:
     names = [fault.name for fault in FAULTS]
 
