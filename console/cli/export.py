@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from console.cli.acting import acting
+from console.cli.acting import acting, said_by
 from console.cli.common import Failed, as_json, aside, emit, house
 from workers.feed import verifying
 from workers.feed.export import Exported
@@ -40,6 +40,7 @@ def export() -> None:
     help="Which sheets, separated by commas.",
 )
 @as_json
+@said_by
 def run(folder: Path, form: str | None, what: str, as_json: bool) -> None:
     """Bring the files in DIR up to date: what is new since the last run, and nothing of what is there.
 

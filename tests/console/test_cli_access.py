@@ -73,7 +73,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "edi resend": ("1",),
     "edi retry": ("1",),
     "edi ship": ("grocer", "PO-1"),
-    "export run": ("FILE",),
+    "export run": ("nowhere/out",),
     "failed assign": ("eve", "--channel", "shop", "--yes"),
     "failed discard": ("--channel", "shop", "--yes", *WHY),
     "failed retry": ("--channel", "shop", "--yes"),

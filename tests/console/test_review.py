@@ -136,7 +136,7 @@ def test_the_file_needs_nothing_beside_it(house: Database, tmp_path: Path) -> No
     assert re.findall(r'(?:src|href)="', html) == []
     assert "<script" not in html
     assert html.count("<svg") == 6
-    assert "MUG" in html
+    assert "swallowed_update" in html
 
 
 def test_the_page_shows_what_was_kept(database: Database, clock: Clock, tmp_path: Path) -> None:

@@ -17,7 +17,16 @@ from celery.exceptions import QueueNotFound
 from kombu.exceptions import EncodeError
 
 import celeryconfig as module
-from workers import alert_tasks, case_tasks, failed_tasks, read_tasks, retention_tasks, tasks
+from workers import (
+    alert_tasks,
+    case_tasks,
+    failed_tasks,
+    forecast_tasks,
+    hook_tasks,
+    read_tasks,
+    retention_tasks,
+    tasks,
+)
 from workers.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +88,12 @@ def test_alerts_have_a_queue_of_their_own() -> None:
     ours = [alert_tasks.watch_alerts, alert_tasks.send_alerts]
 
     assert {destination(str(task.name)) for task in ours} == {"alert"}
+
+
+def test_addresses_outside_are_told_by_a_queue_of_their_own() -> None:
+    assert destination(str(hook_tasks.send_hooks.name)) == "hook"
+    assert destination(str(forecast_tasks.look_at_forecast.name)) == "forecast"
+    assert destination(str(forecast_tasks.run_forecast.name)) == "forecast"
 
 
 def test_oversold_lines_are_held_at_their_channel_and_told_with_alerts() -> None:
@@ -227,7 +242,7 @@ def test_channels_and_windows_follow_the_settings() -> None:
     )
 
     assert found["queues"] == [
-        "alert", "allocate", "control", "ingest", "push.oslo-pos", "push.web", "reconcile",
+        "alert", "allocate", "control", "forecast", "hook", "ingest", "push.oslo-pos", "push.web", "reconcile",
     ]  # fmt: skip
     assert found["windows"] == str(timedelta(seconds=60))
     assert found["prefix"] == "lockstep:prod:"
