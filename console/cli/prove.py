@@ -154,6 +154,11 @@ def _play(scenario: str, seed: int, size: Size) -> dict[str, Any]:
             size,
             _progress(f"{scenario}, seed {seed}, lockstep"),
         )
+        click.echo(
+            f"{scenario}, seed {seed}, lockstep: {row['oversold_lines']} of {row['accepted_lines']} lines oversold,"
+            f" {row['sold_units']} units sold",
+            err=True,
+        )
         return row | {"database": proving.durability(wiring.engine)}
 
 
