@@ -92,6 +92,7 @@ task_queues = [
         "control",
         "alert",
         "hook",
+        "forecast",
         *(f"push.{channel}" for channel in _settings.channels),
     )
 ]
@@ -111,6 +112,8 @@ _OF_TASK = {
     "workers.alert_tasks.send_alerts": "alert",
     "workers.case_tasks.act_on_cases": "alert",
     "workers.hook_tasks.send_hooks": "hook",
+    "workers.forecast_tasks.look_at_forecast": "forecast",
+    "workers.forecast_tasks.run_forecast": "forecast",
 }
 _OF_CHANNEL = {
     "workers.tasks.push",
@@ -189,6 +192,12 @@ beat_schedule = {
     "send-hooks": {
         "task": "workers.hook_tasks.send_hooks",
         "schedule": timedelta(seconds=_settings.sweep_s),
+        "options": _PASSING,
+    },
+    # Levels of best sellers are looked at every quarter of an hour; a run is begun at night.
+    "look-at-forecast": {
+        "task": "workers.forecast_tasks.look_at_forecast",
+        "schedule": timedelta(minutes=5),
         "options": _PASSING,
     },
     "forget": {

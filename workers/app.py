@@ -68,6 +68,7 @@ app = Celery(
         "workers.case_tasks",
         "workers.failed_tasks",
         "workers.hook_tasks",
+        "workers.forecast_tasks",
         "workers.retention_tasks",
     ],
 )

@@ -109,13 +109,16 @@ def spread_of(of: Past, place: int, mean: float) -> float:
     return max(of.errors[of.before[place]], _LEAST_OF_MEAN * mean, _LEAST)
 
 
-def moments(of: Past, until: int, horizon: int, *, least: int, folds: int = FOLDS) -> list[int]:
-    """Places to forecast from, newest first and `horizon` apart, each with all its future before `until`.
+def moments(
+    of: Past, until: int, horizon: int, *, least: int, folds: int = FOLDS, apart: int | None = None
+) -> list[int]:
+    """Places to forecast from, newest first, each with all its future before `until`.
 
     least    known periods that must have been before
+    apart    periods from one to the next; `horizon` if left out
     """
     found: list[int] = []
-    for place in range(until - horizon, 0, -horizon):
+    for place in range(until - horizon, 0, -(apart or horizon)):
         train = of.before[place]
         if train < least or len(found) == folds:
             break

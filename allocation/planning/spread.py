@@ -19,7 +19,7 @@ from typing import Final
 
 from allocation.planning.classes import pattern
 from allocation.planning.mixing import mixed, pooled, trials, tried, weights
-from allocation.planning.past import LEAST_TRAIN, Past, moments, spread_of
+from allocation.planning.past import LEAST_TO_LEARN, Past, moments, spread_of
 
 #: Chances that are learned; others lie between, on the scale of the normal.
 SERVICES: Final = (0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.98, 0.99, 0.995)
@@ -28,6 +28,9 @@ HORIZONS: Final = (1, 2, 4, 8)
 #: Fewer misses say nothing of a kind: then all kinds together, and without those the tables of `chances.py`.
 LEAST_MISSES: Final = 200
 ANY: Final = "any"
+#: Moments of a series that misses are taken from. They overlap: what moves all series at once (a season, a market) is
+#: seen at few moments, and each more of them tells more than each more series.
+_MISSES_OF: Final = 10
 _NORMAL: Final = NormalDist()
 _NOTHING_CAME: Final = -math.inf
 
@@ -106,7 +109,10 @@ def misses(
     """Kind, and by how many deviations less one unit a lead time's demand missed its forecast, at each moment."""
     found = []
     known = trials(of, until, horizon)
-    for place in moments(of, until, horizon, least=LEAST_TRAIN):
+    places = moments(
+        of, until, horizon, least=LEAST_TO_LEARN, folds=_MISSES_OF, apart=max(1, horizon // 2)
+    )
+    for place in places:
         actual = [units for units in of.periods[place : place + horizon] if units is not None]
         if not actual:
             continue

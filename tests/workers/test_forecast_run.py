@@ -244,3 +244,18 @@ def test_an_order_that_is_cancelled_leaves_every_level_as_it_was(
     forecasting.run(engine, lambda: clock.now)
 
     assert levels(engine) == before
+
+
+def test_a_run_is_begun_at_night_once_and_gone_on_with_at_any_hour(
+    engine: Engine, clock: Clock
+) -> None:
+    def due(hour: int) -> bool:
+        with transaction(engine) as connection:
+            return forecasting.is_due(connection, NOON.replace(hour=hour), 3)
+
+    assert [hour for hour in range(24) if due(hour)] == [4, 5, 6, 7, 8, 9]
+    forecasting.run(engine, lambda: clock.now, until=clock.now)
+    assert due(15)
+    forecasting.run(engine, lambda: clock.now)
+    assert not due(5)
+    assert not due(15)

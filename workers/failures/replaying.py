@@ -30,6 +30,8 @@ RINGABLE: Final = frozenset(
         "workers.read_tasks.look_early",
         "workers.read_tasks.read_early",
         "workers.hook_tasks.send_hooks",
+        "workers.forecast_tasks.look_at_forecast",
+        "workers.forecast_tasks.run_forecast",
         "workers.retention_tasks.forget",
         "workers.failed_tasks.look_at_failed",
         "workers.failed_tasks.work_operations",

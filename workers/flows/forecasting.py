@@ -41,6 +41,9 @@ SAMPLE: Final = 1_500
 #: A run that was left for longer is not gone on with: its last day is too old.
 _LEFT_FOR: Final = timedelta(days=1)
 
+#: A run that nobody could begin in these hours is left to the next night; `forecast run` begins one at any time.
+_NIGHT_HOURS: Final = 6
+
 Clock = Callable[[], datetime]
 
 
@@ -216,3 +219,15 @@ def pasts(engine: Engine) -> list[Past]:
             found += [past(of.weeks) for of in weeks if any(of.weeks)]
             at = replace(at, after_sku=skus[-1])
     return found
+
+
+def is_due(connection: Connection, now: datetime, hour: int) -> bool:
+    """Whether there is a run to go on with, or the one of this night is to be begun.
+
+    hour    from which (UTC) the night's readings of catalogues begin; the forecast is run after them
+    """
+    if forecast_store.open_run(connection) is not None:
+        return True
+    newest = forecast_store.newest(connection)
+    is_night = hour + 1 <= now.hour < hour + 1 + _NIGHT_HOURS
+    return is_night and (newest is None or newest.until_day < now.date())
