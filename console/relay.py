@@ -36,7 +36,7 @@ from ledger import inbox
 from ledger.db import transaction
 from ledger.events import FACT
 from ledger.inbox import FACT_TOPIC, INTERCHANGE_TOPIC, Delivery, Kept
-from workers.flows.receive import kept_headers, name_of, named, of_its_own
+from workers.flows.receive import TELLING, kept_headers, name_of, named, of_its_own
 from workers.settings import Settings
 from workers.wiring import Secrets, now, read_secrets
 
@@ -240,6 +240,7 @@ async def _hook(request: Request) -> Response:
         raise HTTPException(
             404, f"no {kind} channel is set up with a webhook secret (LOCKSTEP_CHANNEL_SECRETS)"
         )
+    _refuse_doubled(request)
     body = await _body(request, relay)
     signed = lane.signed(request.headers)
     sender = relay.sender(lane, hooks, signed.account, body, signed.signature)
@@ -270,6 +271,13 @@ async def _hook(request: Request) -> Response:
     if fate == "differing":
         fate = await relay.accept(of_its_own(delivery))
     return JSONResponse({"kept": int(fate == "fresh"), "repeated": int(fate == "repeated")})
+
+
+def _refuse_doubled(request: Request) -> None:
+    """Which of two is meant, proxies and servers do not agree on; no vendor sends a header of its own twice."""
+    names = [name for name in request.headers if name.startswith(TELLING)]
+    if len(names) > len(set(names)):
+        raise HTTPException(400, "a header of the vendor's stands twice: send each once")
 
 
 async def _events(request: Request) -> Response:
@@ -309,7 +317,8 @@ def _deliveries(body: bytes) -> list[Delivery]:
     deliveries = []
     for position, item in enumerate(items):
         try:
-            canonical = _canonical(item)
+            # In one form, so that a repeat is recognised however it was written.
+            canonical = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
             fact = FACT.validate_json(canonical)
         except orjson.JSONEncodeError:
             faults.append(f"event {position}: nested too deeply for an event")
@@ -322,11 +331,6 @@ def _deliveries(body: bytes) -> list[Delivery]:
         more = f" (+{len(faults) - 10} more)" if len(faults) > 10 else ""
         raise HTTPException(400, f"nothing was kept: {'; '.join(faults[:10])}{more}")
     return deliveries
-
-
-def _canonical(item: Any) -> bytes:
-    """One event in one form, so that a repeat is recognised however it was written."""
-    return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
 
 
 def _faults(position: int, error: ValidationError) -> list[str]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: Headers worth keeping: what routes and dates a delivery.
 _KEPT_HEADERS = ("content-type", "user-agent")
 _KEPT_PREFIXES = ("x-shopify-", "shopify-", "x-amz", "x-square-", "square-", "webhook-")
+#: By these a vendor says what a delivery is and that it is genuine.
+TELLING = (*_KEPT_PREFIXES, "x-pipe-")
 #: Never these, whatever the prefix: who has them can act for the shop.
 _NEVER_KEPT = ("token", "cookie", "authorization", "secret", "password", "credential")
 _BASE64 = "base64:"
