@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from console.access.types import Refusal
 from console.api.gate import form_of
 from console.api.state import Act, Reading, act_of
-from console.pages import sheets_book, sheets_feed, sheets_sale, sheets_trade
+from console.pages import sheets_book, sheets_feed, sheets_planning, sheets_sale, sheets_trade
 from console.pages.asked import renderer_of
 from console.pages.rendering import say
 from console.pages.sheets import Faults, Sheet
@@ -28,6 +28,7 @@ DOINGS: Final[dict[str, Sheet[Any]]] = {
         *sheets_book.SHEETS,
         *sheets_trade.SHEETS,
         *sheets_feed.SHEETS,
+        *sheets_planning.SHEETS,
     )
 }
 router = APIRouter(include_in_schema=False)

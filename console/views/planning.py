@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from allocation.planning import forecast_store, order_store, terms_store
-from allocation.planning.forecast_store import Run
+from allocation.planning import forecast_store, level_store, order_store, terms_store
+from allocation.planning.forecast_store import Run, Told
+from allocation.planning.level_store import Stands
 from allocation.planning.need import Forecast, need
 from allocation.planning.ordering import Said
 from allocation.planning.spread import Learned
@@ -173,3 +174,54 @@ def _stated(each: Stated) -> dict[str, Any]:
         if said[name] is not None:
             said[name] = round(said[name] * 100, 4)
     return {"scope": each.scope, "name": each.name, **said, "by": each.by, "at": each.at}
+
+
+def kept(connection: Connection, sku: str) -> list[dict[str, Any]]:
+    """What the newest run says of a SKU, by location, with its level; nothing before there was one."""
+    newest = forecast_store.newest(connection)
+    if newest is None:
+        return []
+    levels = {of.level.location: of for of in level_store.of_sku(connection, sku)}
+    return [
+        _kept(spot[1], each, newest, levels.get(spot[1]))
+        for spot, each in forecast_store.told(connection, newest, sku).items()
+    ]
+
+
+def _kept(location: str, each: Told, run: Run, stands: Stands | None) -> dict[str, Any]:
+    found = each.forecast
+    return {
+        "location": location,
+        "until_day": run.until_day,
+        "units": each.units,
+        "horizon_days": each.horizon_days,
+        "per_day": found.per_day,
+        "sd_per_week": found.sd_per_week,
+        "kind": found.kind,
+        "quantiles": each.quantiles,
+        "folds": found.chosen.folds,
+        "weights": found.chosen.weights,
+        "scores": {model: asdict(score) for model, score in found.chosen.scores.items()},
+        "weeks": found.demand.weeks,
+        "left_out": found.demand.left_out,
+        "level": None if stands is None else _level(stands),
+    }
+
+
+def _level(stands: Stands) -> dict[str, Any]:
+    of = stands.level
+    return {
+        "reorder_point": of.reorder_point,
+        "order_up_to": of.order_up_to,
+        "wanted_units": of.wanted_units,
+        "wanted_sd": of.wanted_sd,
+        "lead_days": of.lead.days,
+        "lead_receipts": of.lead.receipts,
+        "shape": of.shape,
+        "service": of.terms.service * 100,
+        "supplier": of.terms.supplier,
+        "tier": of.tier,
+        "low_since": stands.low_since,
+        "free": stands.standing.on_hand,
+        "coming": stands.standing.on_order,
+    }

@@ -29,6 +29,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "failed list": ("--since", "30d"),
     "failed show": ("1",),
     "forecast show": ("MUG-RED",),
+    "forecast status": (),
     "inbox show": ("1",),
     "op show": ("00000000-0000-0000-0000-000000000000",),
     "op watch": ("00000000-0000-0000-0000-000000000000",),
