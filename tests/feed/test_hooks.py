@@ -21,6 +21,7 @@ from tests.workers.shelf import RULES, apply
 from workers.feed import hook_store, hook_words, hooks
 from workers.feed.hook_words import GIVEN_UP_S, KINDS, WAITS_S
 from workers.feed.hooks import NoHook, Outside, Sent
+from workers.flows.retention import forget
 
 #: Waits are exactly what the schedule says.
 OUTSIDE = Outside(b"the key of the house", networks(["127.0.0.0/8"]), lambda: 0.5)
@@ -381,6 +382,22 @@ def test_a_removed_address_is_told_nothing_more_and_its_name_is_free(
         subscribe(engine, receiver, clock)
     with pytest.raises(NoHook):
         hooks.test(engine, OUTSIDE, "shop", by="ann", now=lambda: clock.now)
+
+
+def test_what_was_told_is_forgotten_and_what_waits_is_not(
+    engine: Engine, receiver: Receiver, clock: Clock
+) -> None:
+    subscribe(engine, receiver, clock)
+    halt(engine, clock)
+    send(engine, clock)
+    lift(engine, clock)
+    clock.advance(86_400)
+
+    first = forget(engine, before=clock.now)
+
+    assert (first.rows["hook_post"], first.rows["hook_event"]) == (1, 1)
+    assert send(engine, clock) == Sent(1, 0)
+    assert forget(engine, before=clock.now).rows["hook_event"] == 1
 
 
 def test_nothing_is_called_inside_a_transaction(

@@ -67,6 +67,24 @@ _RECEIPTS = text("""
     WHERE t.channel = old.channel AND t.receipt = old.receipt
 """)
 
+# What addresses outside were told: the messages go before what they told.
+_TOLD = text("""
+    DELETE FROM hook_post AS t USING (
+        SELECT p.hook_id, p.event_id FROM hook_event AS e JOIN hook_post AS p ON p.event_id = e.id
+        WHERE e.at < :before AND p.state <> 'due'
+        ORDER BY e.at LIMIT :rows FOR UPDATE OF p SKIP LOCKED
+    ) AS old
+    WHERE t.hook_id = old.hook_id AND t.event_id = old.event_id
+""")
+_TO_TELL = text("""
+    DELETE FROM hook_event AS t USING (
+        SELECT id FROM hook_event AS e
+        WHERE at < :before AND NOT EXISTS (SELECT FROM hook_post AS p WHERE p.event_id = e.id)
+        ORDER BY at LIMIT :rows
+    ) AS old
+    WHERE t.id = old.id
+""")
+
 _WALKED = text("SELECT coalesce(max(through), 0) FROM retention_walk WHERE walked = :name")
 _NOTE = text("""
     INSERT INTO retention_walk (walked, through) VALUES (:name, :through)
@@ -95,7 +113,9 @@ class Forgotten:
 def forget(engine: Engine, *, before: datetime, rows: int = ROWS, pages: int = PAGES) -> Forgotten:
     """Forget what was over before this moment."""
     done = Forgotten()
-    for name, statement in (("run", _RUNS), ("receipt", _RECEIPTS), ("token", _TOKENS)):
+    for name, statement in (
+        ("run", _RUNS), ("receipt", _RECEIPTS), ("token", _TOKENS), ("hook_post", _TOLD), ("hook_event", _TO_TELL)
+    ):  # fmt: skip
         done.rows[name] = 0
         for _ in range(pages):
             with transaction(engine) as connection:
