@@ -6,6 +6,7 @@ Nobody looks at a status code after this file. Secrets are cut out of every mess
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isnan
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 
 from channels.base import (
     ChannelError,
@@ -39,6 +41,9 @@ _SHOWN_CHARACTERS = 200
 _DEFAULT_RETRY_AFTER_S = 1.0
 #: What is further away than this is looked at again in between.
 _LONGEST_RETRY_AFTER_S = 3600.0
+#: An answer that has come no faster than this, once the time between two bytes is over, is given up. Bytes a second.
+_SLOWEST = 1000.0
+_PIECE_BYTES = 65_536
 #: What answers instead of the network, by the beginning of the address.
 _in_place: ContextVar[Mapping[str, BaseAdapter]] = ContextVar("in_place", default={})  # noqa: B039 - never changed
 #: Later secrets that are remembered; a token that lives an hour is long dead when it is forgotten.
@@ -60,12 +65,53 @@ def new_session(headers: Mapping[str, str], *, pool: int = 8) -> requests.Sessio
     session = requests.Session()
     session.trust_env = False
     session.headers.update({"User-Agent": USER_AGENT, **headers})
-    adapter = Reach(pool_connections=1, pool_maxsize=pool, max_retries=0)
+    adapter = _Patient(pool_connections=1, pool_maxsize=pool, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     for beginning, answers in _in_place.get().items():
         session.mount(beginning, answers)
     return session
+
+
+class _Patient(Reach):
+    """Reads an answer whole, but for one that comes by drops: the limit between two bytes would never be reached."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **said: Any) -> requests.Response:
+        """Send a request; the answer's body is read unless it is asked for in pieces."""
+        answer = super().send(request, *args, **{**said, "stream": True})
+        if not said.get("stream"):
+            limits = said.get("timeout")
+            read_s = limits[1] if isinstance(limits, tuple) else limits
+            try:
+                answer._content = _whole(answer, READ_S if read_s is None else read_s)
+            except (ReadTimeoutError, ProtocolError, DecodeError) as error:
+                answer.close()
+                raise _told(error) from error
+        return answer
+
+
+def _whole(answer: requests.Response, read_s: float) -> bytes:
+    begun_s, parts, count = time.monotonic(), [], 0
+    while part := answer.raw.read1(_PIECE_BYTES, decode_content=True):
+        parts.append(part)
+        count += len(part)
+        if time.monotonic() - begun_s > read_s + count / _SLOWEST:
+            answer.close()
+            raise requests.ReadTimeout(f"{count} bytes in {time.monotonic() - begun_s:.0f} s")
+    # Nothing is left: the connection is told so, and goes back to its pool.
+    answer.raw.read(decode_content=True)
+    return b"".join(parts)
+
+
+def _told(error: Exception) -> requests.RequestException:
+    """What `requests` makes of an answer that breaks off."""
+    match error:
+        case ReadTimeoutError():
+            return requests.ConnectionError(error)
+        case ProtocolError():
+            return requests.exceptions.ChunkedEncodingError(error)
+        case _:
+            return requests.exceptions.ContentDecodingError(error)
 
 
 class Unreached(Unavailable):

@@ -14,13 +14,17 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. `cut_after` closes the connection after so many bytes of the body, -1 before any byte at all."""
+    """One answer. `cut_after` closes the connection after so many bytes of the body, -1 before any byte at all.
+
+    drip_s    seconds between two bytes of the body
+    """
 
     body: bytes = b"{}"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     cut_after: int | None = None
+    drip_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Stub:
     def __init__(self, url: str) -> None:
         self.url = url
         self.heard: list[Heard] = []
+        #: How often a client connected.
+        self.connections = 0
         self._answers: list[Answer] = [Answer()]
 
     def says(self, *answers: Answer | Mapping[str, object]) -> None:
@@ -78,7 +84,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body[: answer.cut_after])
+        if answer.drip_s:
+            self._drip(answer)
+        else:
+            self.wfile.write(answer.body[: answer.cut_after])
         if answer.cut_after is not None:
             self._hang_up()
 
@@ -88,12 +97,19 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self.do_POST()
 
+    def _drip(self, answer: Answer) -> None:
+        for byte in answer.body:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            self.leaving.wait(answer.drip_s)
+
     def _hang_up(self) -> None:
         self.close_connection = True
         self.wfile.flush()
         self.connection.shutdown(socket.SHUT_RDWR)
 
     def handle(self) -> None:
+        self.stub.connections += 1
         # A client that gives up on a slow answer hangs up on us; that is what its test is about.
         with suppress(BrokenPipeError, ConnectionResetError):
             super().handle()

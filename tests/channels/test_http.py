@@ -54,6 +54,8 @@ def test_a_document_goes_out_with_every_null_and_our_name(vendor: Stub, http: Ht
         (Answer(cut_after=-1), Unavailable),
         (Answer(body=b"x" * 100, cut_after=40), Unavailable),
         (Answer(delay_s=5), Unavailable),
+        # Twenty seconds of it, and never a quarter of the limit between two bytes.
+        (Answer(body=b" " * 200, drip_s=0.1), Unavailable),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -66,6 +68,19 @@ def test_every_failure_is_one_of_our_errors(
         http.post_json("/graphql", {})
 
     assert len(vendor.heard) == 1
+
+
+def test_an_answer_that_takes_its_time_and_comes_is_read_whole(vendor: Stub, http: Http) -> None:
+    vendor.says(Answer(body=b'{"slow": 1}', drip_s=0.02))
+
+    assert http.json_object(http.call("GET", "/slow")) == {"slow": 1}
+
+
+def test_a_connection_whose_answer_was_read_is_used_again(vendor: Stub, http: Http) -> None:
+    for _ in range(3):
+        http.post_json("/graphql", {})
+
+    assert vendor.connections == 1
 
 
 def test_the_vendors_waiting_time_is_kept(vendor: Stub, http: Http) -> None:
