@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -32,6 +33,7 @@ from channels.lane import Lane
 from channels.registry import LANES
 from console import availability, partners
 from console.accepting import Accepting, Fate
+from console.guesses import Guesses
 from ledger import inbox
 from ledger.db import transaction
 from ledger.events import FACT
@@ -224,6 +226,7 @@ def application(
             ClientDisconnect: _gone,
         },
         lifespan=running,
+        middleware=[Middleware(Guesses)],
     )
     app.state.relay = relay
     return app

@@ -92,6 +92,7 @@ def availability() -> None:
     """Answer what stores may promise for pick-up (GET /availability/...), without the relay's other doors."""
     here = _here()
     from console.availability import application
+    from console.guesses import Guesses
     from workers.garbage import collect_seldom
     from workers.wiring import Wiring
 
@@ -100,7 +101,7 @@ def availability() -> None:
     # A thread that reads the database would hold up answers for five milliseconds at a time.
     sys.setswitchinterval(0.0005)
     collect_seldom()
-    _open(here, app, here.availability_port, most=512, proxy_headers=False)
+    _open(here, Guesses(app), here.availability_port, most=512, proxy_headers=False)
 
 
 @serve.command()

@@ -8,10 +8,12 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from console.guesses import Guesses
 from console.metrics.exporter import Exporter
 
 log = structlog.get_logger(__name__)
@@ -48,5 +50,6 @@ def application(exporter: Exporter, token: str) -> Starlette:
         routes=[
             Route("/metrics", metrics, methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
-        ]
+        ],
+        middleware=[Middleware(Guesses)],
     )
