@@ -184,6 +184,63 @@ def shares(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What there was to sell of an ASIN at Amazon over a span of time, in Amazon's units.
+
+    out_s          seconds in which there was none, of told_s seconds that readings tell of
+    fulfillable    there now
+    """
+
+    asin: str
+    out_s: float
+    told_s: float
+    fulfillable: int
+
+
+# A reading holds until the next one. Of several SKUs of an ASIN the one that was out least says when it was out.
+_SHELVES = text("""
+    WITH named AS (
+        SELECT DISTINCT asin, seller_sku FROM fba_health
+        WHERE channel = :channel AND asin <> '' AND (CAST(:asins AS text[]) IS NULL OR asin = ANY(:asins))
+    ), spans AS (
+        SELECT n.asin, n.seller_sku, s.fulfillable, greatest(s.as_of, CAST(:since AS timestamptz)) AS begun, s.ended
+        FROM named AS n
+        CROSS JOIN LATERAL (
+            SELECT r.fulfillable, r.as_of,
+                   lead(r.as_of, 1, CAST(:now AS timestamptz)) OVER (ORDER BY r.as_of, r.id) AS ended
+            FROM fba_reading AS r
+            WHERE r.channel = :channel AND r.seller_sku = n.seller_sku AND r.as_of <= :now
+        ) AS s
+        WHERE s.ended > :since
+    ), by_sku AS (
+        SELECT asin, seller_sku,
+               coalesce(extract(epoch FROM sum(ended - begun) FILTER (WHERE fulfillable = 0)), 0)::float8 AS out_s,
+               extract(epoch FROM sum(ended - begun))::float8 AS told_s,
+               (array_agg(fulfillable ORDER BY ended DESC, begun DESC))[1] AS fulfillable
+        FROM spans WHERE ended >= begun GROUP BY asin, seller_sku
+    )
+    SELECT asin, min(out_s) AS out_s, max(told_s) AS told_s, sum(fulfillable)::bigint AS fulfillable
+    FROM by_sku GROUP BY asin ORDER BY asin
+""")
+
+
+def shelves(
+    connection: Connection,
+    channel: str,
+    *,
+    since: datetime,
+    now: datetime,
+    asins: Sequence[str] | None = None,
+) -> dict[str, Shelf]:
+    """By ASIN, when Amazon had none of it to sell; what no planning report names is missing."""
+    named = None if asins is None else list(asins)
+    rows = connection.execute(
+        _SHELVES, {"channel": channel, "since": since, "now": now, "asins": named}
+    )
+    return {row.asin: Shelf(row.asin, row.out_s, row.told_s, row.fulfillable) for row in rows}
+
+
 _SET_IPI = text("""
     INSERT INTO ipi_score (channel, scored_on, score, threshold, set_by, set_at)
     VALUES (:channel, :scored_on, :score, :threshold, :set_by, :now)

@@ -16,6 +16,7 @@ from console.api import (
     acts,
     acts_book,
     acts_trade,
+    amazon,
     failures,
     feed,
     login,
@@ -29,6 +30,7 @@ from console.api.answers import told
 from console.api.gate import Gate
 from console.api.sessions import Sessions
 from console.api.state import House
+from console.guesses import Guesses
 from console.pages.mount import mount
 from ledger.db import transaction
 from workers.keys import key_of
@@ -64,7 +66,7 @@ def application(wiring: Wiring, *, now: Callable[[], datetime] = clock) -> FastA
     app.state.house = House(wiring, sessions, now)
     # What is more special comes first: /skus/{sku}/explain before /skus/{sku}, /cases/rate before /cases/{number}.
     for part in (
-        reads_book, reads_trade, reads, reads_watch, acts, acts_book, acts_trade, failures, feed
+        reads_book, reads_trade, amazon, reads, reads_watch, acts, acts_book, acts_trade, failures, feed
     ):  # fmt: skip
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(login.router)
@@ -74,6 +76,8 @@ def application(wiring: Wiring, *, now: Callable[[], datetime] = clock) -> FastA
     app.add_middleware(
         Gate, engine=wiring.engine, sessions=sessions, now=now, body_bytes=settings.relay_body_bytes
     )
+    # Outside the gate: who only guesses costs no look at the database.
+    app.add_middleware(Guesses)
     mount(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app

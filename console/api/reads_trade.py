@@ -163,12 +163,6 @@ def offers(house: TheHouse, reading: Reading, query: Annotated[OffersQuery, Quer
     return told(amazon.offers(reading, query.channel, query.days, house.now()))
 
 
-@router.get("/amazon/health", tags=["amazon"])
-def health(reading: Reading, query: Annotated[AmazonQuery, Query()]) -> Response:
-    """What drives the IPI, from the newest planning report. As `lockstep amazon health --json`."""
-    return told(amazon.health(reading, query.channel))
-
-
 @router.get("/amazon/ipi", tags=["amazon"])
 def scores(reading: Reading, query: Annotated[AmazonQuery, Query()]) -> Response:
     """IPI scores, newest first. As `lockstep amazon ipi list --json`."""

@@ -10,6 +10,7 @@ import click
 
 from channels.base import ChannelError
 from console.cli.acting import acting, said_by
+from console.cli.amazon_health import COMMANDS
 from console.cli.common import Failed, as_json, by, emit, tell
 from console.cli.elsewhere import asked, done, trying
 from console.verbs import amazon as amazon_verbs
@@ -268,7 +269,10 @@ def list_ipi(name: str | None, as_json: bool) -> None:
 )
 @as_json
 def offers(name: str | None, days: int, as_json: bool) -> None:
-    """Our share of the featured offer ("Buy Box") of each ASIN, by time, as ANY_OFFER_CHANGED tells it."""
+    """Our share of the featured offer ("Buy Box") of each ASIN, by time, beside stock-outs and price.
+
+    `out_hours`: in which Amazon had none of it to sell, by the mirror's readings.
+    """
     found = asked(
         "/amazon/offers",
         lambda _, book: views.offers(book, name, days, now()),
@@ -279,19 +283,22 @@ def offers(name: str | None, days: int, as_json: bool) -> None:
         found,
         as_json=as_json,
         table=(
-            *("asin", "condition", "share", "ours_now", "featured_price", "our_price"),
-            *("currency", "last_at"),
+            *(
+                "asin",
+                "condition",
+                "share",
+                "out_hours",
+                "fulfillable",
+                "ours_now",
+                "featured_price",
+            ),
+            *("our_price", "currency", "last_at"),
         ),
     )
 
 
-@amazon.command("health")
-@on
-@as_json
-def health_(name: str | None, as_json: bool) -> None:
-    """What drives the IPI, from the newest planning report of each SKU."""
-    rows = asked("/amazon/health", lambda _, book: views.health(book, name), channel=name)
-    emit(rows, as_json=as_json)
+for _command in COMMANDS:
+    amazon.add_command(_command)
 
 
 def _one(wiring: Wiring, name: str | None) -> str:

@@ -11,6 +11,11 @@ def sku(name: str, **more: Any) -> str:
     return f"/sku/{quote(name, safe='')}{_query(more)}"
 
 
+def reorder(name: str) -> str:
+    """What a SKU is forecast and ordered by."""
+    return f"/reorder/{quote(name, safe='')}"
+
+
 def explain(name: str, channel: str, location: str | None = None, **more: Any) -> str:
     """The arithmetic of a number."""
     return "/explain" + _query({"sku": name, "channel": channel, "location": location, **more})
@@ -64,6 +69,11 @@ def rules(version: int) -> str:
 def document(number: int) -> str:
     """An EDI document as it was exchanged."""
     return f"/edi/{number}"
+
+
+def standing(seller_sku: str, channel: str) -> str:
+    """How a SKU stands at Amazon, and what that follows from."""
+    return "/amazon/standing" + _query({"channel": channel, "sku": seller_sku})
 
 
 def page(path: str, query: dict[str, Any], **more: Any) -> str:

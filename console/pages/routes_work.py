@@ -1,18 +1,15 @@
-"""Addresses of pages about the work itself: pushes, inbox, rules, counts, documents, Amazon, audit, settings."""
+"""Addresses of pages about the work itself: pushes, inbox, rules, counts, documents, audit, settings."""
 
 from __future__ import annotations
 
 import difflib
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from sqlalchemy import Connection
 from starlette.responses import Response
 
 from allocation import store as rule_store
-from channels.amazon import health_store
 from channels.edi import report
 from console.access.types import Role, Unknown
 from console.api.state import Reading, TheHouse, known_of, needs
@@ -200,62 +197,6 @@ def document(request: Request, reading: Reading, number: PathId) -> Response:
     """A document as it was exchanged."""
     found = _known(trade.document(reading, number), f"there is no document {number}")
     return renderer_of(request).answer(request, "document.html", d=found)
-
-
-@router.get("/amazon")
-def amazon(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
-    """Who ships what, what the mirror is off by, what lies too long."""
-    asked = said.meant("channel", "sku") | {"off": not said.all and not said.sku}
-    at = house.now()
-    of_channel = said.meant("channel") | {"sku": None}
-    heard = page(reading, trade.OFFERS, of_channel, limit=_FEW)
-    aged = page(reading, trade.AGED, of_channel | {"now": at}, limit=_FEW)
-    return renderer_of(request).answer(
-        request,
-        "amazon.html",
-        split=trade.split(reading),
-        aged=aged.rows,
-        more_aged=aged.after,
-        shares=_shares(reading, heard, at),
-        more_offers=heard.after,
-        scores=list(health_store.ipi(reading))[:6],
-        page=page(reading, trade.FBA, asked, limit=said.limit, after=said.after),
-    )
-
-
-@router.get("/amazon/offers")
-def offers(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
-    """How often the featured offer was ours today, ASIN by ASIN."""
-    heard = page(
-        reading, trade.OFFERS, said.meant("channel", "sku"), limit=said.limit, after=said.after
-    )
-    shares = _shares(reading, heard, house.now())
-    return renderer_of(request).answer(
-        request, "offers.html", page=Page([{"share": share} for share in shares], heard.after)
-    )
-
-
-@router.get("/amazon/aged")
-def aged(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
-    """What lies too long at Amazon."""
-    asked: dict[str, Any] = said.meant("channel", "sku") | {"now": house.now()}
-    found = page(reading, trade.AGED, asked, limit=said.limit, after=said.after)
-    return renderer_of(request).answer(request, "aged.html", page=found)
-
-
-def _shares(
-    connection: Connection, heard: Page, at: datetime
-) -> list[tuple[str, health_store.Share]]:
-    """(channel, share) of today of the ASINs of a page."""
-    today = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    asins: dict[str, list[str]] = {}
-    for row in heard.rows:
-        asins.setdefault(row["channel"], []).append(row["asin"])
-    return [
-        (channel, share)
-        for channel, of_it in asins.items()
-        for share in health_store.shares(connection, channel, since=today, now=at, asins=of_it)
-    ]
 
 
 @router.get("/audit")

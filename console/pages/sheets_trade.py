@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
@@ -13,8 +14,9 @@ from console.api.state import Act
 from console.api.words import Id, Moment, Name, Reason
 from console.api.words import Said as Words
 from console.api.words_acts import IpiSet, NoticeNew, ProgramNew, ProgramRelease
+from console.api.words_amazon import CapacitySet
 from console.pages.sheets import WHY, Came, Field, Sheet
-from console.verbs import amazon, edi, programs
+from console.verbs import amazon, amazon_room, edi, programs
 
 
 class Document(Words):
@@ -107,6 +109,43 @@ def _ipi(act: Act, said: IpiSet) -> Came:
     return Came(f"{done['channel']}: IPI {done['score']} on {done['scored_on']}")
 
 
+class SizesText(Words):
+    """Sizes as CSV."""
+
+    text: Annotated[str, Said(min_length=1, max_length=900_000)]
+
+
+class Limit(Words):
+    """A limit of storage; what is left out is not limited."""
+
+    storage_type: str
+    cubic_feet: Annotated[Decimal, Said(ge=0, le=1_000_000_000, decimal_places=2)] | None = None
+    units: Annotated[int, Said(ge=0, le=1_000_000_000)] | None = None
+    since: date | None = None
+    channel: Name | None = None
+
+    @model_validator(mode="after")
+    def _as_the_api_asks(self) -> Limit:
+        CapacitySet(**self.model_dump())
+        return self
+
+
+def _sizes(act: Act, said: SizesText) -> Came:
+    rows = amazon_room.read_sizes(said.text)
+    with act.doing({"file": "form", "rows": len(rows)}):
+        done = amazon_room.set_sizes(act.engine, rows, by=act.by, now=act.now())
+    return Came(f"the size of {done['skus']} SKUs is known")
+
+
+def _capacity(act: Act, said: Limit) -> Came:
+    limit = amazon_room.limit_of(
+        said.storage_type, said.since, said.cubic_feet, said.units, act.now()
+    )
+    with act.doing({"name": said.channel, "storage_type": said.storage_type, "units": said.units}):
+        done = amazon_room.set_capacity(act.engine, said.channel, limit, by=act.by, now=act.now())
+    return Came(f"{done['channel']}: {done['storage_type']} is limited from {done['since']} on")
+
+
 _DOCUMENT: Final = Field("document", "Document", "number", required=True)
 
 SHEETS: Final[tuple[Sheet[Any], ...]] = (
@@ -143,4 +182,12 @@ SHEETS: Final[tuple[Sheet[Any], ...]] = (
           (Field("score", "Score", "number", required=True), Field("threshold", "Threshold", "number"),
            Field("scored_on", "Of", hint="such as 2026-03-12; today if left out"),
            Field("channel", "Channel", hint="where there are several")), _ipi, "/amazon"),
+    Sheet("amazon.size.set", "Say how large units are", SizesText,
+          (Field("text", "Sizes", "area", required=True, hint=f"CSV: {','.join(amazon_room.COLUMNS)}"),),
+          _sizes, "/amazon/aged", "Counts before what Amazon measured; cartons are what is sent in."),
+    Sheet("amazon.capacity.set", "Write down a limit of storage", Limit,
+          (Field("storage_type", "Type", "choice", required=True, choices=amazon_room.STORAGE_TYPES),
+           Field("cubic_feet", "Cubic feet", "number"), Field("units", "or units", "number"),
+           Field("since", "From", hint="such as 2026-03-01; today if left out"),
+           Field("channel", "Channel", hint="where there are several")), _capacity, "/amazon/send-in"),
 )  # fmt: skip

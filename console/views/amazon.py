@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -45,17 +46,16 @@ _MCF = text("""
     FROM mcf_order AS o WHERE channel = :channel AND (NOT :only_problems OR problem <> '')
     ORDER BY coalesce(received_at, seen_at) DESC LIMIT :limit
 """)
-_HEALTH = text("""
-    SELECT DISTINCT ON (seller_sku) seller_sku, snapshot_on, available, days_of_supply, sell_through, units_shipped_30,
-           excess_units, aged_181_units, unfulfillable, inbound, recommended_action, alert, storage_cost_next_month,
-           currency
-    FROM fba_health WHERE channel = :channel ORDER BY seller_sku, snapshot_on DESC
-""")
+
+
+def channels_of(connection: Connection) -> list[str]:
+    """The channels at Amazon, by name."""
+    return list(connection.execute(_CHANNELS, {"kind": KIND}).scalars())
 
 
 def channel_of(connection: Connection, name: str | None) -> str:
     """The channel that is meant: the one named, or the only one there is. Raises Unknown."""
-    known: list[str] = list(connection.execute(_CHANNELS, {"kind": KIND}).scalars())
+    known = channels_of(connection)
     if name is None and len(known) == 1:
         return known[0]
     if name is not None and name in known:
@@ -85,20 +85,32 @@ def mcf(
     return _rows(connection, _MCF, name, only_problems=only_problems, limit=limit)
 
 
-def health(connection: Connection, name: str | None) -> list[dict[str, Any]]:
-    """The newest planning figures of each SKU."""
-    return _rows(connection, _HEALTH, name)
-
-
 def scores(connection: Connection, name: str | None) -> list[dict[str, Any]]:
     """IPI scores, newest first."""
     return [dict(row) for row in health_store.ipi(connection, channel_of(connection, name))]
 
 
-def offers(connection: Connection, name: str | None, days: int, now: datetime) -> list[Any]:
-    """Our share of the featured offer of each ASIN, by time."""
+def offers(
+    connection: Connection, name: str | None, days: int, now: datetime
+) -> list[dict[str, Any]]:
+    """Our share of the featured offer of each ASIN, by time, beside the hours in which Amazon had none to sell.
+
+    An offer that is lost while there was nothing to sell is lost for that; one that is lost at a price above the
+    featured one is lost for the price.
+    """
     channel, since = channel_of(connection, name), now - timedelta(days=days)
-    return list(health_store.shares(connection, channel, since=since, now=now))
+    shelves = health_store.shelves(connection, channel, since=since, now=now)
+    return [
+        asdict(share) | beside(shelves.get(share.asin))
+        for share in health_store.shares(connection, channel, since=since, now=now)
+    ]
+
+
+def beside(shelf: health_store.Shelf | None) -> dict[str, Any]:
+    """What stands beside a share: hours out of stock, and units to sell now; None: Amazon holds none of it."""
+    if shelf is None:
+        return {"out_hours": None, "fulfillable": None}
+    return {"out_hours": round(shelf.out_s / 3600, 1), "fulfillable": shelf.fulfillable}
 
 
 def _rows(

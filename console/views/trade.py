@@ -61,24 +61,6 @@ _SPLIT = text("""
     FROM channel AS c LEFT JOIN binding AS b ON b.channel = c.channel
     WHERE c.kind = 'amazon' GROUP BY c.channel ORDER BY c.channel
 """)
-#: What lay too long by the newest snapshot of the last 30 days that said so; now; channel, sku (or NULL).
-AGED: Final = Listing(
-    "a.channel, a.seller_sku, a.snapshot_on, a.available, a.days_of_supply, a.excess_units, a.aged_181_units,"
-    " a.unfulfillable, a.recommended_action, a.alert",
-    """
-    FROM (
-        SELECT DISTINCT ON (h.channel, h.seller_sku) h.* FROM fba_health AS h
-        WHERE h.snapshot_on > CAST(:now AS date) - 30 AND (h.aged_181_units > 0 OR h.excess_units > 0)
-        ORDER BY h.channel, h.seller_sku, h.snapshot_on DESC
-    ) AS a
-    """,
-    """
-    (CAST(:channel AS text) IS NULL OR a.channel = :channel) AND (CAST(:sku AS text) IS NULL OR a.seller_sku = :sku)
-    """,
-    (("a.channel", "text"), ("a.seller_sku", "text")),
-    newest=False,
-)
-
 #: ASINs that a channel's offers were heard of, by name; channel; sku: one of them (or NULL).
 OFFERS: Final = Listing(
     "o.channel, o.asin",

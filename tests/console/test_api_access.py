@@ -62,6 +62,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/pickup/failed": {"id": "p-1", "sku": "MUG-RED", "location": "OSLO"},
     "/api/v1/counts/orders": {"sku": "MUG-RED", "location": "OSLO", **WHY},
     "/api/v1/counts/worth": {"rows": [{"sku": "MUG-RED", "cost": "4.20"}]},
+    "/api/v1/reorder/terms": {"rows": [{"sku": "MUG-RED", "pack": 6}]},
+    "/api/v1/reorder/terms/set": {"supplier": "Acme", "service": 98},
     "/api/v1/debt/owner": {"owner": "the web team", "channel": "shop"},
     "/api/v1/edi/notices": {"partner": "grocer", "number": "PO-1"},
     "/api/v1/edi/documents/{document}/resend": {},
@@ -79,6 +81,8 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "/api/v1/programs/{program}/release": WHY,
     "/api/v1/amazon/ipi": {"score": 500},
+    "/api/v1/amazon/sizes": {"rows": [{"sku": "MUG-RED", "cubic_feet": "0.25"}]},
+    "/api/v1/amazon/capacity": {"storage_type": "standard", "units": 100},
 }
 NAMES = {
     "{name}": "shop", "{sku}": "MUG-RED", "{incident}": "1", "{number}": "1", "{version}": "1", "{delivery}": "1",
@@ -90,6 +94,7 @@ QUERIES = {
     "/api/v1/counts/shrinkage": {"quarter": "2026Q1"},
     "/api/v1/debt/report": {"quarter": "2026Q1"},
     "/api/v1/halts/preview": {"sku": "MUG-RED"},
+    "/api/v1/amazon/standing": {"sku": "A-1"},
     "/api/v1/search": {"q": "MUG"},
     "/api/v1/order": {"order": "1001"},
     "/api/v1/skus/{sku}/moment": {"at": "2026-03-02T12:00:00Z"},

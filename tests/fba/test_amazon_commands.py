@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from console.cli.common import user
 from tests.builders import a_fact, a_house, book
 from tests.channels.amazon_rig import CHANNEL, AmazonRig
 from tests.console.command import Said, lockstep, surroundings
-from tests.fba.house import FBA, SHOP, FbaHouse
+from tests.fba.house import FBA, OSLO, SHOP, FbaHouse
 from tests.servers import Database
 from workers import amazon as chores
 from workers.flows.ingest import drain
@@ -128,7 +131,119 @@ def test_scores_and_offers_are_kept_and_listed(run: Lockstep) -> None:
         ("2026-01-05", 512, 112, user()),
     ]
     assert run("amazon", "offers", "--json").read == []
-    assert run("amazon", "health", "--json").read == []
+
+
+def test_stock_at_amazon_is_judged_and_explained(run: Lockstep) -> None:
+    run("amazon", "mirror")
+    run("amazon", "ipi", "set", "512", "--threshold", "400")
+
+    said = run("amazon", "health", "--json").read
+    first = said["lines"][0]
+    shown = run("amazon", "health")
+    sheet = list(csv.DictReader(io.StringIO(run("amazon", "health", "--csv").out)))
+    why = run("amazon", "explain", "A-1", "--json").read
+    unknown = run("amazon", "explain", "Z-9")
+
+    assert [line["seller_sku"] for line in said["lines"]] == ["A-1", "A-2"]
+    assert (first["on_hand"], first["inbound"], first["excess_units"]) == (20, 4, 24)
+    assert (first["days_of_supply"], first["stranded_units"], first["surcharge"]) == (
+        None,
+        None,
+        None,
+    )
+    assert (said["factors"]["on_hand"], said["factors"]["excess_ratio"]) == (27, 1.0)
+    assert said["ipi"]["score"] == 512
+    assert "IPI: 512" in shown.out
+    assert [row["seller_sku"] for row in sheet] == ["A-1", "A-2"]
+    assert (why["snapshots"], why["paced_by"]) == ([20], "nothing was sold")
+    assert sum(layer["units"] for layer in why["layers"]) == 20
+    assert (unknown.code, "holds no 'Z-9'" in unknown.err) == (1, True)
+    assert run("amazon", "health", "--csv", "--json").code == 2
+
+
+def test_what_lies_too_long_is_listed_with_what_taking_it_out_saves(
+    run: Lockstep, tmp_path: Path
+) -> None:
+    run("amazon", "mirror")
+    sizes = tmp_path / "sizes.csv"
+    sizes.write_text("sku,length_in,width_in,height_in\nA-1,12,12,6\nA-2,12,12,12\n")
+    run("amazon", "size", "set", str(sizes))
+
+    found = run("amazon", "removals", "--json").read
+    shown = run("amazon", "removals")
+
+    # Units from before anything is known of are charged as the oldest: 7 x 1 and 20 x 0.5 cubic feet, at 7.90.
+    assert [(row["seller_sku"], row["units"], row["saved"]) for row in found["lines"]] == [
+        ("A-1", 20, "79.00"),
+        ("A-2", 7, "55.30"),
+    ]
+    assert (found["units"], found["saved"]) == (27, "134.30")
+    assert "27 units; 134.30 dollars" in shown.out
+    assert run("amazon", "removals", "--csv").out.startswith("seller_sku,sku,units,saved")
+
+
+def test_sizes_and_limits_are_said_listed_and_refused_in_words(
+    run: Lockstep, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("sku,cubic_feet,storage_type,carton_units\nA-1,0.25,apparel,12\n")
+    bad.write_text("sku,cubic_feet,storage_type\nA-1,,\nA-2,1,attic\nA-1,much,\n,1,\n")
+
+    tried = run("amazon", "size", "set", str(good), "--dry-run", "--json")
+    nothing = run("amazon", "size", "list", "--json").read
+    done = run("amazon", "size", "set", str(good), "--by", "ann")
+    wrong = run("amazon", "size", "set", str(bad))
+    run("amazon", "capacity", "set", "apparel", "--cubic-feet", "12.5", "--since", "2026-01-01")
+    empty = run("amazon", "capacity", "set", "apparel")
+    (size,) = run("amazon", "size", "list", "--json").read
+    (limit,) = run("amazon", "capacity", "list", "--json").read
+
+    assert (tried.code, tried.read, nothing, done.code) == (0, {"skus": 1}, [], 0)
+    assert (size["sku"], size["carton_units"], float(size["carton_cubic_feet"])) == ("A-1", 12, 3.0)
+    assert (limit["storage_type"], float(limit["cubic_feet"]), limit["units"]) == (
+        "apparel",
+        12.5,
+        None,
+    )
+    assert wrong.code != 0
+    assert "2: write cubic_feet, or length_in" in wrong.err
+    assert "3: storage_type 'attic' is none of" in wrong.err
+    assert "4: cubic_feet 'much' is no number" in wrong.err
+    assert "5: no SKU" in wrong.err
+    assert (empty.code, "say one of them" in empty.err) == (5, True)
+
+
+def test_a_shipment_is_proposed_within_the_limit(
+    run: Lockstep, house: FbaHouse, tmp_path: Path
+) -> None:
+    run("amazon", "mirror")
+    sizes = tmp_path / "sizes.csv"
+    sizes.write_text("sku,cubic_feet,carton_units\nA-1,1,6\n")
+    run("amazon", "size", "set", str(sizes))
+    for number, units in enumerate((10, 6)):
+        line = {"channel": SHOP, "order": f"s-{number}", "line": "1", "units": units}
+        house_now = now() - timedelta(hours=1 + number)
+        fact = a_fact("order", source=SHOP, sku="A-1", location=FBA, occurred_at=house_now, **line)
+        book(house.engine, fact, now=now())
+    home = {"sku": "A-1", "location": OSLO, "units": 500, "reason": "first count"}
+    opening = a_fact("opening", source=SHOP, occurred_at=now(), **home)
+    book(house.engine, opening, now=now())
+
+    free = run("amazon", "send-in", "--json").read
+    run("amazon", "capacity", "set", "standard", "--cubic-feet", "42")
+    tight = run("amazon", "send-in", "--json").read
+    shown = run("amazon", "send-in")
+    sheet = list(csv.DictReader(io.StringIO(run("amazon", "send-in", "--csv").out)))
+    elsewhere = run("amazon", "send-in", "--home", "BERGEN", "--json").read
+
+    assert free["shipments"][0]["location"] == OSLO
+    assert free["shipments"][0]["units"] > tight["shipments"][0]["units"] == 18
+    # 20 there and 4 on their way take 24 of 42 cubic feet: three cartons of six fit.
+    assert tight["rooms"][0]["used_cubic_feet"] == "24.000000"
+    assert tight["short"][0]["why"] == "no room: 42.00 cubic feet are the limit"
+    assert [(row["location"], row["units"], row["cartons"]) for row in sheet] == [(OSLO, "18", "3")]
+    assert "A-1 falls short" in shown.err
+    assert elsewhere["shipments"] == []
 
 
 def test_a_channel_that_is_not_amazons_is_refused(run: Lockstep) -> None:

@@ -64,6 +64,28 @@ def test_the_featured_offers_share_is_counted_by_time(fba: FbaHouse) -> None:
     assert (whole.ours_now, whole.featured_price, whole.our_price) == (False, "18.50", "19.99")
 
 
+def test_beside_the_featured_offers_share_stands_when_there_was_none_to_sell(fba: FbaHouse) -> None:
+    fba.at_amazon("A-1", fulfillable=5)
+    fba.at_amazon("A-2", fulfillable=5)
+    fba.go()
+    fba.go()
+    begun = fba.now
+    fba.pass_time(3600)
+    fba.rig.do("drift", sku="A-1", part="fulfillable", units=-5)
+    fba.go()
+    fba.pass_time(3 * 3600)
+    fba.rig.do("drift", sku="A-1", part="fulfillable", units=4)
+    fba.go()
+
+    with transaction(fba.engine) as connection:
+        found = health_store.shelves(connection, CHANNEL, since=begun, now=fba.now)
+        asins = dict(fba.rows("SELECT seller_sku, asin FROM fba_health"))
+    out, there = found[asins["A-1"]], found[asins["A-2"]]
+    assert out.out_s == pytest.approx(3 * 3600 + 900, abs=120)
+    assert (out.fulfillable, there.out_s, there.fulfillable) == (4, 0, 5)
+    assert out.told_s == pytest.approx(4 * 3600 + 1800, abs=5)
+
+
 def test_the_planning_report_is_read_whatever_its_columns_are_called_and_in_whichever_letters() -> (
     None
 ):

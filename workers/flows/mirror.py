@@ -14,12 +14,14 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection, Engine, text
 
+from channels.amazon import fba_store
 from channels.amazon.api import SellingPartner
+from channels.amazon.fba_store import Mark
 from channels.base import ChannelError, Refused, Throttled, Unauthorised
 from ledger.db import transaction
 from reconcile import runs
 from reconcile.types import Counts
-from workers.flows import mcf
+from workers.flows import fba_health, mcf
 from workers.flows.mirror_book import Book
 from workers.flows.mirror_reading import Reader
 from workers.flows.mirror_terms import JOB, Clock, MirrorReport, Terms
@@ -105,7 +107,22 @@ class _Go:
             for write in (book.book_rows, book.follow, book.explain):
                 with self._holding() as connection:
                     write(connection)
+        self._look()
         self._end(errors)
+
+    def _look(self) -> None:
+        """Once a day how every SKU stands is kept; not in the very first go, whose stock is not booked yet."""
+        at, every = self.now(), self.terms.planning_every
+        with self._holding() as connection:
+            mark = fba_store.mark(connection, self.run.channel, "standing")
+            if mark.at is None:
+                first = Mark(at=at - every + timedelta(seconds=self.terms.window_s))
+                fba_store.set_mark(connection, self.run.channel, "standing", first)
+        if mark.at is None or at < mark.at + every:
+            return
+        self.report.standings = fba_health.look(self._holding, self.run.channel, at)
+        with self._holding() as connection:
+            fba_store.set_mark(connection, self.run.channel, "standing", Mark(at=at))
 
     def _anything_new(self) -> bool:
         """A window compares once whatever comes; a go that only carries a long walk on has nothing to compare."""

@@ -53,6 +53,8 @@ FORMS: dict[str, dict[str, str]] = {
     "count.submit": {"sheet": "sku,location,counted\nMUG-RED,OSLO,0\n"},
     "count.order": {**PLACE, **WHY},
     "count.worth": {"rows": "sku,cost,price\nMUG-RED,4.20,9\n"},
+    "reorder.set": {"sku": "MUG-RED", "supplier": "Acme", "pack": "6"},
+    "reorder.import": {"rows": "sku,pack\nMUG-RED,6\n"},
     "pickup.failed": PLACE,
     "stock.adjust": {**PLACE, "units": "3", **WHY},
     "stock.reverse": {"source": "operator", "event_id": "nothing", **WHY},
@@ -76,6 +78,8 @@ FORMS: dict[str, dict[str, str]] = {
     },
     "partner.release": {"program": "SPRING", **WHY},
     "amazon.ipi.set": {"score": "500"},
+    "amazon.size.set": {"text": "sku,cubic_feet\nMUG-RED,0.25\n"},
+    "amazon.capacity.set": {"storage_type": "standard", "cubic_feet": "100"},
 }  # fmt: skip
 
 

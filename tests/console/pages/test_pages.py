@@ -20,7 +20,7 @@ DEEPER = [
     "/now/live", "/sku/MUG-RED", "/sku/MUG-RED?at=2026-03-02+12:30&hours=168", "/explain?sku=MUG-RED&channel=shop",
     "/pushes/sent", "/pushes/1", "/drift?all=1", "/drift/1", "/incidents/1", "/inbox", "/search?q=MUG", "/search?q=1",
     "/order?order=1001", "/rules/1", "/failed?channel=second",
-    "/edi?all=1", "/amazon?all=1", "/audit?trail=1", "/inbox?state=applied",
+    "/edi?all=1", "/amazon?all=1", "/amazon/aged?all=1", "/amazon/send-in", "/audit?trail=1", "/inbox?state=applied",
 ]  # fmt: skip
 #: Addresses that one role may not see.
 FOR_SOME = {"/inbox/1": Role.OPERATOR, "/failed/1": Role.OPERATOR}
