@@ -22,6 +22,7 @@ from tests.servers import Clock, Database
 #: Words that a command which reads needs.
 WORDS: dict[str, tuple[str, ...]] = {
     "alloc plan": ("RULES",),
+    "amazon explain": ("A-1",),
     "case show": ("1",),
     "channel certificate": ("shop",),
     "channel unmapped": ("shop",),
