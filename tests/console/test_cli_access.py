@@ -152,7 +152,7 @@ def files(tmp_path: Path) -> dict[str, str]:
         'base_url = "https://shop.example"\naccount = "one.example"\nlocations = ["WH"]\n'
         'vendor_locations = { "gid://1" = "WH" }\n'
     )
-    file.write_text("sku,location,counted\nTEA,WH,1\n")
+    file.write_text("sku,location,counted,cubic_feet\nTEA,WH,1,0.5\n")
     return {"RULES": str(rules), "FILE": str(file)}
 
 

@@ -127,7 +127,7 @@ def test_what_changes_something_comes_to_the_same_from_afar_when_it_is_tried(
     api: Api, rules: str, tmp_path: Path
 ) -> None:
     sheet = tmp_path / "sheet.csv"
-    sheet.write_text("sku,location,counted,cost\nMUG-RED,WH,50,4.20\n")
+    sheet.write_text("sku,location,counted,cost,cubic_feet\nMUG-RED,WH,50,4.20,0.5\n")
     differs, tried = {}, 0
     before = api.rows("SELECT count(*) AS n FROM audit")
     for name, words in CHANGES.items():

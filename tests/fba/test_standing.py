@@ -249,6 +249,28 @@ def test_a_proposal_leaves_homes_their_own_and_keeps_to_the_limit_of_its_day(fba
     assert then.proposal.short[0].why == "no room: 160.00 cubic feet are the limit"
 
 
+def test_what_is_stranded_or_to_be_taken_out_is_not_sent_more_of(fba: FbaHouse) -> None:
+    fba.at_amazon("A-1", fulfillable=30)
+    fba.at_amazon("A-2", fulfillable=30)
+    fba.pass_time(200 * DAY_S)
+    fba.go()
+    fba.rig.do("strand", sku="A-1", reason="Listing closed")
+    for _ in range(8):
+        fba.go()
+    for sku in ("A-1", "A-2"):
+        sold(fba, sku, 10)
+        home = {"sku": sku, "location": OSLO, "units": 500, "reason": "count"}
+        fba.post("opening", **home, id=f"opening:{sku}")
+
+    found = fba_health.propose(lambda: transaction(fba.engine), CHANNEL, Terms(), fba.now)
+
+    assert found.proposal.shipments == {}
+    assert {each.seller_sku: each.why for each in found.proposal.short} == {
+        "A-1": "30 are stranded: Listing closed",
+        "A-2": "20 are to be taken out first",
+    }
+
+
 def test_an_order_that_amazon_ships_for_a_shop_leaves_the_network_once(fba: FbaHouse) -> None:
     """AZ-5: 40 there, one sold by the shop and shipped by Amazon: 39, not 38."""
     fba.at_amazon("A-1", fulfillable=40)

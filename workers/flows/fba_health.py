@@ -21,7 +21,7 @@ from allocation.planning import forecast_store, network, order_store, send_in, s
 from allocation.planning.ageing import Layer
 from allocation.planning.network import Factors, Held, Standing
 from allocation.planning.order_store import Spot
-from allocation.planning.send_in import Proposal, Room, Terms, Wanting
+from allocation.planning.send_in import Proposal, Room, Short, Terms, Wanting
 from allocation.planning.size_store import Size
 from channels.amazon import network_store, sizes, standing_store
 from channels.amazon.standing_store import Stock
@@ -197,10 +197,27 @@ def _propose(
     rooms = {name: Room(limit.cubic_feet, limit.units) for name, limit in limits.items()}
     for line in (*found.lines, *found.held_back):
         _fill(rooms, line)
+    stopped = {line.stock.seller_sku: why for line in found.lines if (why := _stops(line))}
     wanting = [_wanting(line, free) for line in found.lines]
-    proposal = send_in.propose(wanting, rooms, terms)
+    going = [one for one in wanting if one.seller_sku not in stopped]
+    proposal = send_in.propose(going, rooms, terms)
+    proposal.short += [
+        Short(one.sku, one.seller_sku, missing, stopped[one.seller_sku])
+        for one in wanting
+        if one.seller_sku in stopped and (missing := send_in.wanted_units(one, terms))
+    ]
     types = {line.stock.seller_sku: _type(line.size) for line in found.lines}
     return SendIn(proposal, rooms, types, found)
+
+
+def _stops(line: Line) -> str:
+    """Why no more of a SKU is sent, whatever sells; "" where nothing stands in the way."""
+    standing = line.standing
+    if standing.held.stranded and line.stranded:
+        return f"{standing.held.stranded} are stranded: {line.stranded['reason']}"
+    if standing.removal is not None:
+        return f"{standing.removal.units} are to be taken out first"
+    return ""
 
 
 def _type(size: Size | None) -> str:
