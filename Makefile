@@ -72,6 +72,13 @@ test-referees: $(REFEREES_STAMP) ## The vendors' own SDKs against the simulators
 test-fast: $(STAMP) ## The tests that need no long wait
 	$(RUN) -m pytest $(SPREAD) -m "not slow and not battery and not browser" -q
 
+AUDIT := .venv-audit/bin/python
+AUDIT_STAMP := .venv-audit/.made-for-$(shell (pwd; cat requirements-audit.lock) | cksum | tr ' ' '-')
+
+.PHONY: audit
+audit: $(AUDIT_STAMP) ## Known weaknesses of the packages in requirements.lock; needs the advisory database on the network
+	$(AUDIT) -m pip_audit --strict --disable-pip --require-hashes --requirement requirements.lock
+
 .PHONY: wheel
 wheel: $(STAMP) ## Build dist/lockstep-....whl
 	rm -f dist/lockstep-*.whl
@@ -108,6 +115,7 @@ lock: $(STAMP) ## Resolve the lock files anew
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml -o requirements.lock
 	.venv/bin/uv pip compile $(COMPILE) --group dev pyproject.toml -o requirements-dev.lock
 	.venv/bin/uv pip compile $(HASHED) --group referees -o requirements-referees.lock
+	.venv/bin/uv pip compile $(HASHED) --group audit -o requirements-audit.lock
 
 HASHED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 COMPILE := $(HASHED) --extra local --extra sftp --extra otel --extra export
@@ -115,7 +123,7 @@ COMPILE := $(HASHED) --extra local --extra sftp --extra otel --extra export
 .PHONY: clean
 clean: ## Remove .venv, caches and the local stack's home with its data
 	if [ -d .lockstep ] && [ -x $(RUN) ]; then $(RUN) -m console.local forget; fi
-	rm -rf .venv .venv-referees .lockstep .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .venv-referees .venv-audit .lockstep .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv reads none of pip's settings: hand over where this machine gets its packages. Every file is checked against the lock's
@@ -147,6 +155,11 @@ $(STAMP): $(HERE)
 		$(RUN) -m pip install -qq --require-hashes -r requirements-dev.lock; \
 		$(RUN) -m pip install -qq --no-deps --no-build-isolation --editable .; \
 	fi
+	@touch $@
+
+$(AUDIT_STAMP): $(STAMP)
+	$(RUN) -m venv --clear .venv-audit
+	@$(PIP_TO_UV); .venv/bin/uv pip sync --quiet --python $(AUDIT) --require-hashes requirements-audit.lock
 	@touch $@
 
 $(REFEREES_STAMP): $(STAMP)
