@@ -45,10 +45,13 @@ _DROP = text("""
     WHERE l.channel = :channel AND l.sku = done.sku AND l.location = done.location
 """)
 
-# Of places that are no longer listed: whoever takes a reading puts it off, so these alone stay due for long.
-_FORGET = text(
-    "DELETE FROM second_look WHERE channel = :channel AND due_at < :before AND until_at < :before"
-)
+# Of places that are no longer listed. Others may be as old, where no worker came for a while: they are judged.
+_FORGET = text("""
+    DELETE FROM second_look AS l
+    WHERE l.channel = :channel AND l.due_at < :before AND l.until_at < :before
+      AND NOT EXISTS (SELECT FROM binding AS b
+                      WHERE b.channel = l.channel AND b.sku = l.sku AND b.location = l.location)
+""")
 
 _CHANNELS = text("""
     SELECT channel FROM channel AS c

@@ -311,3 +311,26 @@ class TestASecondLook:
         report = go(database, ahead, clock)
 
         assert (report.looked, report.drifted) == (1, 1)
+
+    def test_it_is_judged_after_the_workers_were_away_for_long(
+        self, database: Database, clock: Clock, ahead: MemoryChannel
+    ) -> None:
+        self.read(database, ahead, clock)
+        clock.advance(600)
+
+        report = go(database, ahead, clock)
+
+        assert (report.looked, report.drifted) == (1, 1)
+
+    def test_it_is_forgotten_where_the_place_is_no_longer_listed(
+        self, database: Database, clock: Clock, ahead: MemoryChannel
+    ) -> None:
+        self.read(database, ahead, clock)
+        with database.engine.begin() as connection:
+            connection.execute(text("DELETE FROM binding WHERE sku = 'TEA'"))
+        clock.advance(600)
+
+        report = go(database, ahead, clock)
+
+        assert report.looked == 0
+        assert rows(database.engine, "SELECT sku FROM second_look") == []
