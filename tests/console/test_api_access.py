@@ -35,6 +35,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/counts": {"sheet": "sku,location,counted\nMUG-RED,OSLO,0\n"},
     "/api/v1/rules": {"source": "[locations.WH]\n", **WHY},
     "/api/v1/rules/rollback": {"version": 1, **WHY},
+    "/api/v1/hooks": {"name": "new", "url": "https://erp.example/hooks", "kinds": ["halt.set"]},
+    "/api/v1/hooks/{name}/remove": {},
+    "/api/v1/hooks/{name}/test": {},
     "/api/v1/tokens": {"name": "new", "role": "viewer"},
     "/api/v1/tokens/{name}/rotate": {},
     "/api/v1/tokens/{name}/revoke": {},
@@ -117,6 +120,7 @@ ADDRESSES = {
     "/api/v1/events/{number}": "/api/v1/events/01890a5d-ac96-774b-bcce-b302099a8057",
 }
 FOR_SOME = {
+    "/api/v1/hooks": Role.ADMIN,
     "/api/v1/tokens": Role.ADMIN,
     "/api/v1/inbox/{delivery}": Role.OPERATOR,
     "/api/v1/failures/{number}": Role.OPERATOR,
@@ -187,7 +191,10 @@ def test_what_is_sent_to_be_read_changes_nothing_and_is_for_the_right_roles(api:
 
 def test_a_dry_run_answers_as_the_real_one_and_changes_nothing(api: Api) -> None:
     """Routes that hand out a secret or call a door cannot be tried, and do not offer it."""
-    firm = {"/api/v1/tokens", "/api/v1/tokens/{name}/rotate", "/api/v1/alerts/test"}
+    firm = {
+        "/api/v1/tokens", "/api/v1/tokens/{name}/rotate", "/api/v1/alerts/test",
+        "/api/v1/hooks", "/api/v1/hooks/{name}/test",
+    }  # fmt: skip
     tables = [
         row["name"]
         for row in api.rows(

@@ -59,7 +59,7 @@ MORE = (
     ("failed", "export", "--channel", "second"),
 )
 #: Where figures grow from second to second.
-AGING = {("pace", "MUG-RED"), ("recon", "debt"), ("sku", "timeline")}
+AGING = {("channel", "complete"), ("pace", "MUG-RED"), ("recon", "debt"), ("sku", "timeline")}
 #: What has no JSON.
 PLAIN = {"failed export", "op watch"}
 #: Where nothing may be tried: a secret is handed out, a door is told, or it has a count of its own instead.
