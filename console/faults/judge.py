@@ -26,6 +26,12 @@ _BOOKED_TWICE: Final = """
     WHERE e.source = 'wms' GROUP BY 1 HAVING count(*) > 1
 """
 
+# A number may have become what the shop shows while it waited: then the call says so itself, and is no repeat.
+_SAID_SO: Final = """
+    SELECT channel, sku, units, count(*) FROM push
+    WHERE expected = units AND sent_at >= CAST(:since AS timestamptz) - interval '1 minute' GROUP BY 1, 2, 3
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -114,11 +120,18 @@ def _webhooks(house: House, since: datetime) -> dict[str, list[str]]:
 
 def _written_twice(house: House, since: datetime) -> list[str]:
     """Writes that a shop took and that changed nothing, by its own log: it had been told before."""
-    return [
-        f"{name} {entry['sku']} was set to {entry['available']} where it was so already"
+    said_so = Counter(
+        {(row.channel, row.sku, row.units): row.count for row in house.rows(_SAID_SO, since=since)}
+    )
+    empty = Counter(
+        (name, entry["sku"], int(entry["available"]))
         for name, shop in house.shops.items()
         for entry in shop.events().get("stock", [])
         if entry["at"] >= since and "available" in entry and not any(entry["deltas"].values())
+    )
+    return [
+        f"{name} {sku} was set to {units} where it was so already"
+        for name, sku, units in (empty - said_so).elements()
     ]
 
 
