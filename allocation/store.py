@@ -67,6 +67,9 @@ _ALL_DUE = text("""
     ON CONFLICT (sku) DO UPDATE SET since = least(due.since, excluded.since)
 """)
 
+# A million SKUs take longer than any other statement may.
+_TAKE_TIME = text("SET LOCAL statement_timeout = '10min'")
+
 _NO_TURNS = text("DELETE FROM rule_turn")
 
 _TURNS = text("""
@@ -224,7 +227,7 @@ def apply_rules(
     coming = [at for at in turns(rules) if at > now]
     connection.execute(_TURNS, {"version": version, "at": coming})
     # Who writes the book holds what is due when it comes to a channel: so it is here.
-    connection.execute(_ALL_DUE, {"now": now})
+    _make_all_due(connection, now)
     _write_channels(connection, rules)
     return version
 
@@ -233,8 +236,13 @@ def turn(connection: Connection, now: datetime) -> bool:
     """Make every SKU due when a season of the rules has begun or ended since somebody last asked."""
     turned = bool(connection.execute(_TURNED, {"now": now}).all())
     if turned:
-        connection.execute(_ALL_DUE, {"now": now})
+        _make_all_due(connection, now)
     return turned
+
+
+def _make_all_due(connection: Connection, now: datetime) -> None:
+    connection.execute(_TAKE_TIME)
+    connection.execute(_ALL_DUE, {"now": now})
 
 
 def _write_channels(connection: Connection, rules: Rules) -> None:

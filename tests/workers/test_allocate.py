@@ -64,6 +64,26 @@ def test_new_rules_make_every_sku_due_and_carry_their_version(
     assert house.rows("SELECT units, number, rule_version FROM target") == [(3, 2, second)]
 
 
+def test_rules_for_a_catalogue_that_takes_long_are_waited_for(
+    database: Database, clock: Clock
+) -> None:
+    a_house(database.engine, clock, "A")
+    with database.owner.begin() as connection:
+        connection.execute(
+            text("""
+                CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
+                    $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$;
+                CREATE TRIGGER linger BEFORE INSERT ON due FOR EACH ROW EXECUTE FUNCTION linger();
+            """)
+        )
+
+    with database.engine.begin() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = '200ms'"))
+        version = apply(connection, RULES + BUFFER, clock.now)
+
+    assert version == 2
+
+
 def test_an_older_version_can_be_applied_again(database: Database, clock: Clock) -> None:
     house = a_house(database.engine, clock, "A")
     house.set(A=5)
