@@ -135,12 +135,14 @@ _OWED = text("""
            'lockstep hook list' FROM hook WHERE removed_at IS NULL AND (failing > 0 OR stopped_at IS NOT NULL)
 """)
 
+# Of the mix that is in use; of a run that knew none, of the model that weighs most.
 _FORECAST = text("""
-    SELECT coalesce(kind, 'none') AS kind, count(*) AS places,
-           avg((scores -> model ->> 'rmsse')::float8) AS rmsse, avg((scores -> model ->> 'bias')::float8) AS bias,
-           avg((scores -> model ->> 'sum_error')::float8) AS sum_error
-    FROM forecast
-    WHERE run_id = (SELECT max(id) FROM forecast_run WHERE stage = 'done') AND jsonb_typeof(scores) = 'object'
+    SELECT coalesce(kind, 'none') AS kind, count(*) AS places, avg((score ->> 'rmsse')::float8) AS rmsse,
+           avg((score ->> 'bias')::float8) AS bias, avg((score ->> 'sum_error')::float8) AS sum_error
+    FROM (
+        SELECT kind, coalesce(scores -> 'mix', scores -> model) AS score FROM forecast
+        WHERE run_id = (SELECT max(id) FROM forecast_run WHERE stage = 'done')
+    ) AS newest
     GROUP BY 1 ORDER BY count(*) DESC, 1
 """)
 

@@ -107,6 +107,32 @@ def test_a_halt_costs_its_hours_in_the_span_at_the_pace_of_the_channel(house: Da
     assert halted["lost_money"] == pytest.approx(40, rel=1e-3)
 
 
+def test_the_forecast_is_judged_by_the_mix_of_the_newest_run_that_is_done(house: Database) -> None:
+    with house.superuser.begin() as connection:
+        connection.execute(
+            text("""
+                INSERT INTO forecast_run (until_day, stage, of_skus, began_at, moved_at)
+                VALUES ('2026-03-01', 'done', 1, now(), now()), ('2026-03-08', 'done', 1, now(), now()),
+                       ('2026-03-15', 'reading', 1, now(), now())
+            """)
+        )
+        connection.execute(
+            text("""
+                INSERT INTO forecast (run_id, sku, location, until_day, kind, model, weights, scores, folds,
+                                      horizon_days, per_day, sd_per_day, sd_per_week, units, quantiles)
+                SELECT run, 'MUG', 'WH', '2026-03-08', 'smooth', 'ses', '{}', CAST(scores AS jsonb), 3, 21, 1, 1, 3,
+                       21, '{}'
+                FROM (VALUES (1, '{"mix": {"rmsse": 9, "bias": 9, "sum_error": 9}}'),
+                             (2, '{"mix": {"rmsse": 0.7, "bias": -0.1, "sum_error": 0.5}, "ses": {"rmsse": 2}}'))
+                     AS given (run, scores)
+            """)
+        )
+
+    (row,) = made(house)["forecast"]
+
+    assert row == {"kind": "smooth", "places": 1, "rmsse": 0.7, "bias": -0.1, "sum_error": 0.5}
+
+
 def test_what_lies_outside_the_span_is_not_in_it(house: Database) -> None:
     found = report.make(
         house.engine,

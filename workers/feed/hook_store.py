@@ -72,7 +72,10 @@ _STOCKOUTS = text("""
         WHERE s.sku = l.sku AND s.location = l.location AND s.expected_units > s.received_units
           AND s.due_at <= CAST(:now AS timestamptz) + make_interval(secs => l.lead_days * 86400)
     ) AS coming
-    WHERE l.low_since IS NOT NULL AND l.per_day > 0 AND b.units + coming.units < l.per_day * l.lead_days
+    WHERE l.low_since IS NOT NULL AND l.per_day > 0
+      AND NOT EXISTS (SELECT FROM hook_event AS e WHERE e.kind = 'stockout.forecast'
+                      AND e.object = 'place:' || l.sku || '@' || l.location || ':' || extract(epoch FROM l.low_since))
+      AND b.units + coming.units < l.per_day * l.lead_days
 """)
 _WANTED = text(
     "SELECT EXISTS (SELECT FROM hook WHERE removed_at IS NULL AND 'stockout.forecast' = ANY(kinds))"
