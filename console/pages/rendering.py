@@ -32,6 +32,7 @@ MENU: Final = (
     ("Cases", "/cases"),
     ("Allocation", "/rules"),
     ("Stores", "/stores"),
+    ("Reorder", "/reorder"),
     ("EDI", "/edi"),
     ("Amazon", "/amazon"),
     ("Review", "/review"),
