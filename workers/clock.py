@@ -34,33 +34,37 @@ class Clock:
         self._wall = wall
         self._runs_s = runs_s
         self._off = timedelta(0)
-        self._looked_s = float("-inf")
+        self._base: tuple[datetime, float] | None = None
         self._gap_s = 0.0
 
     def now(self) -> datetime:
-        """What counts."""
-        return self._wall() + self._off
+        """What counts. Between two looks nobody can set it: a task that runs meanwhile sees no jump."""
+        base = self._base
+        if base is None:
+            return self._wall()
+        return base[0] + timedelta(seconds=self._runs_s() - base[1])
 
     def is_doubtful(self, for_s: float) -> bool:
-        """Whether nobody has looked at the database's for so long, or this one was set since."""
-        if self._runs_s() - self._looked_s >= for_s:
-            return True
-        return abs(self._wall().timestamp() - self._runs_s() - self._gap_s) > _SET_S
+        """Whether nobody has looked at the database's for so long, or the machine's was set since."""
+        base = self._base
+        return base is None or self._runs_s() - base[1] >= for_s or self._was_set()
 
     def looked(self) -> None:
-        """Somebody looked, or tried to: no doubt again until time has gone by or the clock is set."""
-        self._looked_s = self._runs_s()
-        self._gap_s = self._wall().timestamp() - self._looked_s
+        """Somebody looked, or tried to. A clock that was set is not believed before the database was asked."""
+        if self._base is not None and self._was_set():
+            self._base = (self.now(), self._runs_s())
+        else:
+            self._follow()
 
     def set_by(self, connection: Connection) -> None:
         """Ask the database for its time."""
-        asked = self._wall()
+        asked = self._runs_s()
         said: datetime = connection.execute(_SAID).scalar_one()
-        answered = self._wall()
-        off = said - (asked + (answered - asked) / 2)
-        # A clock that was set between the question and the answer says nothing; neither does a slow answer.
-        if abs(answered - asked) > TOLERATED:
+        answered, wall = self._runs_s(), self._wall()
+        # A slow answer says nothing.
+        if answered - asked > TOLERATED.total_seconds():
             return
+        off = said + timedelta(seconds=(answered - asked) / 2) - wall
         off = off if abs(off) > TOLERATED else timedelta(0)
         if abs(off - self._off) > TOLERATED:
             log.error(
@@ -69,3 +73,11 @@ class Clock:
                 next="the database's counts; put this machine's right (NTP)",
             )
         self._off = off
+        self._follow()
+
+    def _follow(self) -> None:
+        wall, runs_s = self._wall(), self._runs_s()
+        self._base, self._gap_s = (wall + self._off, runs_s), wall.timestamp() - runs_s
+
+    def _was_set(self) -> bool:
+        return abs(self._wall().timestamp() - self._runs_s() - self._gap_s) > _SET_S

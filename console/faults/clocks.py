@@ -56,7 +56,7 @@ def _jumps(made: Made, seconds: int) -> Callable[[Scene], list[str]]:
             _set(offset, seconds)
             time.sleep(max(scene.hold_s, 4 * house.told.reconcile_s))
             said = slots_between(house, begun, house.now())
-        others = house.one(_ELSEWHERE)
+        others = house.one(_ELSEWHERE, since=begun)
         return [*said, *([f"{others} windows of another hour were opened"] if others else [])]
 
     return does
@@ -65,6 +65,7 @@ def _jumps(made: Made, seconds: int) -> Callable[[Scene], list[str]]:
 _ELSEWHERE: Final = """
     SELECT count(*) FROM run WHERE job IN ('reconcile', 'orders')
        AND abs(extract(epoch FROM window_at - coalesce(started_at, finished_at, now()))) > 1800
+       AND coalesce(started_at, finished_at, now()) >= :since
 """
 
 
