@@ -280,6 +280,18 @@ def test_drifts_are_told_on_the_day_they_began_and_the_day_they_ended(
     assert [row["drift_units"] for row in rows_of(tmp_path, "drift")] == ["2", "2"]
 
 
+def test_a_view_that_is_not_there_is_a_sentence(database: Database, tmp_path: Path) -> None:
+    with database.owner.begin() as connection:
+        connection.execute(text("REVOKE SELECT ON feed.event_v1 FROM lockstep_app"))
+    try:
+        said = lockstep("export", "run", str(tmp_path), environment=surroundings(database))
+    finally:
+        with database.owner.begin() as connection:
+            connection.execute(text("GRANT SELECT ON feed.event_v1 TO lockstep_app"))
+
+    assert (said.code, "the database refused" in said.err) == (1, True)
+
+
 def test_the_command_exports_and_proves(database: Database, tmp_path: Path) -> None:
     here = surroundings(database)
 

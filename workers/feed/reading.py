@@ -10,6 +10,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import tuple_row
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from ledger import seals
 from ledger.db import transaction
@@ -80,6 +81,11 @@ def _query(sheet: Sheet) -> str:
 
 def sums(connection: Connection, sheet: Sheet, bounds: Mapping[str, Any]) -> Sums:
     """What the rows come to, added up by the database."""
+    with _as_ours():
+        return _sums(connection, sheet, bounds)
+
+
+def _sums(connection: Connection, sheet: Sheet, bounds: Mapping[str, Any]) -> Sums:
     rows = _query(sheet)
     of_events = _OF_EVENTS if sheet.cut is Cut.SEQ else "0"
     units = f"coalesce(sum({sheet.units}), 0)::bigint" if sheet.units else "0"
@@ -99,8 +105,17 @@ def rows(
 ) -> Iterator[bytes | bytearray | memoryview]:
     """The rows as CSV without a header, each whole within one part."""
     told = _told(f"COPY ({_query(sheet)}) TO STDOUT WITH (FORMAT csv)")
-    with _driver(connection).cursor() as cursor, cursor.copy(told, bounds) as copy:
+    with _as_ours(), _driver(connection).cursor() as cursor, cursor.copy(told, bounds) as copy:
         yield from copy
+
+
+@contextmanager
+def _as_ours() -> Iterator[None]:
+    """What the driver raises, as SQLAlchemy would: nobody else need know both."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise DBAPIError("the export", {}, error) from error
 
 
 def _driver(connection: Connection) -> psycopg.Connection[Any]:
