@@ -15,6 +15,7 @@ from typing import Final
 import orjson
 from sqlalchemy import Connection, text
 
+from allocation.types import PLAIN
 from ledger.types import Move, State
 
 #: When a vendor changes its own number -> the kinds of event that tell of it.
@@ -35,27 +36,42 @@ class OwnSale:
     at: datetime
 
 
-# A vendor's clock counts whole seconds, so a sale in the second of the reading is left to the compare-and-set.
+# Some vendors stamp whole seconds. A sale in the second of a reading, or of a write that would have failed had it not
+# known of the sale, may have been on either side of it: before it, it is missing since (`allocation.missing`); what is
+# not missing came after it. Taken to be before, it would be feared by the next reading, though it is booked.
 _FOLLOW = text("""
     WITH sale AS (
-        SELECT channel, sku, location, sum(units)::bigint AS units, min(at) AS at
+        SELECT channel, sku, location, units, at, units > 0 AND at = date_trunc('second', at) AS whole
         FROM json_to_recordset(CAST(:sales AS json))
              AS s (channel text, sku text, location text, units integer, at timestamptz)
-        GROUP BY channel, sku, location
-    ), held AS (
-        SELECT shown.channel, shown.sku, shown.location, sale.units, sale.at
-        FROM shown JOIN sale USING (channel, sku, location)
-        ORDER BY shown.channel, shown.sku, shown.location
-        FOR UPDATE OF shown
+    ), held AS MATERIALIZED (
+        SELECT channel, sku, location, confirmed_at, read_at, missing, missing_at
+        FROM shown
+        WHERE (channel, sku, location) IN (SELECT channel, sku, location FROM sale)
+        ORDER BY channel, sku, location
+        FOR UPDATE
+    ), told AS (
+        SELECT held.channel, held.sku, held.location,
+               coalesce(sum(sale.units) FILTER (WHERE sale.at > confirmed_at), 0)::bigint AS since_confirmed,
+               coalesce(sum(sale.units) FILTER (WHERE sale.at > read_at), 0)::bigint AS since_read,
+               coalesce(sum(sale.units) FILTER (WHERE sale.at <= missing_at), 0)::bigint AS missed,
+               coalesce(sum(sale.units) FILTER (WHERE whole AND sale.at <= confirmed_at AND c.kind <> ALL(:plain)
+                   AND sale.at > confirmed_at - interval '1 second'), 0)::bigint AS in_second_confirmed,
+               coalesce(sum(sale.units) FILTER (WHERE whole AND sale.at <= read_at AND confirmed_at < read_at
+                   AND sale.at > read_at - interval '1 second'), 0)::bigint AS in_second_read
+        FROM held JOIN sale USING (channel, sku, location) JOIN channel c USING (channel)
+        GROUP BY held.channel, held.sku, held.location
     )
     UPDATE shown SET
-        units = CASE WHEN shown.confirmed_at < held.at THEN shown.units - held.units ELSE shown.units END,
-        read_units = CASE WHEN shown.read_at < held.at THEN shown.read_units - held.units ELSE shown.read_units END,
-        missing = CASE WHEN shown.missing_at >= held.at THEN greatest(0, shown.missing - held.units)
-                       ELSE shown.missing END
-    FROM held
-    WHERE shown.channel = held.channel AND shown.sku = held.sku AND shown.location = held.location
-      AND (shown.confirmed_at < held.at OR shown.read_at < held.at OR shown.missing > 0)
+        units = shown.units - since_confirmed
+                - greatest(0, in_second_confirmed - greatest(0, least(shown.missing, missed))),
+        read_units = shown.read_units - since_read
+                     - greatest(0, in_second_read - greatest(0, least(shown.missing, missed))),
+        missing = greatest(0, shown.missing - missed)
+    FROM told
+    WHERE shown.channel = told.channel AND shown.sku = told.sku AND shown.location = told.location
+      AND (since_confirmed <> 0 OR since_read <> 0 OR in_second_confirmed > 0 OR in_second_read > 0
+           OR shown.missing > 0 AND missed <> 0)
 """)
 
 
@@ -67,7 +83,7 @@ def follow(connection: Connection, sales: Iterable[OwnSale]) -> None:
         if s.units
     ]
     if rows:
-        connection.execute(_FOLLOW, {"sales": orjson.dumps(rows).decode()})
+        connection.execute(_FOLLOW, {"sales": orjson.dumps(rows).decode(), "plain": sorted(PLAIN)})
 
 
 def taken(when: str, move: Move) -> tuple[str, int]:
