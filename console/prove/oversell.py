@@ -59,9 +59,9 @@ class Size:
     """How much is played; the measurement proper has the defaults."""
 
     days: int = 30
-    skus: int | None = 60
+    skus: int | None = 40
     stock_percent: int = 85
-    week_skus: int = 30
+    week_skus: int = 20
     offers: int = 2
 
 
