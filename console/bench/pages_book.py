@@ -141,5 +141,24 @@ _NUMBERS: Final = (
     "INSERT INTO due (sku, since) SELECT sku, :now FROM sku WHERE sku <> :hot ORDER BY sku LIMIT 200",
 )
 
+#: A run of the forecast that holds, and its levels; of fifty places one is to be ordered for.
+_FORECAST: Final = (
+    """INSERT INTO forecast_run (until_day, stage, of_skus, skus, places, learned, began_at, moved_at, ended_at)
+       VALUES (CAST(:now AS date), 'done', :skus, :skus, :skus, '{"series": 0, "parts": {}, "spreads": {}}', :now, :now,
+               :now)""",
+    """INSERT INTO forecast (run_id, sku, location, until_day, kind, model, weights, scores, folds, horizon_days,
+                             per_day, sd_per_day, sd_per_week, units, quantiles)
+       SELECT run.id, sku, 'WH-1', run.until_day, 'smooth', 'warm_ses_20', '{"warm_ses_20": 1.0}',
+              '{"mix": {"rmsse": 0.7, "bias": 0.1, "sum_error": 0.4}}', 6, 21, 2, 1, 3, 42, '{"0.5": 42, "0.95": 60}'
+       FROM sku CROSS JOIN forecast_run AS run ORDER BY sku""",
+    """INSERT INTO reorder_level (sku, location, run_id, pack, minimum, service, review_days, lead_days, lead_sd_days,
+                                  lead_receipts, per_day, wanted_units, wanted_sd, shape, kind, model, folds,
+                                  reorder_point, order_up_to, lot_units, lost_per_hour, tier, look_at)
+       SELECT f.sku, f.location, f.run_id, 6, 0, 0.95, 7, 14, 0, 0, 2, 28, 6, 'normal', 'smooth', f.model, 6,
+              b.units + CASE WHEN hashtext(f.sku) % 50 = 0 THEN 5 ELSE -5 END, b.units + 40, 0, 1.5, 'C', :now
+       FROM forecast AS f JOIN balance AS b ON b.sku = f.sku AND b.location = f.location AND b.state = 'available'
+       ORDER BY f.sku""",
+)
+
 BOOK: Final = (*_CATALOGUE, *_EVENTS)
-NUMBERS: Final = _NUMBERS
+NUMBERS: Final = (*_NUMBERS, *_FORECAST)

@@ -10,7 +10,7 @@ from console.api.state import Reading, TheHouse
 from console.api.words import PathName
 from console.pages.asked import Asked, renderer_of
 from console.views import planning
-from console.views.listing import BadCursor, Page
+from console.views.listing import BadCursor, Page, page
 
 router = APIRouter(include_in_schema=False)
 #: SKUs that are held back, told on the list's own page.
@@ -20,7 +20,7 @@ _FEW = 10
 @router.get("/reorder")
 def reorder(request: Request, house: TheHouse, reading: Reading, said: Asked) -> Response:
     """What to order now, the soonest to run out first, by what it was forecast, and what is held back."""
-    found = planning.reorder(reading, house.now(), every=said.all)
+    found = planning.reorder(reading, house.now())
     lines = [
         line
         for line in found["lines"]
@@ -44,6 +44,14 @@ def reorder(request: Request, house: TheHouse, reading: Reading, said: Asked) ->
         pulled=len(found["pulls"]),
         terms=planning.terms(reading)[: said.limit],
     )
+
+
+@router.get("/levels")
+def levels(request: Request, reading: Reading, said: Asked) -> Response:
+    """When to order of every place, and up to how much."""
+    asked = said.meant("sku", "location")
+    found = page(reading, planning.LEVELS, asked, limit=said.limit, after=said.after)
+    return renderer_of(request).answer(request, "levels.html", page=found)
 
 
 @router.get("/reorder/{sku:path}")

@@ -18,6 +18,7 @@ from allocation.planning.spread import Learned
 from allocation.planning.terms_store import Stated
 from console.access.types import Unknown
 from console.views import supply
+from console.views.listing import Listing
 from workers.flows import planning
 from workers.flows.forecasting import learned_of
 from workers.flows.planning import Line
@@ -35,6 +36,18 @@ EXPORTED: Final = (
 )  # fmt: skip
 #: Of terms: how they are printed.
 TERMS: Final = ("scope", "name", *terms_store.FIELDS, "by", "at")
+
+
+#: Every place with a level, by SKU: what is a page of its own, since there are as many as places.
+LEVELS: Final = Listing(
+    """l.sku, l.location, l.supplier, l.reorder_point, l.order_up_to, round(l.per_day::numeric, 2)::float8 AS per_day,
+       round(l.lead_days::numeric, 1)::float8 AS lead_days, l.tier, l.low_since, b.units AS free""",
+    """FROM reorder_level AS l
+       LEFT JOIN balance AS b ON b.sku = l.sku AND b.location = l.location AND b.state = 'available'""",
+    "(CAST(:sku AS text) IS NULL OR l.sku = :sku) AND (CAST(:location AS text) IS NULL OR l.location = :location)",
+    (("l.sku", "text"), ("l.location", "text")),
+    newest=False,
+)
 
 
 def wished(**said: Any) -> Said | None:

@@ -104,7 +104,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "recon release": ("TEA", "--channel", "shop", *WHY),
     "recon run": ("shop",),
     "review quarter": (),
-    "reorder import": ("FILE",),
+    "reorder import": ("TERMS",),
     "reorder set": ("--supplier", "Acme"),
     "sku resync": ("MUG-RED", *WHY),
     "stock adjust": ("MUG-RED", "3", "--location", "WH", *WHY),
@@ -153,7 +153,9 @@ def files(tmp_path: Path) -> dict[str, str]:
         'vendor_locations = { "gid://1" = "WH" }\n'
     )
     file.write_text("sku,location,counted,cubic_feet\nTEA,WH,1,0.5\n")
-    return {"RULES": str(rules), "FILE": str(file)}
+    terms = tmp_path / "terms"
+    terms.write_text("sku,pack\nTEA,6\n")
+    return {"RULES": str(rules), "FILE": str(file), "TERMS": str(terms)}
 
 
 def test_every_command_is_known_to_read_to_change_or_to_run_a_process() -> None:
