@@ -58,6 +58,22 @@ def test_stock_is_low_by_how_long_it_lasts_and_sooner_for_best_sellers(
     ]
 
 
+def test_a_best_seller_stays_one_for_as_long_as_the_forecast_keeps_its_tier(
+    desk: Desk, house: House
+) -> None:
+    sells(desk, "A", 100)
+    sells(desk, "B", 10)
+    for sku, tier in (("A", "C"), ("B", "A")):
+        desk.run(
+            "INSERT INTO velocity_tier (sku, tier, since, per_day) VALUES (:sku, :tier, :at, 1)",
+            sku=sku, tier=tier, at=desk.now,
+        )  # fmt: skip
+    house.stock(A=390, B=39)
+    desk.look()
+
+    assert desk.on("stock.low") == ["sku:B"]
+
+
 def test_low_stock_is_told_once_a_crossing(desk: Desk, house: House) -> None:
     sells(desk, "A", 10)
     house.stock(A=39)

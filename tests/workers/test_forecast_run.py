@@ -17,7 +17,7 @@ from allocation.planning.terms_store import HOUSE, SKU, SUPPLIER, Stated
 from ledger.db import transaction
 from tests.builders import NOON, a_fact, book, stock_the_house
 from tests.servers import Clock, Database
-from workers.flows import forecasting, planning
+from workers.flows import forecasting, planning, retention
 
 SKUS = tuple(f"SKU-{number:03}" for number in range(130))
 WEEKS = 20
@@ -259,3 +259,19 @@ def test_a_run_is_begun_at_night_once_and_gone_on_with_at_any_hour(
     forecasting.run(engine, lambda: clock.now)
     assert not due(5)
     assert not due(15)
+
+
+def test_runs_are_forgotten_after_their_time_but_never_the_one_that_holds(
+    engine: Engine, clock: Clock
+) -> None:
+    first = forecasting.run(engine, lambda: clock.now)
+    clock.now += timedelta(days=1)
+    second = forecasting.run(engine, lambda: clock.now)
+
+    retention.forget(engine, before=clock.now + timedelta(days=1))
+
+    with transaction(engine) as connection:
+        kept = list(connection.execute(text("SELECT id FROM forecast_run")).scalars())
+    assert kept == [second.run]
+    assert said_by(engine, first.run) == []
+    assert len(said_by(engine, second.run)) == len(SKUS)

@@ -13,8 +13,9 @@ from allocation.pace import FAST_S, SLOW_S, SPIKE_LINES, SPIKE_TIMES, YOUNGEST_S
 from workers.alerts import looks_channel
 
 # The pace is that of allocation/pace.py, summed over channels and locations: that of the last weeks, or of the last
-# minutes where it hurries. Best sellers are those that together make up four fifths of all units sold. Who sold less
-# than three lines in weeks has no pace to speak of.
+# minutes where it hurries. Best sellers are those that together make up four fifths of all units sold; once a forecast
+# was run, those of its tier A, which nothing leaves for two weeks. Who sold less than three lines in weeks has no pace
+# to speak of.
 _LOW_STOCK: Final = f"""
     WITH faded AS (
         SELECT p.sku,
@@ -34,10 +35,10 @@ _LOW_STOCK: Final = f"""
                          THEN fast_day ELSE slow_day END AS per_day
         FROM rated
     ), tiered AS (
-        SELECT sku, per_day,
-               sum(per_day) OVER (ORDER BY per_day DESC, sku ROWS UNBOUNDED PRECEDING) - per_day
-                   < 0.8 * sum(per_day) OVER () AS best
-        FROM paced
+        SELECT sku, paced.per_day,
+               coalesce(v.tier = 'A', sum(paced.per_day) OVER (ORDER BY paced.per_day DESC, sku
+                   ROWS UNBOUNDED PRECEDING) - paced.per_day < 0.8 * sum(paced.per_day) OVER ()) AS best
+        FROM paced LEFT JOIN velocity_tier AS v USING (sku)
     ), left_over AS (
         SELECT b.sku, sum(b.units) AS available
         FROM balance AS b JOIN location AS l USING (location)

@@ -58,6 +58,12 @@ _RUNS = text("""
     ) AS old
     WHERE t.job = old.job AND t.channel = old.channel AND t.window_at = old.window_at
 """)
+# Forecasts of a run go with it; the newest one that is done holds for as long as it takes to make another.
+_FORECASTS = text("""
+    DELETE FROM forecast_run AS r
+    WHERE ended_at < :before AND EXISTS (SELECT FROM forecast_run AS n WHERE n.stage = 'done' AND n.id > r.id)
+      AND r.id <= (SELECT max(id) FROM (SELECT id FROM forecast_run ORDER BY id LIMIT least(:rows, 10)) AS page)
+""")
 _TRAILS = text("DELETE FROM trail WHERE at < :before")
 _RECEIPTS = text("""
     DELETE FROM receipt AS t USING (
@@ -114,7 +120,8 @@ def forget(engine: Engine, *, before: datetime, rows: int = ROWS, pages: int = P
     """Forget what was over before this moment."""
     done = Forgotten()
     for name, statement in (
-        ("run", _RUNS), ("receipt", _RECEIPTS), ("token", _TOKENS), ("hook_post", _TOLD), ("hook_event", _TO_TELL)
+        ("run", _RUNS), ("forecast_run", _FORECASTS), ("receipt", _RECEIPTS), ("token", _TOKENS),
+        ("hook_post", _TOLD), ("hook_event", _TO_TELL),
     ):  # fmt: skip
         done.rows[name] = 0
         for _ in range(pages):
