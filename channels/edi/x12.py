@@ -214,9 +214,7 @@ class Tokenizer:
             if not final or self._at == len(self._buffer):
                 return None
         if found == self._at:
-            self._at = self._seen = found + 1
-            at = Position(self._offset + found, self._number + 1)
-            self._say(findings.EMPTY_SEGMENT, at, "nothing between two terminators")
+            self._skip_empty(found, terminator)
             return []
         end = found if found >= 0 else len(self._buffer)
         raw, start = bytes(self._buffer[self._at : end]), self._offset + self._at
@@ -230,6 +228,17 @@ class Tokenizer:
             self._say(findings.EMPTY_SEGMENT, at, "nothing between two terminators")
             return []
         return self._pieces(raw, start, separators)
+
+    def _skip_empty(self, found: int, terminator: bytes) -> None:
+        """Terminators in a row, at once: of fifty million a few are told, as of any dirt."""
+        run = re.compile(re.escape(terminator) + b"+").match(self._buffer, found)
+        end = run.end() if run else found + 1
+        self.steps += end - found
+        # More than these would not be kept.
+        for place in range(found, min(end, found + findings.MOST + 1)):
+            at = Position(self._offset + place, self._number + 1)
+            self._say(findings.EMPTY_SEGMENT, at, "nothing between two terminators")
+        self._at = self._seen = end
 
     def _pieces(self, raw: bytes, start: int, separators: Separators) -> list[Token]:
         """The segment in `raw`, or the several that a line break stands between."""
