@@ -12,7 +12,9 @@ from ledger.db import transaction
 _NEXT = text("""
     SELECT least(
         (SELECT min(greatest(d.run_at, d.leased_until, c.next_call_at)) FROM push_due d JOIN channel c USING (channel)
-         WHERE NOT d.parked AND c.writes AND NOT c.paused),
+         WHERE NOT d.parked AND c.writes AND NOT c.paused
+           AND NOT EXISTS (SELECT FROM halt h
+                           WHERE h.channel = d.channel AND h.sku = d.sku AND h.state <> 'lifted')),
         (SELECT min(greatest(s.verify_at, c.next_call_at)) FROM shown s JOIN channel c USING (channel)
          WHERE s.verify_at IS NOT NULL
            AND (SELECT d.push_key FROM push_due d
@@ -21,7 +23,8 @@ _NEXT = text("""
         (SELECT min(check_at) FROM receipt WHERE state = 'waiting'),
         (SELECT min(orders_asked_at) FROM channel),
         (SELECT min(CAST(:now AS timestamptz)) FROM inbox WHERE state = 'pending'),
-        (SELECT min(CAST(:now AS timestamptz)) FROM halt WHERE state IN ('setting', 'lifting')),
+        (SELECT min(run_at) FROM halt WHERE state IN ('setting', 'lifting')),
+        (SELECT min(until_at) FROM halt WHERE state IN ('setting', 'set')),
         (SELECT min(CAST(:now AS timestamptz)) FROM due)
     )
 """)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Engine, text
@@ -28,12 +28,12 @@ from channels.simulators.memory import Wire
 from console.prove import book
 from console.prove.accounts import MARKET, SHOP, TILLS, Accounts, hook_of
 from console.prove.clockwork import Clockwork
-from console.prove.windows import quarter_hour
+from console.prove.windows import between, quarter_hour
 from ledger import catalogue, inbox
 from ledger.context import Catalogue
 from ledger.db import transaction
 from ledger.inbox import FACT_TOPIC, Delivery
-from workers.flows import halts, ingest, mapping, measure, orders, sweep
+from workers.flows import early_reads, halts, ingest, mapping, measure, orders, sweep
 from workers.flows.allocate import allocate
 from workers.flows.lane import Lane
 from workers.flows.push import push
@@ -236,6 +236,7 @@ class House:
             "verify": lambda: self._verify(channel),
             "receipts": lambda: self._ask_receipts(channel),
             "poll": lambda: self._poll(channel),
+            "early": self._read_early,
             "window": lambda: self._window(channel),
             "halts": lambda: self._work_halts(channel),
             "measure": self._measure,
@@ -247,6 +248,7 @@ class House:
         self._take_up()
         if ingest.drain(self._drain, now=self.works.now(), batches=10).entries:
             self.ring("allocate")
+            self.ring("early", after_s=self._settings.sweep_s)
         self._look_soon()
 
     def _allocate(self) -> None:
@@ -254,7 +256,8 @@ class House:
         found = allocate(self.engine, now=self.works.now, rise_wait_s=rise_wait_s)
         for channel in sorted(found & set(self._accounts.selling)):
             self.ring(f"push:{channel}")
-        self._look_soon()
+        if found:
+            self._look_soon()
 
     def _verify(self, channel: str) -> None:
         report = verify(self._lanes[channel])
@@ -282,7 +285,9 @@ class House:
             self._at_window(f"window:{channel}")
         if report.retry_after_s is not None:
             self.ring(f"push:{channel}", after_s=report.retry_after_s)
-        self._look_soon()
+        # Else what is overdue and stays so would be looked at for ever so often: a look that finds it rings for a push.
+        if report.skus or report.stale or report.accepted or report.not_sent:
+            self._look_soon()
 
     def _window(self, channel: str) -> None:
         """The quarter hour: what the channel shows is read back.
@@ -294,13 +299,7 @@ class House:
             return
         self._swallowed[channel] = swallowed
         report = quarter_hour(
-            self.engine,
-            self._lanes[channel].client,
-            self._settings,
-            channel=channel,
-            orders_lag_s=self._vendor(channel).orders_lag_s,
-            now=self.works.now,
-            hear=lambda: self._poll(channel),
+            self.engine, self._lanes[channel].client, self._settings, **self._reading(channel)
         )
         if report.ring_push:
             self.ring(f"push:{channel}")
@@ -311,12 +310,34 @@ class House:
             self._at_window(f"window:{channel}")
         self._look_soon()
 
+    def _read_early(self) -> None:
+        """What may sell out before its window. Where nothing was read, only a sale can change that."""
+        busy = False
+        for channel in early_reads.waiting(self.engine, now=self.works.now()):
+            if channel in self._lanes:
+                client = self._lanes[channel].client
+                report = between(self.engine, client, self._settings, **self._reading(channel))
+                busy = busy or report.looked + report.read > 0
+                if report.ring_push:
+                    self.ring(f"push:{channel}")
+                if report.ring_halts:
+                    self.ring(f"halts:{channel}")
+        if busy:
+            self.ring("early", after_s=self._settings.sweep_s)
+
+    def _reading(self, channel: str) -> dict[str, Any]:
+        return {
+            "channel": channel,
+            "orders_lag_s": self._vendor(channel).orders_lag_s,
+            "now": self.works.now,
+            "hear": lambda: self._poll(channel),
+        }
+
     def _work_halts(self, channel: str) -> None:
         client = self._lanes[channel].client
         report = halts.work_halts(self.engine, client, channel=channel, now=self.works.now)
         if report.ring_push:
             self.ring(f"push:{channel}")
-        self._look_soon()
 
     def _vendor(self, channel: str) -> Vendor:
         return LANES[{SHOP: "shopify", TILLS: "square", MARKET: "amazon"}[channel]]
@@ -332,7 +353,6 @@ class House:
         )
         if report.fresh:
             self.ring("drain")
-        self._look_soon()
 
     def _look_soon(self) -> None:
         self.ring("sweep", after_s=self._settings.sweep_s)

@@ -1,19 +1,25 @@
-"""A reconciliation window of the proof, as the beat opens it and a worker does it."""
+"""Readings of the proof: reconciliation windows, and what is read before them, as the workers do both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Engine
 
 from channels.base import Channel
 from ledger.db import transaction
-from reconcile import runs
+from reconcile import pages, runs
+from workers.flows import early_reads
+from workers.flows.early_reads import EarlyReport
 from workers.flows.reconcile import reconcile
 from workers.flows.reconcile_terms import JOB, RunReport, Terms
 from workers.settings import Settings
+
+#: Between two windows orders are asked for at most once in so long, as the workers do.
+_HEAR_S: Final = 180.0
 
 
 def quarter_hour(
@@ -35,7 +41,36 @@ def quarter_hour(
     window_at = runs.window_of(now(), settings.reconcile_s)
     with transaction(engine) as connection:
         runs.open_windows(connection, JOB, [channel], now(), settings.reconcile_s)
-    terms = replace(Terms.of(settings), orders_lag_s=orders_lag_s)
+    terms = _terms(settings, orders_lag_s)
     return reconcile(
         engine, client, channel=channel, window_at=window_at, now=now, terms=terms, hear=hear
     )
+
+
+def between(
+    engine: Engine,
+    client: Channel,
+    settings: Settings,
+    *,
+    channel: str,
+    orders_lag_s: float,
+    now: Callable[[], datetime],
+    hear: Callable[[], object],
+) -> EarlyReport:
+    """Read what may sell out before the next window, and judge again what waited for its orders; as `quarter_hour`."""
+
+    def heard_long_ago() -> None:
+        with transaction(engine) as connection:
+            state = pages.channel_state(connection, channel)
+        mark = None if state is None else state.orders_mark
+        if mark is None or (now() - mark).total_seconds() >= _HEAR_S:
+            hear()
+
+    terms = _terms(settings, orders_lag_s)
+    return early_reads.go(
+        engine, client, channel=channel, now=now, terms=terms, hear=heard_long_ago
+    )
+
+
+def _terms(settings: Settings, orders_lag_s: float) -> Terms:
+    return replace(Terms.of(settings), orders_lag_s=orders_lag_s)
