@@ -51,6 +51,8 @@ def _jumps(made: Made, seconds: int) -> Callable[[Scene], list[str]]:
     def does(scene: Scene) -> list[str]:
         house = scene.house
         with _own_clock(scene, made) as offset:
+            # A process that has just begun is late with its first window, which is nothing of its clock.
+            time.sleep(house.told.reconcile_s)
             begun = house.now()
             time.sleep(house.told.reconcile_s)
             _set(offset, seconds)
