@@ -38,6 +38,7 @@ class Held:
     cubic_feet   of one unit; None: not known
     charged      whether the dated tables of `surcharges` hold there
     in_stock     part of the last 30 days (0 to 1) in which there was any to sell; None: nothing is known of them
+    known_since  every arrival since then is among `arrivals`; None: that is not known
     """
 
     on_hand: int
@@ -52,6 +53,7 @@ class Held:
     cubic_feet: Decimal | None = None
     charged: bool = True
     in_stock: float | None = None
+    known_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Standing:
     """How it stands.
 
     days_of_supply    None: nothing sells
-    layers, aged      by arrival, oldest first: the same units
+    layers, aged      by arrival, oldest first: the same units, as old as they are at least (`at_least`)
     surcharge         dollars of the next snapshot if nothing were sold until then; None: no size, or no table holds
     removal           None: nothing is to be taken out
     """
@@ -77,7 +79,8 @@ class Standing:
     @property
     def oldest_days(self) -> int | None:
         """Age of the oldest unit; None: nothing is there, or it came before anything is known of."""
-        return self.aged[0].days if self.aged else None
+        is_known = self.layers and self.layers[0].came_on is not None
+        return self.aged[0].days if is_known else None
 
     @property
     def saved(self) -> Decimal | None:
@@ -96,10 +99,21 @@ def next_snapshot(today: date) -> date:
     return later.replace(day=SNAPSHOT_DAY)
 
 
+def at_least(layers: Sequence[Layer], known_since: date | None, on: date) -> list[Aged]:
+    """How old each layer is on a day, at least: what came before arrivals are known came by then at the latest.
+
+    So nothing is charged or removed for an age that nobody knows.
+    """
+    return [
+        Aged(max(0, (on - (layer.came_on or known_since or on)).days), layer.units)
+        for layer in layers
+    ]
+
+
 def stand(held: Held, today: date) -> Standing:
     """How a SKU stands as of today."""
     layers = ageing.layers(held.arrivals, held.on_hand)
-    aged = ageing.ages(layers, today)
+    aged = at_least(layers, held.known_since, today)
     sold_through = ageing.sell_through(held.shipped, held.snapshots)
     charge, removal = _charges(held, layers, aged, sold_through, today)
     return Standing(
@@ -126,7 +140,7 @@ def _charges(
     try:
         # Without a size the units are the same, only what they cost is not known.
         removal = ageing.removal(aged, held.per_day, sold_through, feet or Decimal(0), today)
-        charge = ageing.surcharge(ageing.ages(layers, on), feet or Decimal(0), on)
+        charge = ageing.surcharge(at_least(layers, held.known_since, on), feet or Decimal(0), on)
     except NoSurcharges:
         return None, None
     known = feet is not None and held.charged

@@ -194,7 +194,7 @@ def explained(
 def _layers(line: Line, now: datetime) -> list[dict[str, Any]]:
     """Each arrival that is still there: its age at the next snapshot, and what it costs then."""
     on, feet = network.next_snapshot(now.date()), line.size.cubic_feet if line.size else None
-    then = ageing.ages(line.standing.layers, on)
+    then = network.at_least(line.standing.layers, line.standing.held.known_since, on)
     known = line.standing.surcharge is not None and on >= min(BY_DATE)
     bands = bands_on(on, BY_DATE) if known else ()
     rows = []

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from channels.amazon import movement_store
+from channels.amazon.movements import LedgerRow
 from channels.simulators.amazon.serving import AmazonRunning, start_amazon
 from console.cli.common import user
+from ledger.db import transaction
 from tests.builders import a_fact, a_house, book
 from tests.channels.amazon_rig import CHANNEL, AmazonRig
 from tests.console.command import Said, lockstep, surroundings
@@ -162,17 +165,24 @@ def test_stock_at_amazon_is_judged_and_explained(run: Lockstep) -> None:
 
 
 def test_what_lies_too_long_is_listed_with_what_taking_it_out_saves(
-    run: Lockstep, tmp_path: Path
+    run: Lockstep, house: FbaHouse, tmp_path: Path
 ) -> None:
     run("amazon", "mirror")
     sizes = tmp_path / "sizes.csv"
     sizes.write_text("sku,length_in,width_in,height_in\nA-1,12,12,6\nA-2,12,12,12\n")
     run("amazon", "size", "set", str(sizes))
+    with transaction(house.engine) as connection:
+        long_ago = [
+            LedgerRow(f"r-{sku}", at, sku, "Receipts", "", units, "SELLABLE", "", "SEA1")
+            for sku, units in (("A-1", 20), ("A-2", 7))
+            for at in [now() - timedelta(days=500)]
+        ]
+        movement_store.keep_rows(connection, CHANNEL, long_ago, now=now(), past=True)
 
     found = run("amazon", "removals", "--json").read
     shown = run("amazon", "removals")
 
-    # Units from before anything is known of are charged as the oldest: 7 x 1 and 20 x 0.5 cubic feet, at 7.90.
+    # Of more than 15 months: 7 x 1 and 20 x 0.5 cubic feet, at 7.90.
     assert [(row["seller_sku"], row["units"], row["saved"]) for row in found["lines"]] == [
         ("A-1", 20, "79.00"),
         ("A-2", 7, "55.30"),

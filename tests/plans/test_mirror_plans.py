@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
-from channels.amazon import fba_store, movement_store
+from channels.amazon import fba_store, movement_store, standing_store
 from ledger.db import connect
 from tests.databases import Shelf
 from tests.servers import FIRST_NOW
@@ -121,3 +121,15 @@ def test_rows_to_decide_about_are_found_among_all_rows(stocked: Engine) -> None:
 
     assert "fba_row_new" in {node.get("Index Name") for node in nodes}
     assert "fba_row" not in scanned_whole(nodes)
+
+
+def test_what_some_skus_are_judged_by_is_found_by_their_names(stocked: Engine) -> None:
+    some = [f"S{number:06}" for number in range(1, 201)]
+
+    nodes = plan(stocked, lambda c: standing_store.stock(c, "amazon", some, FIRST_NOW))
+    came = plan(stocked, lambda c: standing_store.arrivals(c, "amazon", some, FIRST_NOW))
+
+    names = {node.get("Index Name") for node in nodes}
+    assert {"posting_sku", "fba_reading_newest"} <= names
+    assert not scanned_whole(nodes) & {"posting", "fba_reading", "balance", "fba_mirror"}
+    assert "fba_row" not in scanned_whole(came)

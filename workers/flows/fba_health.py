@@ -122,6 +122,8 @@ def lines(
     paces = per_day(connection, skus, now)
     charged = connection.execute(_MARKETPLACE, {"channel": channel}).scalar_one() in (None, _USA)
     out = out_of_sync(connection, skus)
+    known = network_store.receipts_since(connection, channel)
+    known_since = known.date() if known else None
     for each in stock:
         size = said.get(each.sku) or _measured(each, measured)
         pace, paced_by = paces.get((each.sku, each.location), (0.0, "nothing was sold"))
@@ -130,7 +132,7 @@ def lines(
         came = [Layer(day, many * each.pack) for day, many in arrivals.get(each.seller_sku, [])]
         held = Held(
             each.on_hand, each.available, each.inbound, came, each.shipped_90, each.shipped_60, each.snapshots,
-            pace, units, size.cubic_feet if size else None, charged, each.in_stock,
+            pace, units, size.cubic_feet if size else None, charged, each.in_stock, known_since,
         )  # fmt: skip
         standing = network.stand(held, now.date())
         why = tuple(out.get(each.sku, ()))

@@ -6,6 +6,7 @@ AZ-1 to AZ-4 and ST-2 as in `test_ageing`, here as one standing. DOC-1: 140 sold
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -107,6 +108,20 @@ def test_without_a_size_or_outside_the_tables_units_are_known_and_dollars_are_no
         assert found.removal is not None
         assert (found.removal.units, found.surcharge, found.saved) == (24, None, None)
     assert (long_ago.surcharge, long_ago.removal) == (None, None)
+
+
+def test_what_came_before_arrivals_are_known_is_as_old_as_they_are_at_least() -> None:
+    before = replace(held(330, per_day=0), known_since=date(2025, 1, 1))
+    never = replace(held(330, per_day=0), arrivals=())
+
+    found, nothing = stand(before, TODAY), stand(never, TODAY)
+
+    # 230 came; a hundred were there on the first of January and cost at least what 287 days cost.
+    assert found.layers[0] == Layer(None, 100)
+    assert found.aged[0] == Aged(287, 100)
+    assert (found.oldest_days, found.aged_units) == (None, 200)
+    assert found.surcharge == Decimal("380.00")
+    assert (nothing.aged_units, nothing.surcharge, nothing.removal) == (0, Decimal("0.00"), None)
 
 
 @pytest.mark.parametrize(
