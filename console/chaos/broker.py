@@ -23,9 +23,12 @@ BEAT: Final = {
     "seal": 60.0,
     "forget": 3600.0,
 }
-#: The same while nobody did anything for a while: what a look found then is what the next one would find.
-_SELDOM: Final = {"sweep": 60.0, "look_early": 10.0, "measure": 300.0, "seal": 600.0}
-_QUIET_AFTER: Final = timedelta(seconds=7)
+#: A look that found nothing would find nothing again: while nothing happens each comes after twice the time of the one
+#: before, up to so many seconds.
+_SELDOM: Final = {"sweep": 240.0, "look_early": 240.0, "measure": 900.0, "seal": 900.0}
+
+#: Seconds between two looks when nothing goes wrong.
+_CALM_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,34 +39,40 @@ class Message:
     number: int
     task: str = field(compare=False)
     channel: str = field(compare=False, default="")
-    window_at: datetime | None = field(compare=False, default=None)
+    window_at: str = field(compare=False, default="")
 
     @property
     def name(self) -> str:
         """The bell it answers."""
-        window = f":{self.window_at.isoformat()}" if self.window_at else ""
-        return f"{self.task}:{self.channel}{window}"
+        return ":".join((self.task, self.channel, *filter(None, [self.window_at])))
 
 
 class Broker:
     """Redis and beat of one house."""
 
     def __init__(
-        self, now: Callable[[], datetime], dice: Random, weather: Callable[[], Weather]
+        self,
+        now: Callable[[], datetime],
+        dice: Random,
+        weather: Callable[[], Weather],
+        *,
+        sweep_s: float,
     ) -> None:
+        self._every = BEAT | {"sweep": sweep_s, "look_early": sweep_s}
         self._now, self._dice, self._weather = now, dice, weather
         self._heap: list[Message] = []
         self._numbers = itertools.count()
         self._pending: dict[str, datetime] = {}
         self._beats = dict.fromkeys(BEAT, now())
-        self._busy_at = now()
+        self._idle = dict.fromkeys(BEAT, 0)
 
     def ring(
         self,
         task: str,
         channel: str = "",
+        /,
         *,
-        window_at: datetime | None = None,
+        window_at: str = "",
         after_s: float = 0.0,
     ) -> None:
         """Send a message, unless its bell is pending; it may be lost, or come twice."""
@@ -103,28 +112,33 @@ class Broker:
         self._pending.clear()
 
     def touch(self) -> None:
-        """Somebody did something: waiting work is looked for as often as in `celeryconfig.py` again."""
-        self._busy_at = self._now()
+        """Something happened: what waits is looked for as often as the settings say again."""
+        self._idle |= {"sweep": 0, "look_early": 0}
+
+    def calm(self) -> None:
+        """From here on waiting work is looked for seldom: bells are not lost any more."""
+        self._every |= {"sweep": _CALM_S, "look_early": _CALM_S}
 
     def beat(self) -> None:
         """Send what the clock asks for by now."""
         at = self._now()
-        for task, every_s in BEAT.items():
+        for task, every_s in self._every.items():
             if self.next_beat(task) > at:
                 continue
             self._beats[task] = at
+            self._idle[task] += 1
             if task == "open_windows":
                 self._beats[task] = datetime.fromtimestamp(
                     at.timestamp() // every_s * every_s, at.tzinfo
                 )
             if self._dice.random() >= self._weather().bell_lost / 3:
-                heapq.heappush(self._heap, self._message(task, "", None, 0.0))
+                heapq.heappush(self._heap, self._message(task, "", "", 0.0))
 
     def next_beat(self, task: str) -> datetime:
         """When the clock asks for this again."""
-        every_s = BEAT[task]
-        if task in _SELDOM and self._beats[task] - self._busy_at > _QUIET_AFTER:
-            every_s = _SELDOM[task]
+        every_s = self._every[task]
+        if task in _SELDOM:
+            every_s = min(_SELDOM[task], every_s * 2 ** max(0, self._idle[task] - 1))
         return self._beats[task] + timedelta(seconds=every_s)
 
     def next_at(self) -> datetime:
@@ -132,8 +146,6 @@ class Broker:
         beats = [self.next_beat(task) for task in BEAT]
         return min([*beats, *(message.due_at for message in self._heap)])
 
-    def _message(
-        self, task: str, channel: str, window_at: datetime | None, after_s: float
-    ) -> Message:
+    def _message(self, task: str, channel: str, window_at: str, after_s: float) -> Message:
         due_at = self._now() + timedelta(seconds=after_s)
         return Message(due_at, next(self._numbers), task, channel, window_at)

@@ -23,6 +23,19 @@ _DRIFTS = "SELECT channel, sku, location, expected, actual, cause FROM drift ORD
 _HALTS = (
     "SELECT channel, sku, state, error FROM halt WHERE state IN ('setting', 'lifting') ORDER BY id"
 )
+# A number whose fate was unknown may come later than a younger one, and is corrected by the read-back.
+_BACK: Final = """
+    SELECT channel, sku, location, number, before FROM (
+        SELECT p.channel, p.sku, p.location, p.number, p.id,
+               max(p.number) OVER (PARTITION BY p.channel, p.sku, p.location ORDER BY p.answered_at, p.id
+                                   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+        FROM push AS p WHERE p.outcome = 'confirmed'
+    ) AS in_order
+    WHERE number < before AND NOT EXISTS (
+        SELECT FROM push AS u WHERE u.channel = in_order.channel AND u.sku = in_order.sku
+        AND u.location = in_order.location AND u.outcome IN ('unknown', 'sent'))
+    ORDER BY id
+"""
 _WAITS: Final = {
     "SKUs to be computed": "SELECT sku AS what FROM due ORDER BY 1",
     "numbers to be pushed": """
@@ -100,6 +113,17 @@ def no_older_call_wins(house: House, _: Deeds) -> Iterator[str]:
     yield from house.overtaken
 
 
+def no_halted_sku_is_sold(house: House, _: Deeds) -> Iterator[str]:
+    """From the moment a halt is confirmed until it is lifted, no call of ours puts its SKU on sale."""
+    yield from house.sold_halted
+
+
+def no_confirmed_number_goes_back(house: House, _: Deeds) -> Iterator[str]:
+    """What a vendor confirmed is never older than what it confirmed before, but for calls whose fate was unknown."""
+    for row in house.rows(_BACK):
+        yield f"{row.channel} {row.sku} {row.location}: number {row.number} was confirmed after {row.before}"
+
+
 def no_drift_without_cause(house: House, deeds: Deeds) -> Iterator[str]:
     """Where nobody touched a number and no call of ours went wrong, nothing was found to drift, and no SKU halted."""
     for row in house.rows(_DRIFTS):
@@ -115,6 +139,8 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("nothing waits", nothing_waits),
     ("limits are kept", limits_are_kept),
     ("no older call wins", no_older_call_wins),
+    ("no halted SKU is sold", no_halted_sku_is_sold),
+    ("no confirmed number goes back", no_confirmed_number_goes_back),
     ("no drift without cause", no_drift_without_cause),
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from allocation import store
 from allocation.document import read
-from console.chaos.house import OPENED, House, rules
+from console.chaos.house import House, rules
 from console.chaos.types import Breach, Step
 from console.chaos.vendors import REFUSALS
 from ledger.db import transaction
@@ -70,7 +70,7 @@ class Deeds:
     troubled: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        for (sku, place), units in OPENED.items():
+        for (sku, place), units in self.house.cast.opened.items():
             self.diary[sku, place, "available"] += units
 
     def do(self, step: Step) -> None:
@@ -246,7 +246,7 @@ class Deeds:
         units = min(units, self.diary[sku, place, "available"])
         if units < 1:
             return
-        other = "BERGEN" if place == "OSLO" else "OSLO"
+        other = next((of for of in self.house.cast.places if of != place), place)
         reference = f"TR-{self.facts}"
         self._tell("transfer_ship", sku, place, units=units, reference=reference)
         self.diary[sku, place, "available"] -= units

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
 from sqlalchemy import Engine, text
@@ -17,7 +16,7 @@ from sqlalchemy import Engine, text
 from allocation import backlog, store
 from allocation.document import read
 from channels import bindings
-from channels.base import Channel, ReadsInBulk
+from channels.base import Channel
 from channels.http import answered_by
 from channels.lane import Account as Named
 from channels.lane import Lane as Vendor
@@ -26,27 +25,23 @@ from channels.packs import Packed
 from channels.registry import LANES
 from channels.simulators.clock import Clock
 from console.chaos.broker import Broker
-from console.chaos.plans import PLACES, SKUS
+from console.chaos.casts import PLACES, Cast
 from console.chaos.stage import Stage
 from console.chaos.types import CALM, Weather
-from console.chaos.vendors import PLAN, Account, accounts
-from console.chaos.wire import Later, Wire
+from console.chaos.vendors import Account, accounts
+from console.chaos.wire import Later, Watch, Wire
+from console.chaos.wired import InProcess
 from ledger import catalogue, inbox
 from ledger.context import Catalogue
 from ledger.db import transaction
 from ledger.inbox import Delivery
 from workers.flows import ingest
-from workers.flows.lane import Lane
 from workers.flows.receive import receive
 from workers.flows.reconcile_terms import Terms
 from workers.settings import Settings
-from workers.wiring import proof_of
 
 #: A Monday morning, so that nights, months and clock changes are far away; when the house is open, a window is near.
 BEGINS: Final = datetime(2026, 3, 2, 9, 12, 48, tzinfo=UTC)
-#: Units of each SKU at each place when the house is opened.
-OPENED: Final = {("A", "OSLO"): 12, ("A", "BERGEN"): 6, ("B", "OSLO"): 4, ("B", "BERGEN"): 9,
-                 ("C", "OSLO"): 3, ("C", "BERGEN"): 2}  # fmt: skip
 #: What the rules may say; a schedule begins with the first.
 _TWISTS: Final = (
     "",
@@ -55,6 +50,8 @@ _TWISTS: Final = (
     'percent = 30\nwhy = "shared"\n',
     'weight = 2\nwhy = "weighed"\n',
 )
+
+_HALTED: Final = "SELECT sku FROM halt WHERE channel = :channel AND state = 'set'"
 
 
 def rules(accounts: Mapping[str, Account], which: int) -> str:
@@ -77,10 +74,12 @@ class House:
     """Everything of one schedule.
 
     dice      what all chance comes from
+    cast      who plays
     weather   what goes wrong now; calm once the storm is over
     accepted  (channel, delivery id) of what the relay said yes to, how often;  letters: as they came
     later     deeds of the way and of vendors that are done at their moment: (moment, number, name, deed)
     overtaken   what a call changed at a vendor although a younger one had changed it before
+    sold_halted   what a call of ours put on sale although its halt was confirmed when it was sent
 
     What a planted mistake takes the place of (`plants.py`): the drain's lanes, `keep` (a delivery into the inbox),
     `limit` (the bucket of an account), `met` (our client of one), `without` (tasks that are not done), `twisted` (the
@@ -91,6 +90,7 @@ class House:
     clock: Clock
     stage: Stage
     dice: Random
+    cast: Cast
     weather: Weather = CALM
     settings: Settings = field(default_factory=Settings.model_construct)
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -100,6 +100,7 @@ class House:
     later: list[tuple[datetime, int, str, Any]] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
     overtaken: list[str] = field(default_factory=list)
+    sold_halted: list[str] = field(default_factory=list)
     keep: Callable[..., object] = receive
     limit: Callable[[House, str, str, Allowance], Limiter] = field(default=lambda *of: bucket(*of))
     met: Callable[[Channel], Channel] = field(default=lambda client: client)
@@ -107,9 +108,12 @@ class House:
     twisted: Callable[[Terms], Terms] = field(default=lambda terms: terms)
 
     def __post_init__(self) -> None:
-        self.broker = Broker(self.now, self.dice, lambda: self.weather)
+        self.broker = Broker(
+            self.now, self.dice, lambda: self.weather, sweep_s=self.settings.sweep_s
+        )
         self.drain = ingest.House(self.engine, LANES, Catalogue(), self.dice.randbytes)
-        self._keys = Random(self.dice.getrandbits(64))
+        keys = Random(self.dice.getrandbits(64))
+        self.wiring = InProcess(self, keys.random, lambda: keys.getrandbits(128))
 
     def now(self) -> datetime:
         """The one clock."""
@@ -122,30 +126,6 @@ class House:
     def lane_of(self, channel: str) -> Vendor:
         """What the registry says of a channel's vendor."""
         return LANES[self.accounts[channel].kind]
-
-    def terms(self, channel: str) -> Terms:
-        """How windows of a channel are judged."""
-        terms = Terms.of(self.settings)
-        return self.twisted(replace(terms, orders_lag_s=self.lane_of(channel).orders_lag_s))
-
-    def bulk(self, channel: str) -> ReadsInBulk | None:
-        """Nobody has thousands of SKUs here."""
-        return None
-
-    def lane(self, channel: str) -> Lane:
-        """What pushing to a channel needs."""
-        settings = self.settings
-        return Lane(
-            engine=self.engine,
-            client=self.clients[channel],
-            now=self.now,
-            chance=self._keys.random,
-            new_key=lambda: str(UUID(int=self._keys.getrandbits(128), version=4)),
-            rise_wait_s=settings.rise_wait_s,
-            verify_after_s=settings.verify_after_s,
-            lease_s=settings.push_lease_s,
-            proof=proof_of(settings),
-        )
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         """The relay: a vendor's notification is kept, or refused, or lost on the way there or back."""
@@ -181,6 +161,11 @@ class House:
         with transaction(self.engine) as connection:
             return list(connection.execute(text(statement), values))
 
+    def halted(self, channel: str) -> frozenset[str]:
+        """SKUs whose halt at a channel is confirmed and stands."""
+        with self.stage.aside():
+            return frozenset(row.sku for row in self.rows(_HALTED, channel=channel))
+
 
 def people(house: House, shown: Mapping[tuple[str, str, str], int], later: Later) -> ExitStack:
     """Set up the accounts and our clients of them; what is returned gives them back.
@@ -188,7 +173,7 @@ def people(house: House, shown: Mapping[tuple[str, str, str], int], later: Later
     shown    (channel, SKU, location) -> units the vendors show from the beginning
     """
     stack = ExitStack()
-    house.accounts = accounts(house.clock, house.post, shown)
+    house.accounts = accounts(house.cast, house.clock, house.post, shown)
     wires = {
         account.base_url: Wire(
             name,
@@ -198,9 +183,14 @@ def people(house: House, shown: Mapping[tuple[str, str, str], int], later: Later
             house.dice,
             later,
             lambda: house.weather,
-            # A till is set without being asked what it shows: there the read-back alone finds an older number.
-            account.levels if account.kind == "shopify" else dict,
-            house.overtaken.append,
+            Watch(
+                account.levels,
+                # A till is set without being asked what it shows: there the read-back alone finds an older number.
+                compares=account.kind == "shopify",
+                halted=partial(house.halted, name),
+                overtaken=house.overtaken.append,
+                sold=house.sold_halted.append,
+            ),
         )
         for name, account in house.accounts.items()
     }
@@ -216,7 +206,7 @@ def people(house: House, shown: Mapping[tuple[str, str, str], int], later: Later
 def bucket(house: House, name: str, what: str, allowance: Allowance) -> Limiter:
     """The bucket of an account, on the one clock."""
     maximum, rate = (
-        PLAN
+        house.cast.plan
         if house.accounts[name].kind == "shopify"
         else (
             allowance.maximum,
@@ -245,12 +235,12 @@ def found(house: House) -> None:
         )
     ]
     with transaction(house.engine) as connection:
-        catalogue.add_skus(connection, dict.fromkeys(SKUS, ""))
+        catalogue.add_skus(connection, dict.fromkeys(house.cast.skus, ""))
         store.apply_rules(connection, document, read(document), "chaos", "a schedule", at)
         for name in house.accounts:
             backlog.allow_writes(connection, name)
         bindings.bind(connection, listed, now=at)
-    for (sku, place), units in OPENED.items():
+    for (sku, place), units in house.cast.opened.items():
         house.tell(
             {
                 "kind": "opening",

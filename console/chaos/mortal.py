@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, event
 
 from console.chaos.stage import Died, Stage
@@ -15,6 +16,7 @@ def mortal_engine(url: str, stage: Stage) -> Engine:
     engine = connect(url, pool=12, application="lockstep chaos", idle_s=1e9)
     _take_turns(engine, stage)
     _die(engine, stage)
+    _see_writes(engine, stage)
     return engine
 
 
@@ -53,3 +55,20 @@ def _die(engine: Engine, stage: Stage) -> None:
 
     # SQLAlchemy has no event after a commit; the dialect is this engine's own.
     dialect.do_commit, dialect.do_rollback = do_commit, do_rollback
+
+
+def _see_writes(engine: Engine, stage: Stage) -> None:
+    """Have every worker know whether it changed anything."""
+
+    class Seen(psycopg.Cursor[Any]):
+        def execute(self, *of: Any, **more: Any) -> Any:
+            done = super().execute(*of, **more)
+            if self.rowcount > 0 and not (self.statusmessage or "SELECT").startswith("SELECT"):
+                worker = stage.on
+                if worker is not None:
+                    worker.wrote = True
+            return done
+
+    @event.listens_for(engine, "connect")
+    def _watch(connection: Any, _record: Any) -> None:
+        connection.cursor_factory = Seen

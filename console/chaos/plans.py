@@ -7,18 +7,17 @@ from dataclasses import fields, replace
 from random import Random
 from typing import Any, Final
 
+from console.chaos.casts import CASTS, OFTEN, Cast
 from console.chaos.types import Plan, Step, Weather
 
-SKUS: Final = ("A", "B", "C")
-PLACES: Final = ("OSLO", "BERGEN")
-SHOPS: Final = ("shop", "mall")
-#: Tills sell what lies before them, whatever they show, and compare nothing before they are set.
-TILLS: Final = ("till",)
-CHANNELS: Final = (*SHOPS, *TILLS)
-#: Steps of a schedule, fewest and most.
-STEPS: Final = (6, 22)
+#: Steps of a schedule, fewest and most: many short ones find more in the same time; one in so many is long.
+_SHORT: Final = (2, 8)
+_LONG: Final = (9, 22)
+_LONG_ONE_IN: Final = 12
+#: Seconds between two looks for waiting work: the default, and slower ones, in which a lost bell costs more.
+_SWEEPS_S: Final = (3.0, 10.0, 30.0)
 #: Seconds from one step to the next: mostly a moment, sometimes long enough for a window.
-_GAPS: Final = (0.0, 0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 20.0, 70.0, 400.0)
+_GAPS: Final = (0.0, 0.0, 0.0, 0.1, 0.1, 0.5, 0.5, 1.0, 2.0, 4.0, 8.0, 20.0, 70.0)
 #: The worst of each kind of weather.
 _WORST: Final = Weather(
     bell_lost=0.3,
@@ -86,66 +85,80 @@ def plan_of(seed: int) -> Plan:
             for each in fields(Weather)
         }
     )
-    count = dice.randint(*STEPS)
-    verbs = dice.choices(list(_OFTEN), weights=list(_OFTEN.values()), k=count)
-    return Plan(seed, weather, tuple(_step(verb, dice) for verb in verbs))
+    cast = dice.choices(list(OFTEN), weights=list(OFTEN.values()))[0]
+    count = dice.randint(*(_SHORT if dice.randrange(_LONG_ONE_IN) else _LONG))
+    often = _often(CASTS[cast])
+    verbs = dice.choices(list(often), weights=list(often.values()), k=count)
+    steps = tuple(_step(verb, CASTS[cast], dice) for verb in verbs)
+    return Plan(seed, weather, steps, cast, dice.choice(_SWEEPS_S), dice.random() < 0.5)
 
 
-def _step(verb: str, dice: Random) -> Step:
-    facts = _FACTS[verb](dice) if verb in _FACTS else {}
+def _often(cast: Cast) -> dict[str, int]:
+    away = set() if cast.tills else {"sale", "bring_back"}
+    return {verb: often for verb, often in _OFTEN.items() if verb not in away}
+
+
+def _step(verb: str, cast: Cast, dice: Random) -> Step:
+    facts = _FACTS[verb](cast, dice) if verb in _FACTS else {}
     return Step(dice.choice(_GAPS), verb, facts)
 
 
-def _place(dice: Random) -> dict[str, Any]:
-    return {"sku": dice.choice(SKUS), "place": dice.choice(PLACES)}
+def _place(cast: Cast, dice: Random) -> dict[str, Any]:
+    return {"sku": dice.choice(cast.skus), "place": dice.choice(cast.places)}
 
 
-def _some(most: int) -> Callable[[Random], dict[str, Any]]:
-    return lambda dice: _place(dice) | {"units": dice.randint(1, most)}
+def _some(most: int) -> Callable[[Cast, Random], dict[str, Any]]:
+    return lambda cast, dice: _place(cast, dice) | {"units": dice.randint(1, most)}
 
 
-def _of_an_order(dice: Random) -> dict[str, Any]:
-    return {"shop": dice.choice(SHOPS), "nth": dice.randrange(12)}
+def _of_an_order(cast: Cast, dice: Random) -> dict[str, Any]:
+    return {"shop": dice.choice(cast.shops), "nth": dice.randrange(12)}
 
 
-_FACTS: Final[Mapping[str, Callable[[Random], dict[str, Any]]]] = {
-    "order": lambda dice: _some(3)(dice) | {"shop": dice.choice(SHOPS)},
-    "sale": lambda dice: _some(2)(dice) | {"till": dice.choice(TILLS)},
-    "bring_back": lambda dice: {"till": dice.choice(TILLS), "nth": dice.randrange(12)},
-    "cancel": lambda dice: _of_an_order(dice) | {"restock": dice.random() < 0.5},
+def _of_a_listing(cast: Cast, dice: Random) -> dict[str, Any]:
+    return {"shop": dice.choice(cast.channels), "sku": dice.choice(cast.skus)}
+
+
+_FACTS: Final[Mapping[str, Callable[[Cast, Random], dict[str, Any]]]] = {
+    "order": lambda cast, dice: _some(3)(cast, dice) | {"shop": dice.choice(cast.shops)},
+    "sale": lambda cast, dice: _some(2)(cast, dice) | {"till": dice.choice(cast.tills)},
+    "bring_back": lambda cast, dice: {"till": dice.choice(cast.tills), "nth": dice.randrange(12)},
+    "cancel": lambda cast, dice: _of_an_order(cast, dice) | {"restock": dice.random() < 0.5},
     "fulfil": _of_an_order,
-    "refund": lambda dice: (
-        _of_an_order(dice)
+    "refund": lambda cast, dice: (
+        _of_an_order(cast, dice)
         | {"units": dice.randint(1, 2), "kind": dice.choice(("no_restock", "cancel", "return"))}
     ),
-    "edit": lambda dice: _of_an_order(dice) | {"units": dice.randint(0, 4)},
+    "edit": lambda cast, dice: _of_an_order(cast, dice) | {"units": dice.randint(0, 4)},
     "receive": _some(8),
     "write_off": _some(4),
-    "adjust": lambda dice: _place(dice) | {"units": dice.choice((-3, -2, -1, 1, 2, 3))},
-    "transfer": lambda dice: _some(4)(dice) | {"takes_s": dice.choice((0.0, 2.0, 30.0))},
-    "count": lambda dice: _place(dice) | {"off": dice.choice((-3, -1, 0, 1, 2))},
+    "adjust": lambda cast, dice: _place(cast, dice) | {"units": dice.choice((-3, -2, -1, 1, 2, 3))},
+    "transfer": lambda cast, dice: (
+        _some(4)(cast, dice) | {"takes_s": dice.choice((0.0, 2.0, 30.0))}
+    ),
+    "count": lambda cast, dice: _place(cast, dice) | {"off": dice.choice((-3, -1, 0, 1, 2))},
     "reserve": _some(2),
-    "repeat": lambda dice: {"nth": dice.randrange(40)},
-    "rules": lambda dice: {"which": dice.randrange(5)},
-    "halt": lambda dice: {"shop": dice.choice(CHANNELS), "sku": dice.choice(SKUS)},
-    "lift": lambda dice: {"shop": dice.choice(CHANNELS), "sku": dice.choice(SKUS)},
-    "human": lambda dice: (
-        _place(dice)
+    "repeat": lambda cast, dice: {"nth": dice.randrange(40)},
+    "rules": lambda cast, dice: {"which": dice.randrange(5)},
+    "halt": _of_a_listing,
+    "lift": _of_a_listing,
+    "human": lambda cast, dice: (
+        _place(cast, dice)
         | {
-            "shop": dice.choice(CHANNELS),
+            "shop": dice.choice(cast.channels),
             "units": dice.choice((-2, -1, 1, 3, 6)),
             "silent": dice.random() < 0.5,
         }
     ),
-    "fault": lambda dice: {
-        "shop": dice.choice(CHANNELS),
+    "fault": lambda cast, dice: {
+        "shop": dice.choice(cast.channels),
         "kind": dice.choice(_FAULTS),
         "count": dice.randint(1, 3),
         "seed": dice.randrange(1000),
     },
-    "ring": lambda dice: {
+    "ring": lambda cast, dice: {
         "task": dice.choice(("drain", "allocate", "push", "verify", "work_halts", "poll_orders")),
-        "shop": dice.choice(CHANNELS),
+        "shop": dice.choice(cast.channels),
     },
 }
 

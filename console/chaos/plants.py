@@ -26,10 +26,16 @@ from workers.flows.reconcile_terms import Terms
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A mistake: what is wrong, and what puts it into a house before its doors open."""
+    """A mistake: what is wrong, and what puts it into a house before its doors open.
+
+    seed      of a schedule that shows it, and that passes without it
+    breaks    the promise that breaks then, of `checks`
+    """
 
     says: str
     spoil: Callable[[House], None]
+    seed: int
+    breaks: str
 
 
 # ---- the way in ----
@@ -140,6 +146,24 @@ class _Deaf(_Passing):
         return self._client.sale_state(binding)
 
 
+class _Stubborn(_Passing):
+    """Puts what was taken off sale on sale again, with the next numbers it sets."""
+
+    def __init__(self, client: Channel) -> None:
+        super().__init__(client)
+        self._stopped: list[Binding] = []
+
+    def stop_sale(self, binding: Binding) -> Mapping[str, str]:
+        self._stopped.append(binding)
+        return self._client.stop_sale(binding)
+
+    def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
+        bound = {(level.binding.sku, level.binding.location) for level in levels}
+        again = {(each.sku, each.location): Level(each, 1, 0) for each in self._stopped}
+        more = [level for place, level in again.items() if place not in bound]
+        return self._client.push([*levels, *more], key=key)[: len(levels)]
+
+
 class _Mute(_Passing):
     """Tells no orders."""
 
@@ -202,16 +226,58 @@ def _judges_in_flight(house: House) -> None:
 
 PLANTS: Final[Mapping[str, Plant]] = {
     "lost-inbox-row": Plant(
-        "every third delivery is answered with 200 and not kept", _lose_every_third
+        "every third delivery is answered with 200 and not kept",
+        _lose_every_third,
+        1,
+        "each delivery once",
     ),
-    "double-posting": Plant("a fact that is told again is booked again", _twice),
-    "restock-on-cancel": Plant("whatever is cancelled is on sale again", _restocks),
-    "stale-push-wins": Plant("numbers are set without compare-and-set", _with_client(_Blind)),
-    "deaf-stop": Plant("a halt is confirmed and the sale goes on", _with_client(_Deaf)),
-    "believes-its-writes": Plant("a read-back tells what was sent", _with_client(_Credulous)),
-    "no-limit": Plant("the vendor's limit is not kept", _hurries),
-    "in-flight-is-drift": Plant("what is on its way counts as drift", _judges_in_flight),
-    "no-sweep": Plant("nobody looks for work whose bell was lost", _without("sweep")),
-    "no-poll": Plant("orders are heard of by notifications only", _with_client(_Mute)),
-    "no-window": Plant("nobody compares what is shown", _without("reconcile", "read_early")),
+    "double-posting": Plant(
+        "a fact that is told again is booked again", _twice, 11, "units are conserved"
+    ),
+    "restock-on-cancel": Plant(
+        "whatever is cancelled is on sale again", _restocks, 23, "units are conserved"
+    ),
+    "stale-push-wins": Plant(
+        "numbers are set without compare-and-set",
+        _with_client(_Blind),
+        0,
+        "no older call wins",
+    ),
+    "deaf-stop": Plant(
+        "a halt is confirmed and the sale goes on",
+        _with_client(_Deaf),
+        3,
+        "every channel shows its target",
+    ),
+    "sells-halted": Plant(
+        "what was taken off sale is set again with the next push",
+        _with_client(_Stubborn),
+        11,
+        "no halted SKU is sold",
+    ),
+    "believes-its-writes": Plant(
+        "a read-back tells what was sent",
+        _with_client(_Credulous),
+        85,
+        "every channel shows its target",
+    ),
+    "no-limit": Plant("the vendor's limit is not kept", _hurries, 417, "units are conserved"),
+    "in-flight-is-drift": Plant(
+        "what is on its way counts as drift", _judges_in_flight, 1163, "no drift without cause"
+    ),
+    "no-sweep": Plant(
+        "nobody looks for work whose bell was lost", _without("sweep"), 1, "nothing waits"
+    ),
+    "no-poll": Plant(
+        "orders are heard of by notifications only",
+        _with_client(_Mute),
+        19,
+        "units are conserved",
+    ),
+    "no-window": Plant(
+        "nobody compares what is shown",
+        _without("reconcile", "read_early"),
+        8,
+        "every channel shows its target",
+    ),
 }

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,10 +22,12 @@ from sqlalchemy import Engine
 from channels.simulators.clock import Clock
 from console import logs
 from console.chaos import books
-from console.chaos.direct import Director, play
-from console.chaos.house import BEGINS, House, found, people, subscribe
+from console.chaos.casts import CASTS
+from console.chaos.direct import Director, house_of, play
+from console.chaos.house import BEGINS, found, people, subscribe
 from console.chaos.mortal import mortal_engine
 from console.chaos.plans import plan_of, shrunk
+from console.chaos.plants import PLANTS
 from console.chaos.stage import Stage
 from console.chaos.types import CALM, Outcome, Plan
 from console.local.cluster import APP, OWNER, SUPERUSER
@@ -40,6 +43,8 @@ _SHRUNK: Final = 3
 _SHOWN = "SELECT channel, sku, location, units FROM shown"
 #: Simulated seconds in which the first numbers are shown.
 _OPENS_S: Final = 120
+#: Points of a shop's plan, and points a second, while it is opened.
+_AMPLE: Final = (300.0, 15.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,18 @@ def own_server() -> Iterator[Server]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A house as it stands when a schedule of its cast begins.
+
+    shown    (channel, SKU, location) -> units its vendors show
+    """
+
+    book: books.Opening
+    at: datetime
+    shown: Mapping[tuple[str, str, str], int]
+
+
 class Theatre:
     """One process's database, stage and opening; schedule after schedule is played in it.
 
@@ -95,10 +112,10 @@ class Theatre:
         self._template, self._name = template, name
         self._worn = 0
         self._stage = Stage()
+        self._opened: dict[str, Opened] = {}
         self._make(template)
         with books.keeper(self._superuser.format(database=name)) as connection:
-            self.shown = self._open()
-            self._opening = books.opening_of(connection)
+            self._empty = books.opening_of(connection)
 
     def close(self) -> None:
         """Remove the database."""
@@ -107,13 +124,17 @@ class Theatre:
 
     def play(self, plan: Plan, *, plant: str = "", keep_trace: bool = False) -> Outcome:
         """One schedule, from the opening on; `plant` is a mistake of `plants.PLANTS` that its house makes."""
-        self._restore()
+        if plan.cast not in self._opened:
+            self._restore(self._empty)
+            self._opened[plan.cast] = self._open(plan.cast)
+        opened = self._opened[plan.cast]
+        self._restore(opened.book)
         return play(
             plan,
             self._engine,
             self._stage,
-            Clock.held(self._begins),
-            self.shown,
+            Clock.held(opened.at),
+            opened.shown,
             plant=plant,
             keep_trace=keep_trace,
         )
@@ -122,26 +143,30 @@ class Theatre:
         books.copy(self._superuser.format(database="postgres"), self._name, template)
         self._engine: Engine = mortal_engine(self._app.format(database=self._name), self._stage)
 
-    def _restore(self) -> None:
+    def _restore(self, opening: books.Opening) -> None:
         if books.is_worn(self._worn):
             self.close()
             self._make(self._template)
             self._worn = 0
         with books.keeper(self._superuser.format(database=self._name)) as connection:
-            self._worn += self._opening.restore(connection)
+            self._worn += opening.restore(connection)
 
-    def _open(self) -> dict[tuple[str, str, str], int]:
-        """Open the house once, with nothing going wrong; what its vendors show then."""
-        house = House(
-            self._engine, Clock.held(BEGINS), self._stage, Random("the opening"), weather=CALM
+    def _open(self, cast: str) -> Opened:
+        """Open a house in an empty book, with nothing going wrong."""
+        plan = Plan(0, CALM, (), cast)
+        # To list what an account sells takes more than its small plan has.
+        ample = replace(CASTS[cast], plan=_AMPLE)
+        house = house_of(
+            plan, ample, self._engine, Clock.held(BEGINS), self._stage, Random("the opening")
         )
-        director = Director(Plan(0, CALM, ()), house, self._stage)
+        director = Director(plan, house, self._stage)
         with people(house, {}, director.later):
             subscribe(house)
             found(house)
             director.until(_OPENS_S)
-            self._begins = house.now()
-            return {(row.channel, row.sku, row.location): row.units for row in house.rows(_SHOWN)}
+            shown = {(row.channel, row.sku, row.location): row.units for row in house.rows(_SHOWN)}
+        with books.keeper(self._superuser.format(database=self._name)) as connection:
+            return Opened(books.opening_of(connection), house.now(), shown)
 
 
 _theatre: Theatre | None = None
@@ -190,7 +215,8 @@ def measure(
 
     jobs       processes, each with a database of its own
     plant      a mistake of `plants.PLANTS` that every house makes
-    returns    schedules, failed, failing_seeds, seconds, a_second, turns, windows (how many needed how many), breaches
+    returns    schedules, failed, failing_seeds, seconds, a_second, turns, order_lines, oversold_lines (all within
+               a lag), windows (how many needed how many), breaches
                (by promise), shrunk (the first failures in their shortest form), passed
     """
     began = time.perf_counter()
@@ -222,6 +248,8 @@ def measure(
         "jobs": jobs,
         "plant": plant,
         "turns": sum(outcome.turns for outcome in outcomes),
+        "order_lines": sum(outcome.taken for outcome in outcomes),
+        "oversold_lines": sum(outcome.oversold for outcome in outcomes),
         "windows": _counted(str(outcome.windows) for outcome in outcomes if not outcome.breaches),
         "breaches": _counted(
             name for o in outcomes for name in sorted({b.invariant for b in o.breaches})
@@ -229,6 +257,51 @@ def measure(
         "shrunk": short,
         "passed": not failing,
     }
+
+
+def _mistake(name: str) -> dict[str, Any]:
+    assert _theatre is not None, "a process plays after it has entered"
+    plant = PLANTS[name]
+    broken = sorted({b.invariant for b in _theatre.play(plan_of(plant.seed), plant=name).breaches})
+    clean = not _theatre.play(plan_of(plant.seed)).breaches
+    return {
+        "plant": name,
+        "seed": plant.seed,
+        "breaks": plant.breaks,
+        "broken": broken,
+        "clean": clean,
+        "caught": clean and plant.breaks in broken,
+    }
+
+
+def mistakes(*, jobs: int) -> dict[str, Any]:
+    """Play every mistake of `plants.PLANTS` with its seed, and the same seed without it.
+
+    returns    plants (each: plant, seed, breaks, broken, clean, caught), caught, seconds, passed
+    """
+    began = time.perf_counter()
+    with (
+        own_server() as server,
+        ProcessPoolExecutor(
+            jobs, mp_context=get_context("spawn"), initializer=_enter, initargs=(server,)
+        ) as pool,
+    ):
+        played = list(pool.map(_mistake, PLANTS))
+    caught = sum(each["caught"] for each in played)
+    return {
+        "plants": played,
+        "caught": caught,
+        "seconds": round(time.perf_counter() - began, 1),
+        "passed": caught == len(played),
+    }
+
+
+def table_of_mistakes(result: Mapping[str, Any], say: Callable[[str], object]) -> None:
+    """What a person reads of `mistakes`."""
+    for each in result["plants"]:
+        what = "caught" if each["caught"] else "NOT CAUGHT"
+        clean = "" if each["clean"] else "; the seed fails without the mistake too"
+        say(f"{each['plant']} (seed {each['seed']}): {what}: {', '.join(each['broken'])}{clean}")
 
 
 def replay(seed: int, *, plant: str, trace: Path) -> None:

@@ -9,7 +9,8 @@ and nothing it still tries reaches anybody.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +39,7 @@ class Worker:
     wakes_at       it does not go on before
     connections    what it holds of the database
     at             where it stands
+    wrote          whether it changed anything in the database
     """
 
     name: str
@@ -48,6 +50,7 @@ class Worker:
     points: int = 0
     over: bool = False
     dead: bool = False
+    wrote: bool = False
     error: BaseException | None = None
     connections: list[Any] = field(default_factory=list)
     turn: threading.Lock = field(default_factory=_held)
@@ -88,6 +91,16 @@ class Stage:
     def on(self) -> Worker | None:
         """The worker that runs in this thread; None in the director's."""
         return getattr(self._me, "worker", None)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is done here is no part of the worker of this thread: nobody takes a turn, and nobody dies of it."""
+        worker = self.on
+        self._me.worker = None
+        try:
+            yield
+        finally:
+            self._me.worker = worker
 
     def hand_over(self, at: str, *, until: datetime | None = None) -> None:
         """Let others go on; not in the middle of a transaction. The director never waits."""

@@ -55,13 +55,19 @@ CALM = Weather()
 class Plan:
     """A schedule: everything that happens follows from it.
 
-    seed     of the dice that choose who goes on, and whom the weather strikes
-    steps    what people and vendors do
+    seed       of the dice that choose who goes on, and whom the weather strikes
+    steps      what people and vendors do
+    cast       who plays, of `casts.CASTS`
+    sweep_s    the setting: how often waiting work is looked for
+    compared   whether a window of reconciliation goes by in any case, or only where all is not well before it
     """
 
     seed: int
     weather: Weather
     steps: tuple[Step, ...]
+    cast: str = "two shops"
+    sweep_s: float = 3.0
+    compared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class Outcome:
     """What a schedule came to.
 
     digest    SHA-256 of all that happened and of the book in the end: the same plan gives the same
+    taken     order lines that vendors took;  oversold: those beyond what was there, all inside somebody's lag
     turns     how often the director chose;  windows: of reconciliation after the storm, until all was well
     """
 
@@ -85,4 +92,6 @@ class Outcome:
     digest: str
     turns: int
     windows: int
+    taken: int = 0
+    oversold: int = 0
     trace: tuple[str, ...] = ()

@@ -25,10 +25,8 @@ from channels.simulators.square.control import Control as SquareControl
 from channels.simulators.square.merchant import Refused as SquareRefused
 from channels.simulators.square.merchant import Unknown as SquareUnknown
 from channels.simulators.square.simulator import SquareSimulator
-from console.chaos.plans import PLACES, SHOPS, SKUS, TILLS
+from console.chaos.casts import Cast
 
-#: Points of a shop's plan, and points a second: few, so that limits are met.
-PLAN: Final = (300.0, 15.0)
 #: Calls at once and calls a second that a till's account allows: what our client assumes (`channels/square/lane.py`).
 TILL_PLAN: Final = (20.0, 10.0)
 #: What a vendor's own act may refuse: that is its own no, and no fault of ours.
@@ -75,7 +73,12 @@ class Account:
 
 
 def shopify(
-    name: str, clock: Clock, post: Post, stock: Mapping[tuple[str, str], int], number: int
+    name: str,
+    cast: Cast,
+    clock: Clock,
+    post: Post,
+    stock: Mapping[tuple[str, str], int],
+    number: int,
 ) -> Account:
     """A shop with our SKUs at both places.
 
@@ -87,15 +90,15 @@ def shopify(
         token=f"token-{name}",
         secret=f"secret-{name}",
         seed=number,
-        bucket_size=PLAN[0],
-        restore_rate=PLAN[1],
+        bucket_size=cast.plan[0],
+        restore_rate=cast.plan[1],
         agenda=Agenda(clock, threads=0),
         post=post,
     )
     simulator.base_url = f"http://{name}.chaos"
     verbs = Control(simulator).verbs()
     do = partial(_do, verbs)
-    places = {ours: str(do("location", name=ours.title())["id"]) for ours in PLACES}
+    places = {ours: str(do("location", name=ours.title())["id"]) for ours in cast.places}
     do(
         "products",
         products=[
@@ -104,11 +107,13 @@ def shopify(
                     {
                         "sku": sku,
                         "policy": "DENY",
-                        "stock": {place.title(): stock.get((sku, place), 0) for place in PLACES},
+                        "stock": {
+                            place.title(): stock.get((sku, place), 0) for place in cast.places
+                        },
                     }
                 ]
             }
-            for sku in SKUS
+            for sku in cast.skus
         ],
     )
 
@@ -146,7 +151,12 @@ def _shop_listens(simulator: ShopifySimulator, topics: Iterable[str], uri: str) 
 
 
 def square(
-    name: str, clock: Clock, post: Post, stock: Mapping[tuple[str, str], int], number: int
+    name: str,
+    cast: Cast,
+    clock: Clock,
+    post: Post,
+    stock: Mapping[tuple[str, str], int],
+    number: int,
 ) -> Account:
     """A merchant's account with a till at both places; `stock` as of `shopify`."""
     hook = f"http://relay.chaos/hooks/{name}"
@@ -161,7 +171,7 @@ def square(
     )
     do = partial(_do, SquareControl(simulator).verbs())
     do("limit", per_second=TILL_PLAN[1], burst=TILL_PLAN[0])
-    places = {ours: str(do("location", name=ours.title())["id"]) for ours in PLACES}
+    places = {ours: str(do("location", name=ours.title())["id"]) for ours in cast.places}
     do(
         "items",
         items=[
@@ -169,11 +179,13 @@ def square(
                 "variations": [
                     {
                         "sku": sku,
-                        "stock": {place.title(): stock.get((sku, place), 0) for place in PLACES},
+                        "stock": {
+                            place.title(): stock.get((sku, place), 0) for place in cast.places
+                        },
                     }
                 ]
             }
-            for sku in SKUS
+            for sku in cast.skus
         ],
     )
 
@@ -204,23 +216,26 @@ def _do(verbs: Mapping[str, Callable[[Mapping[str, Any]], Any]], verb: str, **fa
     return verbs[verb](facts)
 
 
+_MAKES: Final = {"shopify": shopify, "square": square}
+
+
 def accounts(
-    clock: Clock, post: Post, shown: Mapping[tuple[str, str, str], int]
+    cast: Cast, clock: Clock, post: Post, shown: Mapping[tuple[str, str, str], int]
 ) -> dict[str, Account]:
     """Every account, by its channel's name.
 
     shown    (channel, SKU, location) -> units it shows from the beginning
     """
-    made = {**dict.fromkeys(SHOPS, shopify), **dict.fromkeys(TILLS, square)}
     return {
-        name: make(
+        name: _MAKES[kind](
             name,
+            cast,
             clock,
             post,
             {(sku, place): units for (of, sku, place), units in shown.items() if of == name},
             number,
         )
-        for number, (name, make) in enumerate(made.items(), 1)
+        for number, (name, kind) in enumerate(cast.kinds.items(), 1)
     }
 
 

@@ -26,10 +26,41 @@ _WAY_S: Final = (0.02, 0.3)
 _GIVES_UP_S: Final = 33.0
 _LATE_S: Final = (0.5, 20.0)
 
-#: What a call that sets numbers says.
-_WRITES: Final = b"inventorySetQuantities"
+#: What a call that sets numbers says, or is addressed to.
+_WRITES: Final = (b"inventorySetQuantities",)
+_WRITES_TO: Final = ("/inventory/changes/batch-create",)
+
+Place = tuple[str, str]
 
 Later = Callable[[float, str, Callable[[], object]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who sees what our calls change at a vendor.
+
+    levels     what the vendor shows, by SKU and location
+    compares   whether the vendor is set by compare-and-set, so that no older call may win
+    halted     SKUs whose halt stands confirmed at this moment
+    overtaken  is told when a call changes what a younger one has changed before
+    sold       is told when a call puts a SKU on sale that was halted when it was sent
+    """
+
+    levels: Callable[[], Mapping[Place, int]]
+    compares: bool
+    halted: Callable[[], frozenset[str]]
+    overtaken: Callable[[str], object]
+    sold: Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A call on its way: when it was sent, whether it sets numbers, and what was halted then."""
+
+    request: PreparedRequest
+    at: datetime
+    writes: bool
+    halted: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +122,7 @@ class Wire(HTTPAdapter):
 
     dice       of the schedule;  weather  what it may do to a call; calm once the storm is over
     later      (seconds, name, deed) -> the deed is done that much later
-    levels     what the vendor shows;  tell  is told when a call changes what a younger one has changed before
+    watch      sees what calls change
     """
 
     def __init__(
@@ -103,14 +134,13 @@ class Wire(HTTPAdapter):
         dice: Random,
         later: Later,
         weather: Callable[[], Weather],
-        levels: Callable[[], Mapping[tuple[str, str], int]],
-        tell: Callable[[str], object],
+        watch: Watch,
     ) -> None:
         super().__init__()
         self._name, self._app, self._stage, self._clock = name, app, stage, clock
         self._dice, self._later, self._weather = dice, later, weather
-        self._levels, self._tell = levels, tell
-        self._changed: dict[tuple[str, str], datetime] = {}
+        self._watch = watch
+        self._changed: dict[Place, datetime] = {}
 
     def send(
         self,
@@ -125,22 +155,22 @@ class Wire(HTTPAdapter):
         self._stage.refuse_inside_transaction()
         self._stage.hand_over(f"calls {self._name}")
         self._stage.point("before a call")
-        weather, dice, sent_at = self._weather(), self._dice, self._clock.now()
+        weather, dice, sent = self._weather(), self._dice, self._sent(request)
         if dice.random() < weather.call_lost:
             self._pass(dice.choice((0.05, _GIVES_UP_S)))
             raise requests.ConnectionError("the call never arrived", request=request)
         if dice.random() < weather.call_late:
             after_s = dice.uniform(*_LATE_S)
-            self._later(after_s, f"late call to {self._name}", lambda: self._ask(request, sent_at))
+            self._later(after_s, f"late call to {self._name}", lambda: self._ask(sent))
             self._pass(_GIVES_UP_S if after_s < 1 else dice.choice((0.1, _GIVES_UP_S)))
             raise requests.ReadTimeout("no answer in time", request=request)
         if dice.random() < weather.call_slow:
             self._pass(dice.uniform(1.0, 25.0))
         else:
             self._pass(dice.uniform(*_WAY_S))
-        answer = self._ask(request, sent_at)
+        answer = self._ask(sent)
         if dice.random() < weather.call_twice:
-            self._ask(request, sent_at)
+            self._ask(sent)
         self._pass(dice.uniform(*_WAY_S))
         self._stage.point("after a call")
         if not answer.whole or dice.random() < weather.answer_lost:
@@ -152,28 +182,38 @@ class Wire(HTTPAdapter):
             f"waits for {self._name}", until=self._clock.now() + timedelta(seconds=seconds)
         )
 
-    def _ask(self, request: PreparedRequest, sent_at: datetime) -> Answer:
-        body = request.body or b""
-        raw = body.encode() if isinstance(body, str) else body
-        assert isinstance(raw, bytes)
-        before = self._levels() if _WRITES in raw else {}
+    def _sent(self, request: PreparedRequest) -> Sent:
+        path = urlsplit(request.url or "").path
+        writes = any(said in _body(request) for said in _WRITES) or path.endswith(_WRITES_TO)
+        halted = self._watch.halted() if writes else frozenset()
+        return Sent(request, self._clock.now(), writes, halted)
+
+    def _ask(self, sent: Sent) -> Answer:
+        request = sent.request
+        before = dict(self._watch.levels()) if sent.writes else {}
         answer = ask(
-            self._app, request.method or "GET", request.url or "", dict(request.headers), raw
+            self._app,
+            request.method or "GET",
+            request.url or "",
+            dict(request.headers),
+            _body(request),
         )
         if before:
-            for place, units in self._levels().items():
-                if units != before[place]:
-                    self._note(place, before[place], units, sent_at)
+            for place, units in self._watch.levels().items():
+                if units != before.get(place):
+                    self._note(sent, place, before.get(place, 0), units)
         return answer
 
-    def _note(self, place: tuple[str, str], before: int, units: int, sent_at: datetime) -> None:
+    def _note(self, sent: Sent, place: Place, before: int, units: int) -> None:
+        said = f"{self._name} {' '.join(place)}: {before} became {units} by a call of {sent.at:%H:%M:%S.%f}"
+        if place[0] in sent.halted and units > max(0, before):
+            self._watch.sold(f"{said}, when its halt was confirmed")
+        if not self._watch.compares:
+            return
         younger = self._changed.get(place)
-        if younger is not None and younger > sent_at:
-            self._tell(
-                f"{self._name} {' '.join(place)}: {before} became {units} by a call of {sent_at:%H:%M:%S.%f},"
-                f" after one of {younger:%H:%M:%S.%f}"
-            )
-        self._changed[place] = max(sent_at, younger or sent_at)
+        if younger is not None and younger > sent.at:
+            self._watch.overtaken(f"{said}, after one of {younger:%H:%M:%S.%f}")
+        self._changed[place] = max(sent.at, younger or sent.at)
 
     def _urllib3(self, answer: Answer) -> HTTPResponse:
         headers = HTTPHeaderDict(answer.headers)
@@ -182,3 +222,10 @@ class Wire(HTTPAdapter):
         return HTTPResponse(
             BytesIO(answer.body), headers=headers, status=answer.status, preload_content=False
         )
+
+
+def _body(request: PreparedRequest) -> bytes:
+    body = request.body or b""
+    raw = body.encode() if isinstance(body, str) else body
+    assert isinstance(raw, bytes)
+    return raw

@@ -38,9 +38,20 @@ from console.cli.measured import tell
     default=None,
     help="Write all that happened in the one schedule of --seed into this file.",
 )
+@click.option(
+    "--plants",
+    is_flag=True,
+    help="Play every mistake with the seed that shows it; exit code 3 when one is not caught.",
+)
 @as_json
 def chaos(
-    schedules: int, seed: int, jobs: int, plant: str, trace: Path | None, as_json: bool
+    schedules: int,
+    seed: int,
+    jobs: int,
+    plant: str,
+    trace: Path | None,
+    plants: bool,
+    as_json: bool,
 ) -> None:
     """Play schedules of orders, counts, halts, lost calls and dying workers against simulated vendors.
 
@@ -53,6 +64,9 @@ def chaos(
     if trace is not None and schedules != 1:
         raise Failed("--trace is of one schedule: give --schedules 1 and its --seed", code=2)
     with sentences():
+        if plants:
+            tell(run.mistakes(jobs=jobs), run.table_of_mistakes, as_json)
+            return
         if trace is not None:
             run.replay(seed, plant=plant, trace=trace)
         result = run.measure(

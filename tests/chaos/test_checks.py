@@ -1,0 +1,74 @@
+"""Promises that are looked up in the book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from sqlalchemy import text
+
+from channels.simulators.clock import Clock as SimulatedClock
+from console.chaos.casts import CASTS
+from console.chaos.checks import no_confirmed_number_goes_back
+from console.chaos.deeds import Deeds
+from console.chaos.house import BEGINS, House
+from console.chaos.mortal import mortal_engine
+from console.chaos.stage import Stage
+from tests.reconcile.house import CHANNEL, OSLO, furnish
+from tests.servers import Clock, Database
+
+_PUSHED = text("""
+    INSERT INTO push (push_key, channel, sku, location, units, number, sent_at, answered_at, outcome)
+    VALUES ('k' || :number, :channel, 'TEA', :location, 1, :number, :at, :at + :after * interval '1 second', :outcome)
+""")
+
+
+@pytest.fixture
+def house(database: Database, clock: Clock) -> Iterator[House]:
+    furnish(database.engine, {"TEA": 30}, clock=clock)
+    stage = Stage()
+    engine = mortal_engine(database.app_url, stage)
+    made = House(engine, SimulatedClock.held(BEGINS), stage, Random(1), CASTS["two shops"])
+    yield made
+    engine.dispose()
+
+
+def pushed(house: House, number: int, after: int, outcome: str = "confirmed") -> None:
+    """A number of TEA, answered so many seconds after the beginning."""
+    with house.engine.begin() as connection:
+        connection.execute(
+            _PUSHED,
+            {
+                "number": number,
+                "channel": CHANNEL,
+                "location": OSLO,
+                "at": BEGINS,
+                "after": after,
+                "outcome": outcome,
+            },
+        )
+
+
+def test_numbers_that_are_confirmed_in_their_order_are_well(house: House) -> None:
+    pushed(house, 5, 1)
+    pushed(house, 6, 2)
+
+    assert list(no_confirmed_number_goes_back(house, Deeds(house))) == []
+
+
+def test_a_number_that_is_confirmed_after_a_younger_one_is_told(house: House) -> None:
+    pushed(house, 6, 1)
+    pushed(house, 5, 2)
+
+    (said,) = no_confirmed_number_goes_back(house, Deeds(house))
+
+    assert "number 5 was confirmed after 6" in said
+
+
+def test_a_call_whose_fate_is_unknown_explains_it(house: House) -> None:
+    pushed(house, 6, 1)
+    pushed(house, 5, 2)
+    pushed(house, 7, 3, outcome="unknown")
+
+    assert list(no_confirmed_number_goes_back(house, Deeds(house))) == []
