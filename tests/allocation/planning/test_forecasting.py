@@ -37,7 +37,7 @@ def a_shop(series: int = 400, weeks: int = 44, seed: int = 11) -> list[Past]:
         often = dice.choice((1.0, 0.8, 0.4, 0.15))
         drift = dice.choice((0.0, 0.0, 0.02, -0.03))
         begins = dice.choice((0, 0, 0, 12))
-        units = []
+        units: list[float | None] = []
         for week in range(weeks):
             level *= math.exp(dice.gauss(drift, 0.08))
             came = dice.random() < often and week >= begins
@@ -47,7 +47,7 @@ def a_shop(series: int = 400, weeks: int = 44, seed: int = 11) -> list[Past]:
                 else 0.0
             )
         if number % 9 == 0:
-            units[20] = None  # type: ignore[call-overload]
+            units[20] = None
         if any(units):
             found.append(past(units))
     return found
