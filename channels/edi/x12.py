@@ -230,14 +230,18 @@ class Tokenizer:
         return self._pieces(raw, start, separators)
 
     def _skip_empty(self, found: int, terminator: bytes) -> None:
-        """Terminators in a row, at once: of fifty million a few are told, as of any dirt."""
-        run = re.compile(re.escape(terminator) + b"+").match(self._buffer, found)
-        end = run.end() if run else found + 1
+        """Terminators in a row, each on a line or not, at once: of fifty million a few are told, as of any dirt."""
+        run = re.compile(b"[" + re.escape(terminator) + rb"\r\n]*+").match(self._buffer, found)
+        end = self._buffer.rfind(terminator, found, run.end() if run else found + 1) + 1
         self.steps += end - found
+        place = found
         # More than these would not be kept.
-        for place in range(found, min(end, found + findings.MOST + 1)):
+        for _ in range(findings.MOST + 1):
             at = Position(self._offset + place, self._number + 1)
             self._say(findings.EMPTY_SEGMENT, at, "nothing between two terminators")
+            place = self._buffer.find(terminator, place + 1, end)
+            if place < 0:
+                break
         self._at = self._seen = end
 
     def _pieces(self, raw: bytes, start: int, separators: Separators) -> list[Token]:

@@ -25,6 +25,7 @@ BOMBS = {
     "50 MB of one segment": HEAD.encode() + b"A" * 50_000_000,
     "50 MB of nothing": b"\x00" * 50_000_000,
     "50 MB of ends": HEAD.encode() + b"~" * 50_000_000,
+    "50 MB of ends on lines": HEAD.encode() + b"~\r\n" * 16_000_000,
     "headers without end": HEAD.encode() * 2_000,
     "groups without end": HEAD.encode() + b"GS*PO*A*B*20261123*0905*1*X*004010~" * 20_000,
     "elements without end": HEAD.encode() + b"GS*" + b"*" * 1_000_000 + b"~",
