@@ -26,7 +26,7 @@ SERVICES: Final = (0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.98, 0.99, 0.995)
 #: Periods ahead for which it is learned; of others the nearest holds.
 HORIZONS: Final = (1, 2, 4, 8)
 #: Fewer misses say nothing of a kind: then all kinds together, and without those the tables of `chances.py`.
-LEAST_MISSES: Final = 200
+LEAST_MISSES: Final = 500
 ANY: Final = "any"
 #: Moments of a series that misses are taken from. They overlap: what moves all series at once (a season, a market) is
 #: seen at few moments, and each more of them tells more than each more series.
