@@ -22,7 +22,6 @@ from console.api.words_reads import (
     QuarterQuery,
     TimelineQuery,
 )
-from workers.keys import key_of
 from console.verbs import halts, work
 from console.views import alerts, book, found, now, pace, pickup, supply, timeline
 from console.views import told as told_views
@@ -30,6 +29,7 @@ from console.views.channels import certificate_of
 from console.views.listing import page
 from reconcile import debt
 from workers.flows import mapping
+from workers.keys import key_of
 
 router = APIRouter(responses=PROBLEMS)
 _ALARMS = 200

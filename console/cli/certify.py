@@ -12,11 +12,11 @@ from channels import bindings
 from console.cli.acting import acting
 from console.cli.common import Failed, as_json, by, emit
 from console.cli.elsewhere import asked, quoted
-from workers.keys import key_of
 from console.views.channels import certificate_of
 from ledger.db import transaction
 from workers.flows import certificate as certificates
 from workers.flows import certify as certifying
+from workers.keys import key_of
 from workers.wiring import NotSetUp, Wiring, now
 
 
