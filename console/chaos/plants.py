@@ -240,7 +240,7 @@ PLANTS: Final[Mapping[str, Plant]] = {
     "stale-push-wins": Plant(
         "numbers are set without compare-and-set",
         _with_client(_Blind),
-        0,
+        7009,
         "no older call wins",
     ),
     "deaf-stop": Plant(

@@ -17,7 +17,7 @@ from console.chaos.types import CALM, Plan, Step
 from tests.databases import Servers
 
 #: Schedules of the short form, and how many at a time are one test.
-SCHEDULES, AT_A_TIME = 60, 10
+SCHEDULES, AT_A_TIME = 60, 5
 #: Mistakes that the suite makes; `lockstep chaos --plants` makes all of them.
 MADE = ("lost-inbox-row", "no-sweep", "restock-on-cancel")
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
