@@ -1,4 +1,4 @@
-"""`lockstep amazon health`, `explain`, `removals`, `send-in`, `size`, `capacity`: stock at Amazon, not too much of it."""
+"""`lockstep amazon health`, `explain`, `removals`, `send-in`, `size`, `capacity`: stock at Amazon, no more than does."""
 
 from __future__ import annotations
 

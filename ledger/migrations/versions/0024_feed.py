@@ -29,7 +29,8 @@ SELECT e.seq, e.id AS event_id, e.kind, e.source, e.source_id, e.occurred_at, e.
        e.line_id, e.reference, e.reason, e.reverses, coalesce(p.line, 0) AS line, p.sku, p.units,
        p.from_location, p.from_state, p.to_location, p.to_state
 FROM public.event AS e LEFT JOIN public.posting AS p ON p.event_id = e.id;
-COMMENT ON VIEW feed.event_v1 IS 'every move of every event in the order of the book; line 0: an event that moved nothing';
+COMMENT ON VIEW feed.event_v1 IS
+    'every move of every event in the order of the book; line 0: an event that moved nothing';
 """
 
 # A version counts the postings of its place, so that the last of a day says how it closed. The functions run as their
@@ -81,7 +82,7 @@ BEGIN ATOMIC
     HAVING sum(postings) > 0;
 END;
 COMMENT ON FUNCTION feed.balances_at_v1 IS 'every balance as the book stood when a day (UTC) ended';
-"""
+"""  # noqa: S608 -- composed of constants
 
 SHOWN = """
 CREATE VIEW feed.shown_v1 AS
@@ -100,7 +101,8 @@ CREATE VIEW feed.drift_v1 AS
 SELECT id AS drift_id, channel, sku, location, window_at, expected, actual, delta AS drift_units, cause, action, times,
        seen_at, last_at, resolved_at, result
 FROM public.drift;
-COMMENT ON VIEW feed.drift_v1 IS 'where a channel showed another number than it should; resolved_at NULL: it still does';
+COMMENT ON VIEW feed.drift_v1 IS
+    'where a channel showed another number than it should; resolved_at NULL: it still does';
 
 CREATE VIEW feed.oversell_v1 AS
 SELECT id AS case_id, channel, order_id, line_id, sku, location, units, accepted_at, found_at, cause, worth, state,

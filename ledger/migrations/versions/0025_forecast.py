@@ -87,7 +87,8 @@ CREATE TABLE buy_terms (
     CHECK (supplier IS NULL OR (scope = 'sku' AND supplier <> ''))
 );
 CREATE INDEX buy_terms_supplier ON buy_terms (supplier) WHERE supplier IS NOT NULL;
-COMMENT ON TABLE buy_terms IS 'what is ordered by: the SKU''s own, then its supplier''s, then the house''s; NULL: the next';
+COMMENT ON TABLE buy_terms IS
+    'what is ordered by: the SKU''s own, then its supplier''s, then the house''s; NULL: the next';
 COMMENT ON COLUMN buy_terms.service IS 'part of replenishment cycles (0 to 1) that must not run out';
 COMMENT ON COLUMN buy_terms.holding IS 'what keeping a unit for a year costs, as part of what the unit costs';
 """
@@ -123,7 +124,8 @@ CREATE TABLE reorder_level (
 );
 CREATE INDEX reorder_level_look ON reorder_level (look_at);
 CREATE INDEX reorder_level_low ON reorder_level (low_since) WHERE low_since IS NOT NULL;
-COMMENT ON TABLE reorder_level IS 'when to order of each place and up to how much, by the newest run and the terms of now';
+COMMENT ON TABLE reorder_level IS
+    'when to order of each place and up to how much, by the newest run and the terms of now';
 COMMENT ON COLUMN reorder_level.wanted_units IS 'mean units wanted until an order of today is there';
 COMMENT ON COLUMN reorder_level.lost_per_hour IS 'money an hour without it costs; NULL: its price is not known';
 COMMENT ON COLUMN reorder_level.tier IS 'by lost_per_hour: A is looked at most often';

@@ -1,4 +1,4 @@
-"""Who outside is told of what: subscriptions, what there is to tell, what was told; forecasts and orders in the feed."""
+"""Who outside is told of what: subscriptions, what there is to tell, what was told; forecasts in the feed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ COMMENT ON COLUMN hook.salt IS 'the secret is derived from this and the key of t
 COMMENT ON COLUMN hook.proof IS 'SHA-256 of the secret: a process with another key signs nothing';
 COMMENT ON COLUMN hook.next_at IS 'nothing is sent before: it did not answer, or asked to be left alone';
 COMMENT ON COLUMN hook.failing IS 'calls in a row that nobody answered';
-COMMENT ON COLUMN hook.stopped_why IS 'it says that it is gone, and a person must see to it; what there is to tell waits';
+COMMENT ON COLUMN hook.stopped_why IS
+    'it says that it is gone, and a person must see to it; what there is to tell waits';
 CREATE UNIQUE INDEX hook_in_use ON hook (name) WHERE removed_at IS NULL;
 
 CREATE TABLE hook_event (
@@ -43,7 +44,8 @@ CREATE TABLE hook_event (
     at       timestamptz NOT NULL,
     UNIQUE (kind, object)
 );
-COMMENT ON TABLE hook_event IS 'what there is to tell, once, written with what caused it; its id is that of the message';
+COMMENT ON TABLE hook_event IS
+    'what there is to tell, once, written with what caused it; its id is that of the message';
 CREATE INDEX hook_event_at ON hook_event (at);
 
 CREATE TABLE hook_post (
