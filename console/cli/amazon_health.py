@@ -1,4 +1,4 @@
-"""`lockstep amazon health`, `explain`, `removals`, `send-in`, `size`, `capacity`: stock at Amazon, no more than does."""
+"""`lockstep amazon health`, `explain`, `removals`, `send-in`, `size`, `capacity`: stock at Amazon, and no more."""
 
 from __future__ import annotations
 
