@@ -60,10 +60,11 @@ _STOCK = text(f"""
                coalesce(sum(-leg.units) FILTER (
                    WHERE leg.shipped AND p.occurred_at > :now - interval '60 days'), 0)::bigint AS shipped_60
         FROM posting AS p
-        JOIN event AS e ON e.id = p.event_id
         CROSS JOIN LATERAL (VALUES
-            (p.to_location, p.to_state, p.units, p.from_state = 'customer' AND e.kind = 'reversal'),
-            (p.from_location, p.from_state, -p.units, p.to_state = 'customer' AND e.kind = 'ship')
+            (p.to_location, p.to_state, p.units, p.from_state = 'customer'
+                AND (SELECT kind FROM event WHERE id = p.event_id) = 'reversal'),
+            (p.from_location, p.from_state, -p.units, p.to_state = 'customer'
+                AND (SELECT kind FROM event WHERE id = p.event_id) = 'ship')
         ) AS leg (location, state, units, shipped)
         WHERE p.sku = b.sku AND p.occurred_at > :now - interval '90 days' AND p.occurred_at <= :now
           AND leg.location = b.location AND leg.state IN ('available', 'committed', 'reserved', 'unavailable')
