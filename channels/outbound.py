@@ -66,6 +66,14 @@ def check(url: str, inside: Sequence[Network] = ()) -> None:
         raise Unsafe(_why(parts.hostname, address))
 
 
+def host_of(url: str) -> str:
+    """The host of an address as somebody typed it; empty where it has none, or is no address at all."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def is_fit(address: Address, inside: Sequence[Network] = ()) -> bool:
     """Whether an address is one of the internet, or of a network that was named."""
     if any(address.version == network.version and address in network for network in inside):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from channels.outbound import host_of
 from console.access.types import Role, Unknown
 from console.api.acts import does
 from console.api.answers import PAGE, PROBLEMS, sliced, told
@@ -32,7 +32,7 @@ class HookAdd(Said):
 
     def arguments(self) -> dict[str, Any]:
         """As they are written down: what is behind the host may be a secret of theirs."""
-        return {"name": self.name, "host": urlsplit(self.url).hostname, "kinds": list(self.kinds)}
+        return {"name": self.name, "host": host_of(self.url), "kinds": list(self.kinds)}
 
 
 @router.get("/hooks", responses=PAGE, dependencies=[Depends(needs(Role.ADMIN))], tags=["hooks"])

@@ -110,3 +110,13 @@ def test_a_secret_is_shown_once_by_the_form_and_never_listed(api: Api) -> None:
     assert [row["kinds"] for row in listed.json()["items"]] == [["halt.set", "reorder.needed"]]
     assert hidden.status_code == 403
     assert "is told nothing more" in removed
+
+
+@pytest.mark.parametrize("url", ["http://[", "https://[::1", "https://a.example:x/"])
+def test_what_is_no_address_is_refused_with_a_sentence(api: Api, url: str) -> None:
+    body = {"name": "erp", "url": url, "kinds": ["halt.set"]}
+
+    answer = api.ask("POST", "/api/v1/hooks", Role.ADMIN, json=body)
+
+    assert 400 <= answer.status_code < 500, answer.text
+    assert "this is no address" in answer.text
