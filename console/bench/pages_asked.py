@@ -111,7 +111,7 @@ ASKED: Final[dict[str, Asked]] = {
     "/stores": Asked(("/stores", "/stores?location=ST-2")),
     "/stores/recounts": _list("/stores/recounts", ("/stores/recounts?sku={hot}", "{hot}")),
     "/reorder": Asked(("/reorder", "/reorder?sku=S0000007", "/reorder?limit=20&after=20")),
-    "/levels": _list("/levels", ("/levels?sku=S0000007", "S0000007")),
+    "/levels": _list("/levels", ("/levels?sku={hot}", "{hot}")),
     "/reorder/{sku:path}": Asked(("/reorder/{hot}",)),
     "/edi": _list("/edi", ("/edi?order={purchase}", "{purchase}"), also=("/edi?all=1",)),
     "/edi/programs": _list("/edi/programs", ("/edi/programs?sku={agreed}", "{agreed}")),
@@ -125,6 +125,7 @@ ASKED: Final[dict[str, Asked]] = {
         "/audit", ("/audit?actor=p7", "p7"), ("/audit?object=sku:{hot}", "{hot}"), ("/audit?verb=halt", "halt.set"),
         also=("/audit?trail=1", "/audit?trail=1&verb=sku", "/audit?outcome=refused"),
     ),
+    "/review": Asked(("/review",)),
     "/settings": _list("/settings", ("/settings?q=relay-7", "relay-7")),
 }  # fmt: skip
 
