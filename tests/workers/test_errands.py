@@ -42,4 +42,6 @@ def test_every_task_that_is_no_errand_is_known() -> None:
         "watch_alerts", "send_alerts",
         "look_at_cases", "act_on_cases", "hold_orders",
         "look_at_failed", "work_operations",
+        "look_at_forecast", "run_forecast",
+        "send_hooks",
     }  # fmt: skip
