@@ -19,7 +19,15 @@ from allocation.pace import (
     YOUNGEST_S,
 )
 from channels.base import Binding
-from reconcile.cadence import WINDOWS_OF_COVER, Early, Outlook, runs_out_s, sold_by
+from reconcile.cadence import (
+    EPS,
+    EPS_OF_BEST,
+    WINDOWS_OF_COVER,
+    Early,
+    Outlook,
+    runs_out_s,
+    sold_by,
+)
 
 #: SKUs of a channel that are read early at most: those with the shortest time.
 AT_MOST: Final = 2000
@@ -29,10 +37,11 @@ PLAN_EVERY: Final = timedelta(seconds=60)
 YIELDS_FOR: Final = timedelta(seconds=60)
 
 # For so few lines left the quantile is far below the mean; from there on a third of the mean is the lower of the two.
-_FEW: Final = 10
+_FEW: Final = 11
 
 # The rate is the one in use (`allocation.pace.rates`), of all who sell from the place: they empty it together. A SKU
-# that a channel shows at one place only is sold from wherever it lies.
+# that a channel shows at one place only is sold from wherever it lies. The tier is that of the last forecast; before
+# one was run nobody has any.
 OUTLOOKS = text(f"""
     WITH row AS (
         SELECT p.sku, p.location,
@@ -71,13 +80,15 @@ OUTLOOKS = text(f"""
           AND NOT EXISTS (SELECT FROM binding AS b WHERE b.channel = :channel AND b.sku = place.sku
                           AND b.location = place.location AND b.read_only)
     )
-    SELECT sku, units, lines_per_s, units_per_s / lines_per_s AS units_per_line, spike
-    FROM faced
+    SELECT sku, units, lines_per_s, units_per_s / lines_per_s AS units_per_line, spike,
+           coalesce(v.tier = 'A', false) AS best
+    FROM faced LEFT JOIN velocity_tier AS v USING (sku)
     WHERE lines_per_s > 0
       AND (spike OR units_per_s * :horizon_s > units
            OR units * lines_per_s / units_per_s <= {_FEW}
               AND lines_per_s * :window_s
-                  > (CAST(:few AS float8[]))[greatest(1, ceil(units * lines_per_s / units_per_s))::integer])
+                  > (CASE WHEN v.tier = 'A' THEN CAST(:few_of_best AS float8[]) ELSE CAST(:few AS float8[]) END)
+                    [greatest(1, ceil(units * lines_per_s / units_per_s))::integer])
     ORDER BY units / units_per_s, sku LIMIT :at_most
 """)  # noqa: S608 -- composed of constants
 
@@ -92,11 +103,13 @@ def outlooks(
         "window_s": window_s,
         "horizon_s": WINDOWS_OF_COVER * window_s,
         "few": [sold_by(lines) for lines in range(1, _FEW + 1)],
+        "few_of_best": [sold_by(lines, EPS_OF_BEST) for lines in range(1, _FEW + 1)],
         "at_most": 2 * AT_MOST,
     }
     found: dict[str, Outlook] = {}
     for row in connection.execute(OUTLOOKS, values):
-        last_s = runs_out_s(row.units, row.lines_per_s, row.units_per_line)
+        eps = EPS_OF_BEST if row.best else EPS
+        last_s = runs_out_s(row.units, row.lines_per_s, row.units_per_line, eps)
         cover_s = row.units / (row.lines_per_s * row.units_per_line)
         other = found.get(row.sku)
         found[row.sku] = Outlook(

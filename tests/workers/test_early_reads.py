@@ -14,6 +14,7 @@ from allocation.pace_store import sums_of
 from channels.base import Binding, Reading, Throttled, Unavailable
 from ledger.db import transaction
 from reconcile import early
+from reconcile.cadence import EPS, EPS_OF_BEST, sold_by
 from tests.reconcile.house import CHANNEL, OSLO, MemoryChannel, furnish, rows
 from tests.servers import Clock, Database
 from tests.workers.rounds import run_once
@@ -218,6 +219,54 @@ def test_a_worker_that_dies_leaves_its_reads_to_another(
     assert go(database, shop, clock).read == 0
     clock.advance(60)
     assert go(database, shop, clock).read == 1
+
+
+def in_tier(database: Database, clock: Clock, **tiers: str) -> None:
+    """What the last forecast sorted SKUs into."""
+    with database.engine.begin() as connection:
+        for sku, tier in tiers.items():
+            connection.execute(
+                text(
+                    "INSERT INTO velocity_tier (sku, tier, since, per_day) VALUES (:sku, :tier, :at, 1)"
+                ),
+                {"sku": sku, "tier": tier, "at": clock.now},
+            )
+
+
+def test_of_two_that_sell_as_fast_the_best_seller_is_read_sooner_and_first(
+    database: Database, clock: Clock
+) -> None:
+    units: dict[str | tuple[str, str], int] = {"A": 40, "Z": 40}
+    furnish(database.engine, units, clock=clock)
+    for sku in ("A", "Z"):
+        sells(database, clock, sku, 8)
+    in_tier(database, clock, A="B", Z="A")
+    shop = MemoryChannel(clock, {(str(sku), OSLO): shown for sku, shown in units.items()})
+    go(database, shop, clock)
+    clock.advance(900)
+
+    with transaction(database.engine) as connection:
+        first = early.take(connection, CHANNEL, clock.now, 60, 1)
+
+    # chi2^-1(0.01; 80) / 16 and chi2^-1(0.001; 80) / 16, in minutes, by tables.
+    assert plan(database) == {"A": 3.35, "Z": 2.91}
+    assert [taken.sku for taken in first] == ["Z"]
+
+
+@pytest.mark.parametrize("units", [1, 5, 10, 11])
+def test_a_best_seller_is_read_early_where_others_wait_for_their_window(
+    database: Database, clock: Clock, units: int
+) -> None:
+    # Between the two quantiles, in lines a window, and with more than three windows of cover.
+    lines_in_window = (sold_by(units, EPS_OF_BEST) + min(sold_by(units, EPS), units / 3)) / 2
+    furnish(database.engine, {"A": units, "B": units}, clock=clock)
+    for sku in ("A", "B"):
+        sells(database, clock, sku, lines_in_window / 15)
+    in_tier(database, clock, A="A", B="B")
+
+    go(database, MemoryChannel(clock, {}), clock)
+
+    assert list(plan(database)) == ["A"]
 
 
 @pytest.mark.parametrize(("per_minute", "fast"), [(1.0, 0.0), (0.2, 2.0), (0.001, 0.0)])
