@@ -57,6 +57,15 @@ test-proof: $(STAMP) ## What allocation promises, each with ten thousand houses;
 test-fuzz: $(STAMP) ## A hundred thousand pieces of bad input, for every reader, flow and door; half an hour
 	$(RUN) -m tests.fuzz.run --cases 100000 --json
 
+# Beside what .venv holds it needs one package, which stands in a folder of its own in front.
+GUIDED_STAMP := .venv-guided/.made-for-$(shell (pwd; cat requirements-guided.lock) | cksum | tr ' ' '-')
+RUNS ?= 100000
+
+.PHONY: test-fuzz-guided
+test-fuzz-guided: $(GUIDED_STAMP) ## The readers again, led by the code they reach (Atheris); RUNS=100000, some minutes
+	PYTHONPATH=.venv-guided $(RUN) -m pytest -q tests/fuzz/test_guided.py
+	PYTHONPATH=.venv-guided $(RUN) -m tests.fuzz.guided --runs $(RUNS) --json
+
 .PHONY: test-browser
 test-browser: $(STAMP) ## The dashboard in a real Chromium (Debian: apt-get install chromium); skipped without one
 	$(RUN) -m pytest -rs tests/browser
@@ -116,6 +125,7 @@ lock: $(STAMP) ## Resolve the lock files anew
 	.venv/bin/uv pip compile $(COMPILE) --group dev pyproject.toml -o requirements-dev.lock
 	.venv/bin/uv pip compile $(HASHED) --group referees -o requirements-referees.lock
 	.venv/bin/uv pip compile $(HASHED) --group audit -o requirements-audit.lock
+	.venv/bin/uv pip compile $(HASHED) --group guided -o requirements-guided.lock
 
 HASHED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 COMPILE := $(HASHED) --extra local --extra sftp --extra otel --extra export
@@ -123,7 +133,7 @@ COMPILE := $(HASHED) --extra local --extra sftp --extra otel --extra export
 .PHONY: clean
 clean: ## Remove .venv, caches and the local stack's home with its data
 	if [ -d .lockstep ] && [ -x $(RUN) ]; then $(RUN) -m console.local forget; fi
-	rm -rf .venv .venv-referees .venv-audit .lockstep .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .venv-referees .venv-audit .venv-guided .lockstep .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv reads none of pip's settings: hand over where this machine gets its packages. Every file is checked against the lock's
@@ -160,6 +170,15 @@ $(STAMP): $(HERE)
 $(AUDIT_STAMP): $(STAMP)
 	$(RUN) -m venv --clear .venv-audit
 	@$(PIP_TO_UV); .venv/bin/uv pip sync --quiet --python $(AUDIT) --require-hashes requirements-audit.lock
+	@touch $@
+
+$(GUIDED_STAMP): $(STAMP)
+	@rm -rf .venv-guided && mkdir .venv-guided
+	@$(PIP_TO_UV); \
+	if ! .venv/bin/uv pip install --quiet --python $(RUN) --target .venv-guided --require-hashes -r requirements-guided.lock >.venv-guided/setup.log 2>&1; then \
+		echo "uv could not do it; pip does, more slowly"; \
+		$(RUN) -m pip install -qq --target .venv-guided --require-hashes -r requirements-guided.lock; \
+	fi
 	@touch $@
 
 $(REFEREES_STAMP): $(STAMP)

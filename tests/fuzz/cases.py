@@ -6,7 +6,7 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -28,6 +28,7 @@ class Finding:
     """A case that a reader broke on.
 
     number    with the seed and the target's name it is the case
+    file      where the case is, when seed and number do not make it
     """
 
     target: str
@@ -35,18 +36,21 @@ class Finding:
     number: int
     said: str
     case: bytes
+    file: Path | None = None
 
     @property
     def again(self) -> str:
         """How to do it again."""
-        return f"python -m tests.fuzz.run --only {self.target} --seed {self.seed} --number {self.number}"
+        which = f"--seed {self.seed} --number {self.number}"
+        if self.file is not None:
+            which = f"--case {self.file}"
+        return f"python -m tests.fuzz.run --only {self.target} {which}"
 
     def keep(self, folder: Path) -> Path:
         """Write the case down, and what it did."""
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{self.target}-{self.seed}-{self.number}"
-        (folder / f"{name}.txt").write_text(f"{self.again}\n\n{self.said}")
-        kept = folder / f"{name}.bin"
+        kept = self.file or folder / f"{self.target}-{self.seed}-{self.number}.bin"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.with_suffix(".txt").write_text(f"{self.again}\n\n{self.said}")
         kept.write_bytes(self.case)
         return kept
 
@@ -81,6 +85,17 @@ def tried(
                 yield finding(target.name, seed, number, case, error)
             else:
                 yield None
+
+
+def tried_file(target: Target, file: Path, *, limit_s: float = CASE_S) -> Finding | None:
+    """A case that was kept, given once more."""
+    case = file.read_bytes()
+    try:
+        with a_clock(limit_s) as within:
+            within(partial(target.take, case))
+    except Exception as error:
+        return replace(finding(target.name, 0, 0, case, error), file=file)
+    return None
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from console import logs
 from ledger.migrate import upgrade
 from tests.conftest import Pair
 from tests.databases import copy
-from tests.fuzz.cases import Finding, shares, tried
+from tests.fuzz.cases import Finding, shares, tried, tried_file
 from tests.fuzz.flows import FLOWS, Site, a_site
 from tests.fuzz.targets import TARGETS
 from tests.servers import Database
@@ -69,17 +69,26 @@ def _said(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=names, default="", help="one reader or flow")
     parser.add_argument("--number", type=int, default=None, help="one case of it")
+    parser.add_argument("--case", type=Path, default=None, help="a kept case of a reader")
     parser.add_argument("--keep", type=Path, default=_KEPT, help="folder of findings")
     parser.add_argument("--json", action="store_true")
     said = parser.parse_args(words)
     if said.number is not None and not said.only:
         parser.error("--number is a case of one reader or flow: say --only")
+    if said.case is not None and (said.only in FLOWS or not said.only):
+        parser.error("--case is given to one reader: say with --only to which")
+    if said.case is not None and not said.case.is_file():
+        parser.error(f"--case: there is no file {said.case}")
     return said
 
 
 def _all(said: argparse.Namespace) -> Iterator[tuple[str, int, list[Finding]]]:
     """(name, cases, findings) block by block."""
     readers = [t for t in TARGETS if said.only in ("", t.name)]
+    if said.case is not None:
+        found = tried_file(readers[0], said.case)
+        yield said.only, 1, [found] if found else []
+        return
     flows = [name for name in FLOWS if said.only in ("", name)]
     of_flows = int(said.cases * _FLOWS_SHARE) if readers else said.cases
     if readers:

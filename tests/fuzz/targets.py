@@ -87,6 +87,21 @@ def a_body(kind: str) -> Callable[[Random], bytes]:
     return make
 
 
+def originals(name: str) -> list[bytes]:
+    """What a target's cases are made from, unspoilt; none for tables, of which each case holds the most part."""
+    kind = name.removeprefix("webhook-")
+    match name:
+        case "x12":
+            return _documents()
+        case "rules":
+            return [EXAMPLE]
+        case "cookie":
+            return [_COOKIE]
+        case _ if kind != name:
+            return [each.topic.encode() + b"\n" + each.body for each in examples(kind)]
+    return []
+
+
 class Everything(dict[str, Any]):
     """Names for whatever is asked."""
 
