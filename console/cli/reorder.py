@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import click
 
 from allocation.planning.terms_store import Stated
 from console.access.types import Unfit
+from console.cli import spreadsheet
 from console.cli.common import Failed, as_json, by, emit, tell
 from console.cli.count_reports import as_csv
 from console.cli.elsewhere import asked, done, trying
@@ -57,9 +56,7 @@ def list_(every: bool, as_csv: bool, as_json: bool, **said: Any) -> None:
         emit(found, as_json=True)
         return
     if as_csv:
-        out = csv.DictWriter(sys.stdout, views.EXPORTED, lineterminator="\n")
-        out.writeheader()
-        out.writerows(found["lines"])
+        spreadsheet.write(views.EXPORTED, found["lines"])
     else:
         emit(found["lines"], as_json=False, table=views.LISTED)
     if found["run"] is None:
