@@ -32,7 +32,7 @@ from workers.wiring import Wiring
 log = structlog.get_logger()
 
 #: Batches of one drain; more than these are left to the next, so that what is booked is shown meanwhile.
-_BATCHES: Final = 10
+_BATCHES: Final = 5
 #: A vendor's wait that is shorter than this is waited out by the message, not by the sweep.
 _SOON_S: Final = 30.0
 #: Spans whose work was not taken up by then belong to numbers that never went out.
