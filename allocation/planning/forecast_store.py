@@ -265,7 +265,8 @@ def told(connection: Connection, run: Run, sku: str) -> dict[Spot, Told]:
             _forecast(row),
             row.horizon_days,
             row.units,
-            {float(chance): units for chance, units in row.quantiles.items()},
+            # The database keeps keys by their length.
+            dict(sorted((float(chance), units) for chance, units in row.quantiles.items())),
         )
         for row in fetch(connection, _SAID, {"run": run.id, "skus": [sku]})
     }

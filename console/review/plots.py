@@ -132,8 +132,9 @@ def _y(value: float, most: float) -> float:
 
 def _svg(title: str, height: int, drawn: Markup) -> Markup:
     return Markup(
-        '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>'
-    ).format(_WIDTH, height, title, title, drawn)
+        '<figure class="plot" tabindex="0"><figcaption>{}</figcaption>'
+        '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg></figure>'
+    ).format(title, _WIDTH, height, title, drawn)
 
 
 def _short(value: float) -> str:

@@ -4,21 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import text
 
 from console.access.types import Role
+from console.review import report
 from tests.browser.chromium import FOUND, QUIET
+from tests.builders import a_fact, book, stock_the_house
 from tests.console.api_door import Api, an_api
 from tests.console.pages.busy import a_busy_house
 from tests.databases import Shelf
 from tests.servers import Clock, Database
+from workers.flows import forecasting
 
 #: (role, width=, scheme=, scripts=, strict=) -> what that person sees.
 Look: TypeAlias = Callable[..., Any]
+
+
+_AT_AMAZON: Final = """
+    INSERT INTO fba_standing (channel, seller_sku, sku, location, on_hand, available, inbound, per_day, days_of_supply,
+                              excess_units, sell_through, stranded_units, oldest_days, aged_units, surcharge,
+                              removal_units, saved, why, held_back, send_units, send_cartons, send_from, short_units,
+                              short_why, stood_at)
+    SELECT 'shop', 'LAMP-' || n, 'LAMP', 'WH', 13, 12, 5, 0.1, 170, 8, 0.4, 2, 200, 3, 1.5, 3, 1.5,
+           '3 of 13 will pass 180 days unsold; 130 days of supply',
+           CASE WHEN n = 3 THEN 'shop at WH is off by +20 since 2026-03-02 12:00 (swallowed_update)' ELSE '' END,
+           12, 1, '{"WH": 12}', 4, 'no room: 42.00 cubic feet are the limit', CAST(:now AS timestamptz)
+    FROM generate_series(1, 3) AS n
+"""
 
 
 @dataclass
@@ -74,8 +92,29 @@ def shared_api(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     database, clock = shelf.lend(), Clock()
     with an_api(database, clock, tmp_path_factory.mktemp("house")) as api:
         a_busy_house(database, clock)
+        _plan(database, clock)
         yield api
     shelf.take_back(database)
+
+
+def _plan(database: Database, clock: Clock) -> None:
+    """What planning and the review of a quarter have to show: a forecast, lines to order, stock that lies at Amazon."""
+    now, engine = clock.now, database.engine
+    stock_the_house(engine, skus=("LAMP",), locations=())
+    orders = [
+        a_fact(
+            "order", id=f"week-{week}", order=f"week-{week}", channel="shop", sku="LAMP", location="WH",
+            units=3 + week % 4, occurred_at=now - timedelta(weeks=week),
+        )
+        for week in range(1, 40)
+    ]  # fmt: skip
+    book(engine, *orders, now=now)
+    forecasting.run(engine, lambda: now)
+    report.make(
+        engine, (now - timedelta(days=90)).date(), (now + timedelta(days=1)).date(), by="ann", now=lambda: now
+    )  # fmt: skip
+    with database.owner.begin() as connection:
+        connection.execute(text(_AT_AMAZON), {"now": now})
 
 
 @pytest.fixture

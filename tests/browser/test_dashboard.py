@@ -16,6 +16,7 @@ SKU = "/sku/MUG-RED?at=2026-03-02+12:30&hours=168"
 PAGES = [address for _, address in MENU] + [
     SKU, "/drift/1", "/drift?all=1", "/incidents/1", "/pushes/1",
     "/pushes/sent", "/inbox", "/inbox/1", "/search?q=MUG", "/order?order=1001", "/rules/1", "/failed/1",
+    "/reorder/LAMP", "/levels", "/amazon/aged", "/amazon/send-in",
 ]  # fmt: skip
 
 
@@ -57,6 +58,33 @@ def test_every_page_can_be_used_by_everybody(
             ]
 
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("/reorder", "LAMP"),
+        ("/reorder/LAMP", "Order at"),
+        ("/amazon/aged", "LAMP-1"),
+        ("/amazon/send-in", "no room"),
+        ("/review", "Integrations, the most brittle first"),
+    ],
+)
+def test_what_is_planned_can_be_read_without_scrolling_sideways(
+    looked_at_by: Look, address: str, shown: str
+) -> None:
+    page = looked_at_by(Role.VIEWER).go(address)
+
+    tables = page.locator("table.dense")
+
+    assert shown in page.inner_text("main")
+    assert tables.count() > 0
+    assert (
+        tables.evaluate_all(
+            "all => all.filter(each => each.scrollWidth > each.clientWidth + 1).length"
+        )
+        == 0
+    )
 
 
 def test_a_halt_is_set_and_lifted_by_hand(seen_by: Look, api: Api) -> None:

@@ -182,6 +182,7 @@ def test_the_page_shows_what_was_kept(database: Database, clock: Clock, tmp_path
         strange = reader.get(f"{api.url}/review?since=2020-01-01&until=2020-02-01", timeout=10)
 
     assert "No review was made yet" in before.text
+    assert "<code>lockstep review quarter</code>" in before.text
     assert after.status_code == 200
     assert "<svg" in after.text
     assert "external_edit" in after.text
@@ -193,6 +194,7 @@ def test_a_plot_escapes_what_it_is_given_and_leaves_out_nothing() -> None:
     line = plots.lines("Weeks", ["a", "b", "c"], {"shop": [1.0, None, 3.0]}, " s")
 
     assert "<script>" not in drawn
+    assert "<figcaption>Drift &lt;b&gt;</figcaption>" in drawn
     assert drawn.count("<rect") == 2
     assert line.count("<circle") == 2
     assert line.count("M") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -53,6 +54,16 @@ def test_each_line_leads_to_what_its_numbers_come_from(api: Api, clock: Clock) -
     assert "warm_tsb_20" in one.text
     assert "Order at" in one.text
     assert api.ask("GET", "/reorder/GHOST", Role.VIEWER, headers=HTML).status_code == 404
+
+
+def test_the_chances_of_a_forecast_stand_in_their_order(api: Api, clock: Clock) -> None:
+    forecasting.run(api.database.engine, lambda: clock.now)
+
+    one = api.ask("GET", "/reorder/MUG-BLUE", Role.VIEWER, headers=HTML).text
+
+    chances = [float(each) for each in re.findall(r'<th class="r">([0-9.]+)\W%', one)]
+    assert len(chances) > 3
+    assert chances == sorted(chances)
 
 
 def test_every_place_has_its_level_on_a_page_by_sku(api: Api, clock: Clock) -> None:
