@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import Shelf
-from tests.fuzz.cases import Finding, case_of, tried
+from tests.fuzz.cases import Finding, case_of, tried, tried_file
 from tests.fuzz.flows import FLOWS, Site, a_site
 from tests.fuzz.targets import TARGETS, Target
 from tests.servers import Database
@@ -71,6 +71,23 @@ def test_what_breaks_and_what_hangs_is_found_kept_and_can_be_done_again(tmp_path
     kept = found[0].keep(tmp_path)
     assert kept.read_bytes() == b"1"
     assert f"--only x --seed 0 --number {found[0].number}" in kept.with_suffix(".txt").read_text()
+
+
+def test_a_kept_case_is_given_again_from_its_file(tmp_path: Path) -> None:
+    def breaks(data: bytes) -> None:
+        if data == b"1":
+            raise KeyError(data)
+
+    target = Target("x", lambda random: b"", breaks, 1)
+    (tmp_path / "bad.bin").write_bytes(b"1")
+    (tmp_path / "good.bin").write_bytes(b"2")
+
+    found = tried_file(target, tmp_path / "bad.bin")
+
+    assert found is not None
+    assert "KeyError" in found.said
+    assert f"--only x --case {tmp_path / 'bad.bin'}" in found.again
+    assert tried_file(target, tmp_path / "good.bin") is None
 
 
 def test_a_reader_that_hangs_is_a_finding() -> None:
