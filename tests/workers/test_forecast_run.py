@@ -275,3 +275,34 @@ def test_runs_are_forgotten_after_their_time_but_never_the_one_that_holds(
     assert kept == [second.run]
     assert said_by(engine, first.run) == []
     assert len(said_by(engine, second.run)) == len(SKUS)
+
+
+def test_a_best_seller_rises_at_once_and_falls_only_after_two_weeks(
+    engine: Engine, clock: Clock
+) -> None:
+    def sells(sku: str, per_day: float) -> None:
+        with transaction(engine) as connection:
+            connection.execute(
+                text("UPDATE reorder_level SET per_day = :per_day WHERE sku = :sku"),
+                {"per_day": per_day, "sku": sku},
+            )
+
+    def tiers(days: int) -> dict[str, str]:
+        with transaction(engine) as connection:
+            level_store.sort_into_tiers(connection, NOON + timedelta(days=days))
+            rows = connection.execute(text("SELECT sku, tier FROM velocity_tier"))
+            return {row.sku: row.tier for row in rows}
+
+    forecasting.run(engine, lambda: clock.now)
+    slow = [sku for sku, tier in tiers(0).items() if tier == "C"]
+    old, new = slow[0], slow[1]
+    sells(old, 10_000)
+    first = tiers(1)
+    sells(old, 0)
+    sells(new, 10_000)
+    second, third, last = tiers(2), tiers(15), tiers(16)
+
+    assert (first[old], first[new]) == ("A", "C")
+    assert (second[old], second[new]) == ("A", "A")
+    assert (third[old], last[old]) == ("A", "C")
+    assert set(last) == set(SKUS)
