@@ -152,7 +152,7 @@ def planning(content: bytes) -> list[Health]:
     """The planning report, one row a SKU; rows without SKU or date are left out. Raises Unreadable when it is none."""
     found: dict[tuple[str, date], Health] = {}
     for cells in tables.rows(content, needed=_NEEDED):
-        on, sku = tables.day(cells["snapshotdate"]), cells.get("sku", "")
+        on, sku = tables.day(cells.get("snapshotdate")), cells.get("sku", "")
         if on is not None and sku:
             # A SKU stands in it once a condition; the last one counts.
             found[sku, on] = _health(cells, sku, on)

@@ -109,6 +109,14 @@ def test_the_planning_report_is_read_whatever_its_columns_are_called_and_in_whic
     assert (second.seller_sku, second.available, second.aged_181_units) == ("A-2", None, None)
 
 
+def test_a_row_that_is_cut_off_before_its_date_is_left_out_and_the_others_are_read() -> None:
+    content = b"sku\tavailable\tsnapshot-date\nA-1\t5\nA-2\t7\t2026-11-26\nA-3"
+
+    (row,) = health.planning(content)
+
+    assert (row.seller_sku, row.available) == ("A-2", 7)
+
+
 def test_a_page_that_is_no_planning_report_is_unreadable() -> None:
     with pytest.raises(Unreadable, match="snapshotdate"):
         health.planning(b"<html>\tsku\r\n")
