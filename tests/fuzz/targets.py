@@ -23,7 +23,7 @@ from allocation import document
 from allocation.simulate import recorded
 from allocation.simulate.types import Unusable
 from channels import listings
-from channels.amazon import health, movements
+from channels.amazon import health, movements, sizes, stranded
 from channels.base import Unreadable
 from channels.edi.shipping import NotToNotice, read_packing
 from channels.names import Names, Part, Unmapped
@@ -266,6 +266,32 @@ _HEALTH: Final = a_file(
     ("02/01/2026", "TEA", "", "1,000", "", ""),
     mark="\t",
 )
+_STRANDED: Final = a_file(
+    (
+        "primary-action",
+        "date-stranded",
+        "Date-to-take-auto-removal",
+        "stranded-reason",
+        "sku",
+        "fulfillable-qty",
+    ),
+    ("Fix listing", "2026-02-01", "2026-03-01", "Listing closed", "MUG", "5"),
+    ("", "", "", "", "TEA", "1,000"),
+    mark="\t",
+)
+_SIZES: Final = a_file(
+    (
+        "sku",
+        "longest-side",
+        "median-side",
+        "shortest-side",
+        "unit-of-dimension",
+        "product-size-tier",
+    ),
+    ("MUG", "10.5", "4", "3,5", "inches", "Large-Standard-Size"),
+    ("TEA", "20", "10", "1e3", "centimeters", ""),
+    mark="\t",
+)
 _COUNTS: Final = a_file(
     sheets.COLUMNS,
     ("MUG", "Mug", "WH", "5", "lost", "gone", "2026-03-01T10:00:00Z", "due"),
@@ -288,5 +314,7 @@ TARGETS: Final[Sequence[Target]] = (
     Target("history", _HISTORY, take_history, 6),
     Target("fba-ledger", _LEDGER, take_report(movements.read), 5),
     Target("fba-health", _HEALTH, take_report(health.planning), 3),
+    Target("fba-stranded", _STRANDED, take_report(stranded.read), 2),
+    Target("fba-sizes", _SIZES, take_report(sizes.read), 2),
     Target("cookie", lambda random: damaged(random, _COOKIE), take_cookie, 2),
 )  # fmt: skip
