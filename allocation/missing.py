@@ -27,9 +27,13 @@ _FIRST = text("""
     ON CONFLICT (channel, sku, location) DO NOTHING
 """)
 
+# A write that was confirmed may take effect later, and a reading before that tells the number of before. What shows
+# exactly what the write set has not sold the difference: the write came.
+_BELIEVED = f"(CASE WHEN s.units = given.units THEN s.units ELSE {SEEN} END)"
+
 # A call that was not answered may have landed, and what it showed may have sold before the reading. Most readings find
 # what is believed: of these no row is locked.
-_MOST = f"""greatest({SEEN}, CASE WHEN CAST(:answered AS boolean) THEN NULL ELSE (
+_MOST = f"""greatest({_BELIEVED}, CASE WHEN CAST(:answered AS boolean) THEN NULL ELSE (
                    SELECT max(p.units)
                    FROM push_due d JOIN push p USING (push_key, channel, sku, location)
                    WHERE channel = s.channel AND sku = s.sku AND location = s.location) END)"""  # noqa: S608

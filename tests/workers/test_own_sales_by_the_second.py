@@ -97,6 +97,26 @@ def test_of_two_sales_in_the_second_of_a_reading_one_was_missed_and_one_came_aft
         assert belief(connection) == (8, 0)
 
 
+def test_a_write_that_takes_effect_after_a_reading_has_sold_nothing(house: House) -> None:
+    with transaction(house.engine) as connection:
+        confirmed(connection, 62, -60.0)
+        confirmed(connection, 0, 0.0)
+        reads(connection, 62, 4.0)
+        reads(connection, 0, 7.0)
+
+        assert belief(connection) == (0, 0)
+
+
+def test_what_is_below_a_write_that_took_effect_late_is_feared_sold(house: House) -> None:
+    with transaction(house.engine) as connection:
+        confirmed(connection, 62, -60.0)
+        confirmed(connection, 20, 0.0)
+        reads(connection, 62, 4.0)
+        reads(connection, 19, 7.0)
+
+        assert belief(connection) == (19, 43)
+
+
 def test_a_sale_in_the_second_of_a_push_that_was_compared_came_after_it(house: House) -> None:
     with transaction(house.engine) as connection:
         confirmed(connection, 10, 0.4)
