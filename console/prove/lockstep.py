@@ -9,7 +9,7 @@ from heapq import merge
 from itertools import groupby
 from random import Random
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Final
 
 from requests import Response
 from sqlalchemy import Engine
@@ -28,6 +28,9 @@ from console.prove.house import House
 from workers.settings import Settings
 
 _Z99 = NormalDist().inv_cdf(0.99)
+#: An assumption, not a measurement: until somebody has found an order that cannot be served, refunded it and written to
+#: the customer. Nobody knows of it sooner, the house least of all.
+HANDLING_S: Final = 900.0
 #: A partner's order is in the book after so long; it is answered out of the book, so nothing hangs on it.
 _PARTNER_S = 1.0
 
@@ -94,11 +97,14 @@ class Lockstep:
             self.sold(world, sale)
 
     def sold(self, world: World, sale: Sale) -> None:
-        """What was taken and is not there is refunded at once: a person takes it off the order."""
+        """What was taken and is not there: a person takes it off the order when it is found."""
         missing = sale.accepted - sale.sold
         if missing:
             why = "oversold: refunded, the customer was told"
-            self._house.tell("adjustment", world.stream.sku, sale.place[1], missing, reason=why)
+            sku, at = world.stream.sku, sale.place[1]
+            self._house.works.house_later(
+                HANDLING_S, lambda: self._house.tell("adjustment", sku, at, missing, reason=why)
+            )
 
     def moved(self, world: World, location: str, units: int, at: float) -> None:
         """Who moves stock tells the house."""

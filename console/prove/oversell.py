@@ -36,9 +36,8 @@ SCENARIOS: Final = (MONTH, WEEK)
 
 #: What an oversold line costs, as the claim has it, in USD: from, to.
 COST_USD: Final = (30, 80)
-#: An assumption, not a measurement: finding, refunding, writing to the customer. Minutes an oversold line, and a row
-#: that Lockstep leaves to a person.
-HANDLING_MIN: Final = 15
+#: Of somebody's work, for each oversold line, each halt and each row that Lockstep leaves to a person.
+HANDLING_MIN: Final = round(lockstep.HANDLING_S / 60)
 GOAL_DROP: Final = 0.95
 GOAL_RATE: Final = 0.002
 #: Who sells nothing oversells nothing: of the units that who knows all sells, so many at least.
