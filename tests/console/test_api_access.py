@@ -206,6 +206,7 @@ def test_a_dry_run_answers_as_the_real_one_and_changes_nothing(api: Api) -> None
         f"SELECT '{name}' AS name, count(*) AS rows, coalesce(sum(hashtext(t::text)), 0)::text AS sum FROM {name} AS t"  # noqa: S608
         for name in tables
     )
+    whole += " ORDER BY name"
     before = api.rows(whole)
     offered: set[str] = set()
     wrong: dict[str, tuple[int, str]] = {}
