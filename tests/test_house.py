@@ -13,7 +13,16 @@ from workers.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 60
-NOT_OURS = {".venv", ".venv-referees", ".venv-audit", ".venv-guided", ".lockstep", ".git", "__pycache__", "dist"}
+NOT_OURS = {
+    ".venv",
+    ".venv-referees",
+    ".venv-audit",
+    ".venv-guided",
+    ".lockstep",
+    ".git",
+    "__pycache__",
+    "dist",
+}
 
 # Written in pieces, so that this file passes its own test.
 REGISTRY_HOSTS = [

@@ -31,7 +31,10 @@ SMALL = {
     "alert_door",
     "silence",
 }
-WHOLE = {"stock.low": {"pace", "balance", "velocity_tier"}, "halt.standing": {"halt_scope", "halt_hold"}}
+WHOLE = {
+    "stock.low": {"pace", "balance", "velocity_tier"},
+    "halt.standing": {"halt_scope", "halt_hold"},
+}
 ROWS = 20_000
 SEED = (
     "INSERT INTO target (channel, sku, location, units, number, rule_version, set_at)"
