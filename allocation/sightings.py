@@ -28,8 +28,9 @@ class Seen:
 # An echo is known by its value: it is what the channel confirmed last. It saves the read-back that was to come, but not
 # that of a zero, which takes a listing off sale if nobody has yet. A vendor's clock that is ahead counts as ours.
 # Less than was confirmed is mostly a sale whose order is on its way to us: reconciliation judges it. More than there
-# should be, with nothing on its way, is read back at once. What is halted should show nothing, whatever was confirmed
-# and whatever waits until the halt is lifted.
+# should be, with nothing on its way, is read back at once, or when the write before it has settled: until then a vendor
+# may tell the number of before, and whoever reads it then finds a write swallowed that is on its way. What is halted
+# should show nothing, whatever was confirmed and whatever waits until the halt is lifted.
 _NOTE = text("""
     WITH told AS (
         SELECT DISTINCT ON (b.channel, b.sku, b.location) b.channel, b.sku, b.location, s.units * b.pack AS units,
@@ -52,8 +53,9 @@ _NOTE = text("""
     UPDATE shown SET
         read_units = CASE WHEN held.units = shown.units THEN held.units ELSE shown.read_units END,
         read_at = CASE WHEN held.units = shown.units THEN held.at ELSE shown.read_at END,
-        verify_at = CASE WHEN held.units <> shown.units OR shown.units IS NULL OR held.halted
-                         THEN least(shown.verify_at, CAST(:now AS timestamptz))
+        verify_at = CASE WHEN held.halted THEN least(shown.verify_at, CAST(:now AS timestamptz))
+                         WHEN held.units <> shown.units OR shown.units IS NULL
+                         THEN coalesce(shown.verify_at, CAST(:now AS timestamptz))
                          WHEN held.units = 0 THEN shown.verify_at END,
         verify_first = true
     FROM held

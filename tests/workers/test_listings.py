@@ -168,10 +168,23 @@ def test_more_than_should_be_shown_is_read_back_at_once_and_less_is_left_to_reco
     house: House,
 ) -> None:
     settled(house)
+    house.run("UPDATE shown SET verify_at = NULL")
 
     see(house, 0, {"A": 11, "B": 9})
 
-    assert verifying(house) == {"A": True, "B": False, "C": False}
+    assert verifying(house) == {"A": True}
+
+
+def test_the_number_of_before_that_is_told_while_a_write_settles_calls_nobody_sooner(
+    house: House,
+) -> None:
+    settled(house)
+
+    see(house, 0, {"A": 11})
+
+    assert verifying(house) == dict.fromkeys("ABC", False)
+    house.clock.advance(60)
+    assert verifying(house)["A"]
 
 
 def test_a_number_on_its_way_excuses_what_is_seen_meanwhile(house: House) -> None:
