@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, text
 
@@ -40,12 +41,8 @@ class Completeness:
 # What is told of orders: by its topic where a notification brings it, else because the poll did.
 _ABOUT_ORDERS = "(i.headers ->> 'road' = 'poll' OR i.topic ILIKE '%order%' OR i.topic = 'x12')"
 
-_COMPLETE = text(f"""
-    WITH came AS (
-        SELECT i.source AS channel, count(*) AS told, count(*) FILTER (WHERE i.state = 'applied') AS booked,
-               count(*) FILTER (WHERE i.headers ->> 'road' = 'poll') AS polled
-        FROM inbox AS i WHERE i.received_at >= :since AND {_ABOUT_ORDERS} GROUP BY i.source
-    ), missing AS (
+#: Rows (channel, gaps, oldest_gap_at): what was told of orders and is not booked, by the indexes of what is not.
+GAPS: Final = f"""
         SELECT i.source AS channel, count(*) AS gaps, min(i.received_at) AS oldest_gap_at
         FROM (
             SELECT source, received_at, headers, topic FROM inbox WHERE state = 'pending'
@@ -54,7 +51,15 @@ _COMPLETE = text(f"""
             UNION ALL
             SELECT source, received_at, headers, topic FROM inbox WHERE state IN ('parked', 'rejected')
         ) AS i WHERE {_ABOUT_ORDERS} GROUP BY i.source
-    )
+"""  # noqa: S608 -- composed of constants
+
+_COMPLETE = text(f"""
+    WITH came AS (
+        SELECT i.source AS channel, count(*) AS told, count(*) FILTER (WHERE i.state = 'applied') AS booked,
+               count(*) FILTER (WHERE i.headers ->> 'road' = 'poll') AS polled
+        FROM inbox AS i WHERE i.received_at >= :since AND {_ABOUT_ORDERS} GROUP BY i.source
+    ), missing AS (
+{GAPS}    )
     SELECT c.channel, coalesce(came.told, 0) AS told, coalesce(came.booked, 0) AS booked,
            coalesce(came.polled, 0) AS polled, coalesce(missing.gaps, 0) AS gaps, missing.oldest_gap_at,
            c.orders_mark AS complete_to

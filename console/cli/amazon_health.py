@@ -10,9 +10,8 @@ from typing import Any
 import click
 
 from allocation.planning.send_in import Terms
-from console.access.types import Unfit
 from console.cli import spreadsheet
-from console.cli.common import Failed, as_json, by, emit, tell
+from console.cli.common import as_json, by, emit, tell
 from console.cli.count_reports import as_csv
 from console.cli.elsewhere import asked, done, trying
 from console.verbs import amazon_room as verbs
@@ -178,8 +177,8 @@ def set_size(file: Path, dry_run: bool, by: str, as_json: bool) -> None:
 
     CSV: sku, cubic_feet or length_in, width_in and height_in, storage_type, carton_units, carton_cubic_feet.
     """
-    try:
-        rows = _sizes(file)
+    with spreadsheet.faults_told():
+        rows = spreadsheet.read(file, verbs.read_sizes)
         sent = [
             {
                 "sku": row.sku,
@@ -197,20 +196,7 @@ def set_size(file: Path, dry_run: bool, by: str, as_json: bool) -> None:
             lambda wiring: verbs.set_sizes(wiring.engine, rows, by=by, now=now()),
             dry_run=dry_run,
         )
-    except Failed as error:
-        for fault in error.faults:
-            click.echo(fault, err=True)
-        raise
     tell(told, f"{told['skus']} SKUs", as_json=as_json)
-
-
-def _sizes(file: Path) -> list[Any]:
-    try:
-        return list(verbs.read_sizes(file.read_text(encoding="utf-8-sig")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failed(f"{file} cannot be read: {error}; give a CSV file in UTF-8") from None
-    except Unfit as error:
-        raise Failed(str(error), faults=[f"{file}:{fault}" for fault in error.faults]) from None
 
 
 @size.command("list")

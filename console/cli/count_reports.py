@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from console.access.types import Unfit
 from console.cli import spreadsheet
 from console.cli.common import Failed, as_json, by, emit, house, tell
 from console.cli.elsewhere import as_told, done, elsewhere, trying
@@ -94,8 +92,8 @@ def worth(file: Path, dry_run: bool, by: str, as_json: bool) -> None:
 
     Shrinkage counts in money with it, and tiers go by pace times cost.
     """
-    try:
-        rows = _worths(file)
+    with spreadsheet.faults_told():
+        rows = spreadsheet.read(file, verbs.worths)
         told = done(
             "count.worth",
             "/counts/worth",
@@ -103,18 +101,4 @@ def worth(file: Path, dry_run: bool, by: str, as_json: bool) -> None:
             lambda wiring: verbs.set_worth(wiring.engine, rows, file.name, by=by, now=now()),
             dry_run=dry_run,
         )
-    except Failed as error:
-        for fault in error.faults:
-            click.echo(fault, err=True)
-        raise
     tell(told, f"{told['skus']} SKUs", as_json=as_json)
-
-
-def _worths(file: Path) -> list[verbs.Worth]:
-    try:
-        return verbs.worths(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Failed(f"{file} cannot be read: {error}; give a CSV file in UTF-8") from None
-    except Unfit as error:
-        faults = [f"{file}:{fault}" for fault in error.faults]
-        raise Failed(str(error), faults=faults) from None

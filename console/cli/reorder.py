@@ -7,10 +7,8 @@ from typing import Any
 
 import click
 
-from allocation.planning.terms_store import Stated
-from console.access.types import Unfit
 from console.cli import spreadsheet
-from console.cli.common import Failed, as_json, by, emit, tell
+from console.cli.common import as_json, by, emit, tell
 from console.cli.count_reports import as_csv
 from console.cli.elsewhere import asked, done, trying
 from console.verbs import planning as verbs
@@ -119,8 +117,8 @@ def import_(file: Path, dry_run: bool, by: str, as_json: bool) -> None:
 
     Without sku a line is the supplier's, without both the house's. Each line says it whole; all of it, or nothing.
     """
-    try:
-        rows = _read(file)
+    with spreadsheet.faults_told():
+        rows = spreadsheet.read(file, verbs.rows_of)
         told = done(
             "reorder.import",
             "/reorder/terms",
@@ -128,18 +126,4 @@ def import_(file: Path, dry_run: bool, by: str, as_json: bool) -> None:
             lambda wiring: verbs.state(wiring.engine, rows, f"file:{file.name}", by=by, now=now()),
             dry_run=dry_run,
         )
-    except Failed as error:
-        for fault in error.faults:
-            click.echo(fault, err=True)
-        raise
     tell(told, f"{told['terms']} terms, {told['levels']} levels set anew", as_json=as_json)
-
-
-def _read(file: Path) -> list[Stated]:
-    try:
-        return verbs.rows_of(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failed(f"{file} cannot be read: {error}; give a CSV file in UTF-8") from None
-    except Unfit as error:
-        faults = [f"{file}:{fault}" for fault in error.faults]
-        raise Failed(str(error), faults=faults) from None

@@ -11,10 +11,39 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
 
+import click
+
+from console.access.types import Unfit
+from console.cli.common import Failed
 from ledger.names import as_text
+
+_Row = TypeVar("_Row")
+
+
+def read(file: Path, rows: Callable[[str], list[_Row]]) -> list[_Row]:
+    """What a CSV file says, as `rows` reads its text; each fault names the file and its line. Raises Failed."""
+    try:
+        return rows(file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise Failed(f"{file} cannot be read: {error}; give a CSV file in UTF-8") from None
+    except Unfit as error:
+        raise Failed(str(error), faults=[f"{file}:{fault}" for fault in error.faults]) from None
+
+
+@contextmanager
+def faults_told() -> Iterator[None]:
+    """What fails in this block is told fault by fault, before the sentence that ends it."""
+    try:
+        yield
+    except Failed as error:
+        for fault in error.faults:
+            click.echo(fault, err=True)
+        raise
 
 
 def write(

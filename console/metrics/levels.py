@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from console.metrics.names import BY_NAME
 from console.metrics.types import Sample
+from reconcile.completeness import GAPS
 from reconcile.counting.accuracy import quarter, quarter_of
 from reconcile.types import Cause
 
@@ -36,30 +37,19 @@ _INBOX: Final = """
     GROUP BY s.state
 """
 
-# As `lockstep channel complete` counts them; by the indexes of what is not booked.
-_GAPS: Final = """
-    WITH gap AS MATERIALIZED (
-        SELECT i.source AS channel, count(*) AS gaps, min(i.received_at) AS oldest
-        FROM (
-            SELECT source, received_at, headers, topic FROM inbox WHERE state = 'pending'
-            UNION ALL
-            SELECT source, received_at, headers, topic FROM inbox WHERE state = 'waiting'
-            UNION ALL
-            SELECT source, received_at, headers, topic FROM inbox WHERE state IN ('parked', 'rejected')
-        ) AS i
-        WHERE i.headers ->> 'road' = 'poll' OR i.topic ILIKE '%order%' OR i.topic = 'x12'
-        GROUP BY i.source
-    )
+# As `lockstep channel complete` counts them.
+_GAPS: Final = f"""
+    WITH gap AS MATERIALIZED ({GAPS})
     SELECT 'lockstep_orders_gaps', c.channel, NULL, NULL, coalesce(gap.gaps, 0)
     FROM channel AS c LEFT JOIN gap USING (channel)
     UNION ALL
     SELECT 'lockstep_orders_gap_oldest_seconds', c.channel, NULL, NULL,
-           coalesce(date_part('epoch', :now - gap.oldest), 0)
+           coalesce(date_part('epoch', :now - gap.oldest_gap_at), 0)
     FROM channel AS c LEFT JOIN gap USING (channel)
     UNION ALL
     SELECT 'lockstep_orders_complete_to_timestamp_seconds', channel, NULL, NULL, date_part('epoch', orders_mark)
     FROM channel WHERE orders_mark IS NOT NULL
-"""
+"""  # noqa: S608 -- composed of constants
 
 _ALLOCATION: Final = """
     SELECT 'lockstep_allocation_due', NULL, NULL, NULL, count(*) FROM due

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -17,6 +15,7 @@ from allocation.planning.size_store import Size
 from channels.amazon import network_store
 from channels.amazon.network_store import Capacity
 from console.access.types import Refusal, Unfit
+from console.verbs import sheets
 from console.views.amazon import channel_of
 from ledger.db import transaction
 from ledger.names import as_written
@@ -111,24 +110,15 @@ def size_of(
 
 def read_sizes(said: str) -> list[Size]:
     """Sizes as CSV says them (`COLUMNS`; blank: not said). Raises Unfit, naming the lines."""
-    reader = csv.DictReader(io.StringIO(said.removeprefix("\ufeff"), newline=""), restval="")
-    rows: list[Size] = []
-    faults: list[str] = []
-    try:
-        if "sku" not in (reader.fieldnames or []):
-            raise Unfit(
-                "no column sku", faults=[f"1: the first line must name {', '.join(COLUMNS)}"]
-            )
-        for row in reader:
-            try:
-                rows.append(_size({name: (row.get(name) or "").strip() for name in COLUMNS}))
-            except ValueError as error:
-                faults.append(f"{reader.line_num}: {error}")
-    except csv.Error as error:
-        faults.append(f"{reader.line_num}: {error}; write CSV")
-    if faults:
-        raise Unfit(f"{len(faults)} to be put right; nothing was changed", faults=faults)
-    return rows
+
+    def head(names: Sequence[str]) -> None:
+        if "sku" not in names:
+            first = f"1: the first line must name {', '.join(COLUMNS)}"
+            raise Unfit("no column sku", faults=[first])
+
+    return sheets.read(
+        said, head, lambda row: _size({name: (row.get(name) or "").strip() for name in COLUMNS})
+    )
 
 
 def _size(row: dict[str, str]) -> Size:

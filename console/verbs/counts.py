@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -14,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import Engine
 
 from console.access.types import Unfit, Unknown
+from console.verbs import sheets
 from ledger.db import transaction
 from reconcile import count_checks, count_orders, count_reports
 from reconcile.counting.file import Sheet
@@ -104,22 +103,16 @@ def set_worth(
 
 def worths(said: str) -> list[Worth]:
     """Worths as CSV says them: sku, cost, price. Raises Unfit, naming the lines."""
-    reader = csv.DictReader(io.StringIO(said.removeprefix("\ufeff"), newline=""), restval="")
-    rows: list[Worth] = []
-    faults: list[str] = []
-    try:
-        if "sku" not in (reader.fieldnames or []):
+
+    def head(names: Sequence[str]) -> None:
+        if "sku" not in names:
             raise Unfit("no column sku", faults=["1: the first line must name sku, cost, price"])
-        for row in reader:
-            try:
-                rows.append((row["sku"].strip(), money(row.get("cost")), money(row.get("price"))))
-            except ValueError as error:
-                faults.append(f"{reader.line_num}: {error}")
-    except csv.Error as error:
-        faults.append(f"{reader.line_num}: {error}; write CSV")
-    if faults:
-        raise Unfit(f"{len(faults)} to be put right; nothing was changed", faults=faults)
-    return rows
+
+    return sheets.read(
+        said,
+        head,
+        lambda row: (row["sku"].strip(), money(row.get("cost")), money(row.get("price"))),
+    )
 
 
 def money(said: str | None) -> Decimal | None:

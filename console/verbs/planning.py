@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,6 +12,7 @@ from sqlalchemy import Engine
 from allocation.planning.ordering import Said
 from allocation.planning.terms_store import FIELDS, HOUSE, SKU, SUPPLIER, Stated
 from console.access.types import Unfit
+from console.verbs import sheets
 from ledger.db import transaction
 from reconcile import count_checks
 from reconcile.trail import record
@@ -79,27 +78,15 @@ def _number(name: str, said: Any) -> float | int | None:
 
 def rows_of(said: str) -> list[Stated]:
     """Terms as CSV says them. Raises Unfit, naming the lines."""
-    reader = csv.DictReader(io.StringIO(said.removeprefix("\ufeff"), newline=""), restval="")
-    rows: list[Stated] = []
-    faults: list[str] = []
-    try:
-        names = reader.fieldnames or []
+
+    def head(names: Sequence[str]) -> None:
         unknown = [name for name in names if name not in COLUMNS]
         if "sku" not in names or unknown:
             why = f"no column {unknown[0]!r} is known" if unknown else "there is no column sku"
-            raise Unfit(
-                why, faults=[f"1: the first line must name sku and any of {', '.join(FIELDS)}"]
-            )
-        for row in reader:
-            try:
-                rows.append(stated(row))
-            except ValueError as error:
-                faults.append(f"{reader.line_num}: {error}")
-    except csv.Error as error:
-        faults.append(f"{reader.line_num}: {error}; write CSV")
-    if faults:
-        raise Unfit(f"{len(faults)} to be put right; nothing was changed", faults=faults)
-    return rows
+            first = f"1: the first line must name sku and any of {', '.join(FIELDS)}"
+            raise Unfit(why, faults=[first])
+
+    return sheets.read(said, head, stated)
 
 
 def state(
