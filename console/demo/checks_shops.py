@@ -181,6 +181,7 @@ def windows_once(seen: Evidence) -> Check:
         f"{row['channel']} {row['window_at']:%H:%M:%S} is {row['state']}: {row['error']}"
         for row in runs
         if row["state"] not in ("done", "due", "running")
+        and not (row["error"].startswith("Throttled:") and _was_disturbed(seen, row))
     ]
     wrong += [
         f"{row['channel']} {row['window_at']:%H:%M:%S} took {row['attempts']} attempts"
@@ -234,11 +235,13 @@ def _not_stopped_and_back(about: Halted) -> Iterator[str]:
 
 
 def _was_disturbed(seen: Evidence, run: Row) -> bool:
-    """Whether the crash or a storm fell into a window: then a second attempt is what should be."""
+    """Whether the crash, a storm or the certificates fell into a window: it may be put off then, beyond its end too."""
     ends = run["window_at"] + _DISTURBED
     crash, at_amazon = seen.notes.crash, seen.notes.lanes.storm
-    storms = [storm for storm in (seen.notes.storm, at_amazon and ("amazon", *at_amazon)) if storm]
     shot = crash is not None and run["window_at"] <= crash.at <= ends
+    storms = [storm for storm in (seen.notes.storm, at_amazon and ("amazon", *at_amazon)) if storm]
+    if seen.notes.certifying is not None:
+        storms.append((run["channel"], *seen.notes.certifying))
     throttled = any(
         channel == run["channel"] and run["window_at"] <= ended and begun <= ends
         for channel, begun, ended in storms

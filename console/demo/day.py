@@ -28,7 +28,7 @@ from console.demo import (
 from console.demo.checks import judge
 from console.demo.evidence import Notes
 from console.demo.gather import gather
-from console.demo.house import House
+from console.demo.house import House, now
 from console.demo.screen import Screen
 from console.local.errors import LocalError
 from console.local.stack import Stack
@@ -111,7 +111,7 @@ def _day(screen: Screen, stack: Stack, wishes: Wishes) -> bool:
     start(screen, stack)
     house, notes = House(stack), Notes()
     try:
-        rules = open_house(screen, house)
+        rules = open_house(screen, house, notes)
         _busy(screen, house, notes, wishes)
         _ordinary(screen, house, notes)
         with screen.step("settle") as seen:
@@ -139,7 +139,7 @@ def start(screen: Screen, stack: Stack, *, dashboard: bool = False) -> None:
         seen.append(f"relay {stack.relay_url}, Flower {stack.flower_url}")
 
 
-def open_house(screen: Screen, house: House) -> Rules:
+def open_house(screen: Screen, house: House, notes: Notes) -> Rules:
     """Goods, stock, rules, listings, certificates, until every place shows its first number."""
     with screen.step("catalogue") as seen:
         seen += [opening.list_goods(house), opening.open_book(house)]
@@ -148,7 +148,9 @@ def open_house(screen: Screen, house: House) -> Rules:
         seen += [said, opening.bind(house), opening.subscribe(house)]
         seen.append(lanes_opening.baseline(house))
     with screen.step("certificates") as seen:
+        begun = now()
         seen.append(certifying.certify_all(house))
+        notes.certifying = (begun, now())
     with screen.step("first numbers") as seen:
         seen.append(opening.show(house))
     return rules

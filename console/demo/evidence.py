@@ -82,8 +82,12 @@ class LaneNotes:
 
 @dataclass(slots=True)
 class Notes:
-    """What the demo saw during the day, scene by scene; what a scene did not get to see stays None."""
+    """What the demo saw during the day, scene by scene; what a scene did not get to see stays None.
 
+    certifying    when certificates were made: a hundred writes one after another take all that an account allows
+    """
+
+    certifying: tuple[datetime, datetime] | None = None
     placed: list[Placed] = field(default_factory=list)
     sold_out: int = 0
     stretch: tuple[datetime, datetime] | None = None

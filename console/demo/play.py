@@ -12,6 +12,7 @@ from typing import Final
 
 from console.cli.local import dashboard, wait_while_up
 from console.demo import day, goods, stretch
+from console.demo.evidence import Notes
 from console.demo.house import House
 from console.demo.screen import Screen
 from console.demo.shop import ShopSays
@@ -51,7 +52,7 @@ def opened(settings: Settings, screen: Screen, *, window_s: int = WINDOW_S) -> I
             day.start(screen, stack, dashboard=True)
             house = House(stack)
             ending.callback(house.close)
-            day.open_house(screen, house)
+            day.open_house(screen, house, Notes())
         yield house
 
 

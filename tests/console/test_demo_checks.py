@@ -173,6 +173,27 @@ def test_a_window_in_amazons_storm_may_take_two_attempts_at_amazon_only(
     assert checks_shops.windows_once(seen).passed is passes
 
 
+@pytest.mark.parametrize(
+    ("window_at", "error", "passes"),
+    [
+        (25, "Throttled: square:LOCATION: 1.6 of 20 tokens are left", True),
+        (25, "Refused: the catalogue is not to be read", False),
+        (80, "Throttled: square:LOCATION: 1.6 of 20 tokens are left", False),
+    ],
+)
+def test_a_window_may_fail_for_want_of_tokens_only_while_certificates_take_them(
+    window_at: float, error: str, passes: bool
+) -> None:
+    seen = a_good_day()
+    seen.notes.certifying = (at(20), at(40))
+    seen.tables["run"].append(
+        row(seen, "run")
+        | {"channel": "till", "window_at": at(window_at), "state": "failed", "error": error}
+    )
+
+    assert checks_shops.windows_once(seen).passed is passes
+
+
 def test_every_check_is_tried_with_something_wrong() -> None:
     assert {check for _, check, _ in DOCTORED} == set(checks.CHECKS)
 
