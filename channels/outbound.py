@@ -1,43 +1,28 @@
 """Calls to addresses that somebody typed in: they reach the internet, and nothing inside unless a network is named.
 
-A host's name is looked up when the connection is made, every address that it has must be fit, and the connection goes
-to an address that was looked at: a name that changes its mind between the look and the call gains nothing. No redirect
-is followed (`channels.http`), and of the answer no more than its beginning is read, as it came.
+Where a name leads is judged when the connection is made (`channels.reach`), by the same rule as for every other call.
+No redirect is followed (`channels.http`), and of the answer no more than its beginning is read, as it came.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-from urllib3.util.connection import create_connection
 
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+from channels.addresses import Address, Bounds, Network, is_among, literal, why_not
+from channels.reach import LookUp, Reach, Refusal, looked_up
 
 #: Of an answer no more is read: nobody needs it.
 ANSWER_BYTES: Final = 4096
 _LONGEST: Final = 2000
-#: IPv6 that carries an address of IPv4 in its last bits: NAT64 (RFC 6052), and what is written as compatible.
-_CARRIES_V4: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+_TO_DO: Final = "name its network in LOCKSTEP_HOOK_NETWORKS if it is meant"
 
 
 class Unsafe(ValueError):
     """An address that is not called; the message says why and what to do."""
-
-
-def networks(said: Iterable[str]) -> tuple[Network, ...]:
-    """Networks as they are written in settings, such as 10.1.0.0/16. Raises ValueError."""
-    return tuple(ipaddress.ip_network(each, strict=False) for each in said)
 
 
 def check(url: str, inside: Sequence[Network] = ()) -> None:
@@ -61,9 +46,9 @@ def check(url: str, inside: Sequence[Network] = ()) -> None:
         raise Unsafe("leave out what is behind #, and use a port that there is")
     if parts.scheme == "http" and not inside:
         raise Unsafe("use https; without it only networks of LOCKSTEP_HOOK_NETWORKS are called")
-    address = _literal(parts.hostname)
-    if address is not None and not is_fit(address, inside):
-        raise Unsafe(_why(parts.hostname, address))
+    address = literal(parts.hostname)
+    if address is not None and (why := why_not(parts.hostname, address, _bounds(inside))):
+        raise Unsafe(why)
 
 
 def host_of(url: str) -> str:
@@ -76,61 +61,37 @@ def host_of(url: str) -> str:
 
 def is_fit(address: Address, inside: Sequence[Network] = ()) -> bool:
     """Whether an address is one of the internet, or of a network that was named."""
-    if any(address.version == network.version and address in network for network in inside):
-        return True
-    if isinstance(address, ipaddress.IPv6Address):
-        carried = _carried(address)
-        if carried is not None:
-            return is_fit(carried, inside)
-        if address.is_site_local:
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    return not why_not(str(address), address, _bounds(inside))
 
 
-def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The address of IPv4 that one of IPv6 leads to."""
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
-    if address.teredo is not None:
-        return address.teredo[1]
-    if any(address in network for network in _CARRIES_V4):
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return None
+def _bounds(inside: Sequence[Network]) -> Bounds:
+    return Bounds(named=tuple(inside), for_here=_TO_DO, for_inside=_TO_DO)
 
 
-def _literal(host: str) -> Address | None:
-    """A host that is written as an address, in any of the ways that a socket takes."""
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    try:
-        return ipaddress.IPv4Address(socket.inet_aton(host))
-    except OSError:
-        return None
+def _refusal(inside: Sequence[Network]) -> Refusal:
+    bounds = _bounds(inside)
+
+    def refusal(host: str, address: Address, plain: bool) -> str:
+        why = why_not(host, address, bounds)
+        if not why and plain and not is_among(address, bounds.named):
+            return f"{host} is called without TLS: use https"
+        return why
+
+    return refusal
 
 
-def _why(host: str, address: Address) -> str:
-    return (
-        f"{host} is {address}, which is no address of the internet;"
-        " name its network in LOCKSTEP_HOOK_NETWORKS if it is meant"
-    )
+class Guarded(Reach):
+    """An adapter for `channels.http` that keeps to what is said above.
 
+    inside     networks that may be called though they are not of the internet, and without TLS
+    look_up    finds the addresses of a name
+    """
 
-class Guarded(HTTPAdapter):
-    """An adapter for `channels.http` that keeps to what is said above."""
-
-    def __init__(self, inside: Sequence[Network] = ()) -> None:
-        self._inside = tuple(inside)
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **said: Any) -> None:
-        """Connections of our own in the pools."""
-        super().init_poolmanager(*args, **said)
-        manager: PoolManager = self.poolmanager
-        manager.pool_classes_by_scheme = _pools(self._inside)
+    def __init__(self, inside: Sequence[Network] = (), look_up: LookUp = looked_up) -> None:
+        refusal = _refusal(inside)
+        super().__init__(
+            refusal=refusal, look_up=look_up, pool_connections=1, pool_maxsize=1, max_retries=0
+        )
 
     def send(self, request: requests.PreparedRequest, *args: Any, **said: Any) -> requests.Response:
         """Send a request; of the answer's body the beginning, not unpacked."""
@@ -138,52 +99,3 @@ class Guarded(HTTPAdapter):
         answer._content = answer.raw.read1(ANSWER_BYTES, decode_content=False)
         answer.close()
         return answer
-
-
-def _pools(inside: tuple[Network, ...]) -> dict[str, type[HTTPConnectionPool]]:
-    class Plain(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            return _connected(self, inside)
-
-    class Secure(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return _connected(self, inside)
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
-
-    return {"http": PlainPool, "https": SecurePool}
-
-
-def _connected(connection: HTTPConnection, inside: tuple[Network, ...]) -> socket.socket:
-    """A connection to an address that was looked at; every address of the name must be fit."""
-    host, plain = connection.host, not isinstance(connection, HTTPSConnection)
-    try:
-        found = socket.getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise NameResolutionError(host, connection, error) from error  # type: ignore[arg-type]  # any error of the look-up
-    addresses = [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
-    for address in addresses:
-        if not is_fit(address, inside):
-            raise NewConnectionError(connection, _why(host, address))
-        if plain and not any(
-            address.version == network.version and address in network for network in inside
-        ):
-            raise NewConnectionError(connection, f"{host} is called without TLS: use https")
-    failed: OSError | None = None
-    for address in addresses:
-        try:
-            return create_connection(
-                (str(address), connection.port),
-                connection.timeout,
-                source_address=connection.source_address,
-                socket_options=connection.socket_options,
-            )
-        except TimeoutError as error:
-            raise ConnectTimeoutError(connection, f"{host} does not answer") from error
-        except OSError as error:
-            failed = error
-    raise NewConnectionError(connection, f"{host} cannot be reached: {failed}") from failed

@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Sequence
 
-from channels.outbound import networks
+from channels.addresses import networks
 from workers.feed import hooks
 from workers.feed.hook_words import SALT_BYTES
 from workers.feed.hooks import Outside, Sent, Tried

@@ -11,9 +11,10 @@ from typing import ClassVar
 
 import pytest
 
+from channels.addresses import Address, Network, networks
 from channels.base import ChannelError, Refused, Unavailable
 from channels.http import Http
-from channels.outbound import ANSWER_BYTES, Guarded, Unsafe, check, is_fit, networks
+from channels.outbound import ANSWER_BYTES, Guarded, Unsafe, check, is_fit
 
 HERE = networks(["127.0.0.0/8", "::1/128"])
 
@@ -24,7 +25,8 @@ HERE = networks(["127.0.0.0/8", "::1/128"])
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
         "224.0.0.1", "255.255.255.255", "240.0.0.1", "198.18.0.1", "192.0.2.1", "::1", "::", "fe80::1", "fc00::1",
         "ff02::1", "fec0::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
-        "2002:7f00:1::", "2001:db8::1", "::7f00:1",
+        "2002:7f00:1::", "2001:db8::1", "::7f00:1", "2001:0:4136:e378:8000:63bf:80ff:fffe", "64:ff9b:1::1",
+        "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192",
     ],
 )  # fmt: skip
 def test_what_is_inside_is_not_called(address: str) -> None:
@@ -111,8 +113,26 @@ def port() -> Iterator[int]:
     server.server_close()
 
 
-def to(url: str, inside: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()) -> Http:
+def to(url: str, inside: tuple[Network, ...] = ()) -> Http:
     return Http(url, headers={}, adapter=Guarded(inside))
+
+
+class Names:
+    """Names that lead somewhere else at each look; the last answer stays."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.looks = 0
+
+    def look_up(self, _host: str, _port: int) -> list[Address]:
+        self.looks += 1
+        said = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return [ipaddress.ip_address(each) for each in said.split()]
+
+    def call(self, port: int, *, inside: str = "127.0.0.1/32") -> int:
+        guarded = Guarded(networks([inside]), self.look_up)
+        there = Http(f"http://hook.example:{port}", headers={}, adapter=guarded)
+        return there.call("POST", "/hooks", body=b"{}").status
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -132,6 +152,34 @@ def test_who_is_named_is_reached_and_leads_nowhere_else(port: int) -> None:
 
     assert (reply.status, reply.body) == (200, b"ok")
     assert Receiver.came == ["/hooks", "/moved"]
+
+
+def test_a_name_that_changes_its_mind_is_called_where_it_was_looked_at(port: int) -> None:
+    names = Names("127.0.0.1", "127.0.0.2")
+
+    assert names.call(port) == 200
+    # One look: there is no second one that could lead elsewhere.
+    assert names.looks == 1
+    with pytest.raises(ChannelError, match="no address of the internet"):
+        names.call(port)
+    assert Receiver.came == ["/hooks"]
+
+
+def test_a_name_with_one_address_inside_among_others_is_not_called(port: int) -> None:
+    with pytest.raises(ChannelError, match=r"10\.0\.0\.1.*no address of the internet"):
+        Names("127.0.0.1 10.0.0.1").call(port)
+
+    assert Receiver.came == []
+
+
+def test_where_a_cloud_machine_fetches_its_keys_is_not_called_though_its_network_was_named() -> (
+    None
+):
+    everything = networks(["0.0.0.0/0", "::/0"])
+
+    assert is_fit(ipaddress.ip_address("10.0.0.1"), everything)
+    assert not is_fit(ipaddress.ip_address("169.254.169.254"), everything)
+    assert not is_fit(ipaddress.ip_address("64:ff9b::a9fe:a9fe"), everything)
 
 
 def test_of_an_answer_only_the_beginning_is_read_and_not_unpacked(port: int) -> None:

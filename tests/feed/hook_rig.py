@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from channels.outbound import networks
+from channels.addresses import networks
 from ledger.db import transaction
 from reconcile import halt_store
 from tests.feed.receiver import Receiver

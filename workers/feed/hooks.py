@@ -13,8 +13,9 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from channels import base
+from channels.addresses import Network
 from channels.http import Http
-from channels.outbound import Guarded, Network, Unsafe, check
+from channels.outbound import Guarded, Unsafe, check
 from ledger.db import refuse_inside_transaction, transaction
 from workers.feed import hook_store, hook_words
 from workers.feed.hook_store import Claim
