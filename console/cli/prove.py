@@ -12,10 +12,26 @@ import click
 
 from console.cli.common import as_json, house
 from console.prove import oversell as proving
+from console.prove import verdict
 from console.prove.oversell import BEST, NAIVE, OURS, SCENARIOS, STRATEGIES, Size
 
 _STEP_PERCENT = 10
 _USUAL = Size()
+#: Runs at most: each takes minutes.
+_MOST_SEEDS = 100
+
+
+def _seeds(said: str) -> range:
+    """`3` is seeds 1 to 3, `4:10` is seeds 4 to 10."""
+    first, colon, last = said.partition(":")
+    ends = (first, last) if colon else ("1", first)
+    if all(end.isdecimal() for end in ends):
+        low, high = int(ends[0]), int(ends[1])
+        if 1 <= low <= high < low + _MOST_SEEDS:
+            return range(low, high + 1)
+    raise click.BadParameter(
+        f"{said!r} names no seeds; write how many (3), or the first and the last (4:10), at most {_MOST_SEEDS}"
+    )
 
 
 @click.group()
@@ -33,10 +49,10 @@ def prove() -> None:
 )
 @click.option(
     "--seeds",
-    default=3,
+    default="3",
     show_default=True,
-    type=click.IntRange(1, 20),
-    help="How many runs, each by other dice.",
+    callback=lambda context, option, said: _seeds(said),
+    help="Runs, each by other dice: so many of them from 1 on, or those from A to B as A:B.",
 )
 @click.option(
     "--strategy",
@@ -91,7 +107,7 @@ def prove() -> None:
 @as_json
 def oversell(
     scenarios: tuple[str, ...],
-    seeds: int,
+    seeds: range,
     strategies: tuple[str, ...],
     days: int,
     skus: int,
@@ -107,13 +123,13 @@ def oversell(
     knows all sells. Exit code 3: goals missed.
     """
     size = Size(days, skus, stock_percent, week_skus, offers)
-    demands = [(name, seed) for name in scenarios or SCENARIOS for seed in range(1, seeds + 1)]
+    demands = [(name, seed) for name in scenarios or SCENARIOS for seed in seeds]
     runs = _runs(demands, strategies or STRATEGIES, size, processes)
-    result = proving.verdict(runs, size)
+    result = verdict.verdict(runs, size)
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
-        proving.table(result, click.echo)
+        verdict.table(result, click.echo)
         click.echo("goals reached" if result["passed"] else "goals missed")
     if not result["passed"]:
         raise SystemExit(3)

@@ -6,10 +6,7 @@ the simulated vendors. Each run of Lockstep has a house of its own, and a proces
 
 from __future__ import annotations
 
-import os
-import platform
-import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -29,6 +26,7 @@ from workers.settings import Settings
 
 NAIVE: Final = ("spreadsheet", "connector_60min", "hub_15min", "point_to_point")
 OURS: Final = "lockstep"
+THEIRS: Final = "point_to_point"
 BEST: Final = replay.BEST
 STRATEGIES: Final = (*NAIVE, OURS)
 MONTH, WEEK = "may-2011", "black-friday-week"
@@ -38,10 +36,6 @@ SCENARIOS: Final = (MONTH, WEEK)
 COST_USD: Final = (30, 80)
 #: Of somebody's work, for each oversold line, each halt and each row that Lockstep leaves to a person.
 HANDLING_MIN: Final = round(lockstep.HANDLING_S / 60)
-GOAL_DROP: Final = 0.95
-GOAL_RATE: Final = 0.002
-#: Who sells nothing oversells nothing: of the units that who knows all sells, so many at least.
-GOAL_FILL: Final = 0.97
 
 #: Seconds. Vendors promise none of these; they are assumptions, slower than what their pages and ours show when all is
 #: well. The loss is the one that point-to-point connections are played with.
@@ -133,99 +127,8 @@ def _row(score: Mapping[str, Any], hand_work: int = 0) -> dict[str, Any]:
     }
 
 
-def verdict(
-    runs: Mapping[str, Mapping[int, Mapping[str, dict[str, Any]]]], size: Size
-) -> dict[str, Any]:
-    """Everything side by side.
-
-    runs       scenario -> seed -> strategy -> its row
-    returns    the result; `passed` when every scenario keeps all goals over all its seeds
-    """
-    scenarios = {name: _scenario(of) for name, of in runs.items()}
-    return {
-        "scenarios": scenarios,
-        "goals": {
-            "drop_against_point_to_point": GOAL_DROP,
-            "oversold_rate": GOAL_RATE,
-            "fill_of_best": GOAL_FILL,
-        },
-        "size": asdict(size),
-        "assumed": {
-            "cost_usd_per_oversold_line": COST_USD,
-            "handling_min_per_exception": HANDLING_MIN,
-            "pace_s": asdict(PACE),
-        },
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
-        "passed": bool(scenarios) and all(each["passed"] for each in scenarios.values()),
-    }
-
-
-def _scenario(of: Mapping[int, Mapping[str, dict[str, Any]]]) -> dict[str, Any]:
-    seeds = sorted(of)
-    strategies = {name: _summed([of[seed][name] for seed in seeds]) for name in of[seeds[0]]}
-    said: dict[str, Any] = {
-        "seeds": seeds,
-        "strategies": strategies,
-        "by_seed": {str(seed): dict(of[seed]) for seed in seeds},
-    }
-    if {OURS, BEST, "point_to_point"} <= strategies.keys():
-        mine, theirs = strategies[OURS], strategies["point_to_point"]
-        fill = mine["sold_units"] / max(1, strategies[BEST]["sold_units"])
-        said["fill_of_best"] = round(fill, 4)
-        drop = 1 - mine["oversold_lines"] / max(1, theirs["oversold_lines"])
-        said["drop_against_point_to_point"] = round(drop, 4)
-        # Who oversold nothing cannot be improved on: then only the rate counts.
-        said["passed"] = (
-            mine["oversold_rate"] < GOAL_RATE
-            and fill >= GOAL_FILL
-            and (drop >= GOAL_DROP or theirs["oversold_lines"] == 0)
-        )
-    else:
-        said["passed"] = False
-    return said
-
-
-def _summed(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """All seeds together, and how far they lie apart."""
-    total: dict[str, Any] = {
-        name: sum(row[name] for row in rows)
-        for name, value in rows[0].items()
-        if isinstance(value, int)
-    }
-    rates = [row["oversold_rate"] for row in rows]
-    total["oversold_rate"] = round(total["oversold_lines"] / max(1, total["accepted_lines"]), 6)
-    total["oversold_rate_spread"] = [min(rates), statistics.median(rates), max(rates)]
-    total["exception_hours"] = round(sum(row["exception_hours"] for row in rows), 1)
-    total["cost_usd"] = [total["oversold_lines"] * each for each in COST_USD]
-    return total
-
-
 def durability(engine: Engine) -> dict[str, str]:
     """The database server that Lockstep was played on."""
     names = ("server_version", "fsync", "synchronous_commit")
     with transaction(engine) as connection:
         return {n: str(connection.execute(text(f"SHOW {n}")).scalar_one()) for n in names}
-
-
-def table(result: dict[str, Any], say: Callable[[str], None]) -> None:
-    """The result for people."""
-    for name, scenario in result["scenarios"].items():
-        say(f"{name}, seeds {', '.join(map(str, scenario['seeds']))}")
-        say(
-            f"  {'strategy':<16} {'accepted':>8} {'oversold':>8} {'rate':>8} {'units':>7} {'lost units':>10}"
-            f" {'cost USD':>15} {'hours':>6}"
-        )
-        for strategy, row in scenario["strategies"].items():
-            low, high = row["cost_usd"]
-            say(
-                f"  {strategy:<16} {row['accepted_lines']:>8} {row['oversold_lines']:>8}"
-                f" {100 * row['oversold_rate']:>6.3f} % {row['oversold_units']:>7} {row['lost_units']:>10}"
-                f" {f'{low:,}-{high:,}':>15} {row['exception_hours']:>6}"
-            )
-        if "drop_against_point_to_point" in scenario:
-            drop = 100 * scenario["drop_against_point_to_point"]
-            fill = 100 * scenario["fill_of_best"]
-            say(
-                f"  against point-to-point: {drop:.1f} % fewer oversold lines;"
-                f" sold {fill:.1f} % of the units that who knows all sells"
-            )

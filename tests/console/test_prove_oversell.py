@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 import pytest
 
 from allocation.simulate.types import Line
-from console.prove import demand, oversell
+from console.cli import prove
+from console.prove import demand, oversell, verdict
 from console.prove.clockwork import Clockwork
 from console.prove.oversell import BEST, OURS, SCENARIOS, WEEK, Size
 from tests.databases import Shelf
@@ -32,6 +34,8 @@ def row(accepted: int, oversold: int, sold: int = 1000) -> dict[str, Any]:
         "accepted_lines": accepted,
         "oversold_lines": oversold,
         "oversold_rate": oversold / accepted,
+        "oversold_units": oversold,
+        "lost_units": 0,
         "cost_usd": [30 * oversold, 80 * oversold],
         "exception_hours": 0.0,
     }
@@ -39,7 +43,7 @@ def row(accepted: int, oversold: int, sold: int = 1000) -> dict[str, Any]:
 
 def judged(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
     return bool(
-        oversell.verdict(
+        verdict.verdict(
             {WEEK: {1: {OURS: ours, "point_to_point": theirs, BEST: row(1000, 0)}}}, SMALL
         )["passed"]
     )
@@ -146,4 +150,42 @@ def test_a_verdict_needs_the_drop_the_rate_and_what_was_sold(
 
 
 def test_without_the_two_that_are_compared_nothing_is_proved() -> None:
-    assert not oversell.verdict({WEEK: {1: {"hub_15min": row(10, 0)}}}, SMALL)["passed"]
+    assert not verdict.verdict({WEEK: {1: {"hub_15min": row(10, 0)}}}, SMALL)["passed"]
+
+
+def test_many_seeds_are_told_with_the_least_the_middle_and_the_most() -> None:
+    runs = {
+        seed: {OURS: row(1000, ours), "point_to_point": row(1000, 50), BEST: row(1000, 0)}
+        for seed, ours in ((4, 0), (5, 3), (6, 1))
+    }
+
+    told = verdict.verdict({WEEK: runs}, SMALL)["scenarios"][WEEK]
+
+    assert told["seeds"] == [4, 5, 6]
+    assert told["spread"]["oversold_rate"] == {"min": 0.0, "median": 0.001, "max": 0.003}
+    assert told["spread"]["drop_against_point_to_point"] == {"min": 0.94, "median": 0.98, "max": 1}
+    assert told["strategies"][OURS]["spread"]["oversold_lines"] == {"min": 0, "median": 1, "max": 3}
+    assert told["seeds_that_miss_alone"] == [5]
+    assert told["passed"]
+
+
+def test_the_table_names_the_seeds_that_would_miss_a_goal_alone() -> None:
+    rows = {OURS: row(1000, 3), "point_to_point": row(1000, 50), BEST: row(1000, 0)}
+    lines: list[str] = []
+
+    verdict.table(verdict.verdict({WEEK: {7: rows}}, SMALL), lines.append)
+
+    assert any("miss a goal by themselves: 7" in line for line in lines)
+
+
+@pytest.mark.parametrize(("said", "first", "last"), [("1", 1, 1), ("3", 1, 3), ("4:10", 4, 10)])
+def test_seeds_are_so_many_or_from_one_to_another(said: str, first: int, last: int) -> None:
+    asked = prove.oversell.make_context("oversell", ["--seeds", said])
+
+    assert list(asked.params["seeds"]) == list(range(first, last + 1))
+
+
+@pytest.mark.parametrize("said", ["0", "few", "5:4", "0:3", "1:", "1:101", "-1"])
+def test_seeds_that_name_none_are_refused(said: str) -> None:
+    with pytest.raises(click.BadParameter, match="names no seeds"):
+        prove.oversell.make_context("oversell", [f"--seeds={said}"])
