@@ -15,7 +15,14 @@ from starlette.responses import RedirectResponse, Response
 from console.access.types import Refusal
 from console.api.gate import form_of
 from console.api.state import Act, Reading, act_of
-from console.pages import sheets_book, sheets_feed, sheets_planning, sheets_sale, sheets_trade
+from console.pages import (
+    links,
+    sheets_book,
+    sheets_feed,
+    sheets_planning,
+    sheets_sale,
+    sheets_trade,
+)
 from console.pages.asked import renderer_of
 from console.pages.rendering import say
 from console.pages.sheets import Faults, Sheet
@@ -122,8 +129,7 @@ def _page(
 def _back(sheet: Sheet[Any], form: Mapping[str, str]) -> str:
     """The page of this house that somebody came from."""
     back = form.get("back", "")
-    is_ours = back.startswith("/") and not back.startswith(("//", "/\\"))
-    return back if is_ours else sheet.home
+    return back if links.is_ours(back) else sheet.home
 
 
 for _sheet in DOINGS.values():

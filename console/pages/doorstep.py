@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from console.api.gate import HEADERS
 from console.api.problems import TYPE, of
 from console.api.problems import answer as answer_of
-from console.pages import static_files
+from console.pages import links, static_files
 from console.pages.rendering import Renderer
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ class Doorstep:
 def wanted_of(request: Request) -> str | None:
     """The page of this house that somebody wanted before they logged in."""
     said = unquote(request.cookies.get(WANTED, ""))
-    is_ours = said.startswith("/") and not said.startswith(("//", "/\\"))
-    return said if is_ours and "\n" not in said and "\r" not in said else None
+    return said if links.is_ours(said) else None
 
 
 def is_page(request: Request) -> bool:

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 from urllib.parse import quote, urlencode
+
+_PAGE: Final = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f]*\Z")
+
+
+def is_ours(page: str) -> bool:
+    """Whether an address that came from outside is a page of this house.
+
+    Two slashes begin another host; browsers take a backslash for a slash, and leave out tabs and line ends wherever
+    they stand (https://url.spec.whatwg.org/#concept-basic-url-parser).
+    """
+    return bool(_PAGE.match(page))
+
+
+def again(path: str, query: str) -> str:
+    """The page that was just asked for."""
+    return f"/{path.lstrip('/')}" + (f"?{query}" if query else "")
 
 
 def sku(name: str, **more: Any) -> str:

@@ -17,6 +17,7 @@ import requests
 from channels.base import Refused
 from channels.edi.mailbox import _checked
 from console.access.types import Role
+from console.pages.links import again, is_ours
 from console.pages.rendering import MENU
 from tests.builders import a_fact, book
 from tests.console.api_door import Api, an_api
@@ -110,6 +111,34 @@ def test_no_path_leads_out_of_the_static_files(api: Api, path: str) -> None:
     assert answer.status_code in (401, 404, 400, 405)
     assert "root:" not in answer.text
     assert "import" not in answer.text
+
+
+#: What a browser reads as another host: it takes a backslash for a slash, and leaves tabs and line ends out.
+ELSEWHERE = [
+    "//evil.example", "/\\evil.example", "/\t/evil.example", "/\n/evil.example", "/\r\n/evil.example",
+    "\t//evil.example", "https://evil.example", "javascript:alert(1)", "evil.example", "", "/x\x00", "/x\ty",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", ELSEWHERE)
+def test_no_address_that_comes_with_a_form_leads_to_another_site(api: Api, page: str) -> None:
+    answer = api.ask("GET", f"/do/halt.set?back={quote(page)}", Role.ADMIN, headers=HTML)
+
+    assert answer.status_code == 200
+    links = re.findall(r'(?:href|action|name="back" value)="([^"]*)"', answer.text)
+    assert page not in links
+    assert not [link for link in links if "evil" in link or not link.startswith(("/", "#"))]
+
+
+@pytest.mark.parametrize(
+    "page", ["/", "/halts?channel=a%20b", "/sku/MUG RED", "/sku/\u00e4", "/sku/a\\b#x"]
+)
+def test_a_page_of_this_house_is_gone_back_to(page: str) -> None:
+    assert is_ours(page)
+
+
+def test_a_page_that_failed_is_asked_for_again_in_this_house() -> None:
+    assert again("//evil.example/x", "a=b") == "/evil.example/x?a=b"
 
 
 @pytest.mark.parametrize(
