@@ -144,11 +144,13 @@ def removal(
     sold_through: float | None,
     cubic_feet: Decimal,
     on: date,
+    most: int | None = None,
 ) -> Removal | None:
     """What to remove of one SKU before it is charged as aged; None where nothing is.
 
     there           by age, oldest first
     sold_through    of 90 days; None: not known
+    most            no more than so many, above 0, the oldest of them; None: all
 
     Units of `LOOK_FROM_DAYS` and more are looked at when stock lasts more than `EXCESS_DAYS` or sells slowly: those
     that will not be sold before their `AGED_DAYS`, the oldest being sold first.
@@ -166,8 +168,19 @@ def removal(
         return None
     cover = "nothing sells" if lasts is None else f"{lasts:.0f} days of supply"
     why = f"{count} of {units} will pass {AGED_DAYS - 1} days unsold; {cover}"
-    then = [Aged(None if s.days is None else max(s.days, AGED_DAYS), s.units) for s in stays]
-    return Removal(count, why, surcharge(then, cubic_feet, on))
+    goes = _oldest(stays, count if most is None else most)
+    then = [Aged(None if s.days is None else max(s.days, AGED_DAYS), s.units) for s in goes]
+    return Removal(sum(layer.units for layer in goes), why, surcharge(then, cubic_feet, on))
+
+
+def _oldest(there: Sequence[Aged], units: int) -> list[Aged]:
+    """So many of these, oldest first."""
+    found: list[Aged] = []
+    for layer in there:
+        if units > 0:
+            found.append(Aged(layer.days, min(units, layer.units)))
+            units -= layer.units
+    return found
 
 
 def _unsold(old: Sequence[Aged], per_day: float) -> list[Aged]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import calendar
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
-from allocation.planning import ageing
+from allocation.planning import ageing, removing
 from allocation.planning.ageing import Aged, Layer, Removal
+from allocation.planning.removal_fees import NoFees
+from allocation.planning.removing import Unit, Worth
 from allocation.planning.surcharges import NoSurcharges
 
 #: The day of each month on which what is aged is charged (Seller Central, aged inventory surcharge).
@@ -39,6 +41,7 @@ class Held:
     charged      whether the dated tables of `surcharges` hold there
     in_stock     part of the last 30 days (0 to 1) in which there was any to sell; None: nothing is known of them
     known_since  every arrival since then is among `arrivals`; None: that is not known
+    storage_type of which kind of storage it is;  removal_fee  dollars for taking one out; None: not known
     """
 
     on_hand: int
@@ -54,6 +57,8 @@ class Held:
     charged: bool = True
     in_stock: float | None = None
     known_since: date | None = None
+    storage_type: str = "standard"
+    removal_fee: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,9 @@ class Standing:
     days_of_supply    None: nothing sells
     layers, aged      by arrival, oldest first: the same units, as old as they are at least (`at_least`)
     surcharge         dollars of the next snapshot if nothing were sold until then; None: no size, or no table holds
-    removal           None: nothing is to be taken out
+    removal           what is to be taken out; None: nothing
+    worth             what that saves and costs; None: it cannot be said
+    stays             why what will be aged unsold is not taken out, or less of it; empty: nothing of the kind
     """
 
     held: Held
@@ -75,6 +82,8 @@ class Standing:
     aged_units: int
     surcharge: Decimal | None
     removal: Removal | None
+    worth: Worth | None = None
+    stays: str = ""
 
     @property
     def oldest_days(self) -> int | None:
@@ -83,11 +92,18 @@ class Standing:
         return self.aged[0].days if is_known else None
 
     @property
-    def saved(self) -> Decimal | None:
+    def first_surcharge(self) -> Decimal | None:
         """Dollars of the first surcharge that the removal saves; None where it cannot be said."""
         if self.removal is None or self.surcharge is None:
             return None
         return self.removal.saved.quantize(_CENT)
+
+    @property
+    def why(self) -> str:
+        """Why so much is to be taken out, and no more; empty where nothing is said of it."""
+        return "; ".join(
+            said for said in (self.removal.why if self.removal else "", self.stays) if said
+        )
 
 
 def next_snapshot(today: date) -> date:
@@ -97,6 +113,14 @@ def next_snapshot(today: date) -> date:
     days = calendar.monthrange(today.year, today.month)[1]
     later = date.fromordinal(today.replace(day=1).toordinal() + days)
     return later.replace(day=SNAPSHOT_DAY)
+
+
+def snapshots(today: date, how_many: int) -> list[date]:
+    """The next snapshots, today's if it is one."""
+    found = [next_snapshot(today)]
+    while len(found) < how_many:
+        found.append(next_snapshot(found[-1] + timedelta(days=1)))
+    return found
 
 
 def at_least(layers: Sequence[Layer], known_since: date | None, on: date) -> list[Aged]:
@@ -115,7 +139,8 @@ def stand(held: Held, today: date) -> Standing:
     layers = ageing.layers(held.arrivals, held.on_hand)
     aged = at_least(layers, held.known_since, today)
     sold_through = ageing.sell_through(held.shipped, held.snapshots)
-    charge, removal = _charges(held, layers, aged, sold_through, today)
+    charge = _charge(held, layers, next_snapshot(today))
+    removal, worth, stays = _taken_out(held, aged, sold_through, today)
     return Standing(
         held,
         ageing.days_of_supply(held.available, held.inbound, held.per_day),
@@ -126,25 +151,46 @@ def stand(held: Held, today: date) -> Standing:
         ageing.units_aged(aged, ageing.AGED_DAYS),
         charge,
         removal,
+        worth,
+        stays,
     )
 
 
-def _charges(
-    held: Held,
-    layers: Sequence[Layer],
-    aged: Sequence[Aged],
-    sold_through: float | None,
-    today: date,
-) -> tuple[Decimal | None, Removal | None]:
-    on, feet = next_snapshot(today), held.cubic_feet
+def _charge(held: Held, layers: Sequence[Layer], on: date) -> Decimal | None:
+    if held.cubic_feet is None or not held.charged:
+        return None
+    try:
+        then = at_least(layers, held.known_since, on)
+        return ageing.surcharge(then, held.cubic_feet, on).quantize(_CENT)
+    except NoSurcharges:
+        return None
+
+
+def _taken_out(
+    held: Held, aged: Sequence[Aged], sold_through: float | None, today: date
+) -> tuple[Removal | None, Worth | None, str]:
+    """What to take out, what that is worth, and why not more: nothing that costs more than it saves."""
+    feet = held.cubic_feet
     try:
         # Without a size the units are the same, only what they cost is not known.
         removal = ageing.removal(aged, held.per_day, sold_through, feet or Decimal(0), today)
-        charge = ageing.surcharge(at_least(layers, held.known_since, on), feet or Decimal(0), on)
-    except NoSurcharges:
-        return None, None
-    known = feet is not None and held.charged
-    return (charge.quantize(_CENT) if known else None), removal
+        if removal is None or feet is None or not held.charged:
+            return removal, None, ""
+        unit = Unit(feet, held.storage_type, held.removal_fee)
+        days = snapshots(today, removing.SNAPSHOTS)
+        worth = removing.worth(aged, held.per_day, unit, removal.units, today, days)
+    except (NoSurcharges, NoFees):
+        return None, None, ""
+    if worth.units == removal.units:
+        return removal, worth, ""
+    fee = f"{unit.fee:.2f}"
+    stays = (
+        f"{removal.units - worth.units} stay: taking one out costs {fee} dollars, keeping it less"
+    )
+    if not worth.units:
+        return None, None, f"{removal.why}; {stays}"
+    less = ageing.removal(aged, held.per_day, sold_through, feet, today, most=worth.units)
+    return less, worth, stays
 
 
 @dataclass(frozen=True, slots=True)

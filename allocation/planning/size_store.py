@@ -19,6 +19,7 @@ class Size:
 
     storage_type    which limit of storage it falls under, such as standard, oversize, apparel
     carton_units    1: it travels by the unit
+    pounds          that a unit weighs; None: not known
     """
 
     sku: str
@@ -26,26 +27,28 @@ class Size:
     storage_type: str
     carton_units: int
     carton_cubic_feet: Decimal
+    pounds: Decimal | None = None
 
 
 _SET = text("""
-    INSERT INTO sku_size (sku, cubic_feet, storage_type, carton_units, carton_cubic_feet, set_by, set_at)
-    SELECT sku, cubic_feet, storage_type, carton_units, carton_cubic_feet, :by, :now
+    INSERT INTO sku_size (sku, cubic_feet, storage_type, carton_units, carton_cubic_feet, pounds, set_by, set_at)
+    SELECT sku, cubic_feet, storage_type, carton_units, carton_cubic_feet, pounds, :by, :now
     FROM json_to_recordset(CAST(:rows AS json)) AS given (
-        sku text, cubic_feet numeric, storage_type text, carton_units integer, carton_cubic_feet numeric)
+        sku text, cubic_feet numeric, storage_type text, carton_units integer, carton_cubic_feet numeric,
+        pounds numeric)
     ORDER BY sku
     ON CONFLICT (sku) DO UPDATE SET
         cubic_feet = excluded.cubic_feet, storage_type = excluded.storage_type,
         carton_units = excluded.carton_units, carton_cubic_feet = excluded.carton_cubic_feet,
-        set_by = excluded.set_by, set_at = excluded.set_at
+        pounds = excluded.pounds, set_by = excluded.set_by, set_at = excluded.set_at
 """)
 _OF = text("""
-    SELECT z.sku, z.cubic_feet, z.storage_type, z.carton_units, z.carton_cubic_feet
+    SELECT z.sku, z.cubic_feet, z.storage_type, z.carton_units, z.carton_cubic_feet, z.pounds
     FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku) JOIN sku_size AS z USING (sku)
     ORDER BY z.sku
 """)
 _EVERY = text("""
-    SELECT sku, cubic_feet, storage_type, carton_units, carton_cubic_feet, set_by, set_at
+    SELECT sku, cubic_feet, storage_type, carton_units, carton_cubic_feet, pounds, set_by, set_at
     FROM sku_size WHERE CAST(:sku AS text) IS NULL OR sku = :sku ORDER BY sku
 """)
 _KNOWN = text("SELECT sku FROM sku WHERE sku = ANY(CAST(:skus AS text[])) ORDER BY sku")

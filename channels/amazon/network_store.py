@@ -53,12 +53,14 @@ def keep_stranded(
 
 
 _MEASURE = text("""
-    INSERT INTO fba_size (channel, seller_sku, cubic_feet, size_band, read_at)
-    SELECT :channel, seller_sku, cubic_feet, size_band, :now
-    FROM json_to_recordset(CAST(:rows AS json)) AS given (seller_sku text, cubic_feet numeric, size_band text)
+    INSERT INTO fba_size (channel, seller_sku, cubic_feet, size_band, pounds, read_at)
+    SELECT :channel, seller_sku, cubic_feet, size_band, pounds, :now
+    FROM json_to_recordset(CAST(:rows AS json)) AS given (
+        seller_sku text, cubic_feet numeric, size_band text, pounds numeric)
     ORDER BY seller_sku
     ON CONFLICT (channel, seller_sku) DO UPDATE SET
-        cubic_feet = excluded.cubic_feet, size_band = excluded.size_band, read_at = excluded.read_at
+        cubic_feet = excluded.cubic_feet, size_band = excluded.size_band, pounds = excluded.pounds,
+        read_at = excluded.read_at
 """)
 
 

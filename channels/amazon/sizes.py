@@ -6,6 +6,7 @@ asked from 72 hours back at least); its size tiers are words such as UsLargeStan
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -17,17 +18,25 @@ FEES: Final = "GET_FBA_ESTIMATED_FBA_FEES_TXT_DATA"
 _NEEDED: Final = frozenset({"sku", "longestside", "medianside", "shortestside"})
 #: Of one cubic foot.
 _CUBIC: Final = {"inches": Decimal(1728), "centimeters": Decimal("28316.846592")}
+#: In one pound.
+_WEIGHT: Final = {
+    "pounds": Decimal(1),
+    "ounces": Decimal(16),
+    "grams": Decimal("453.59237"),
+    "kilograms": Decimal("0.45359237"),
+}
 _PLACES: Final = Decimal("0.000001")
 _LEAST: Final = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """One of Amazon's units as Amazon measured it; size_band as the report says it."""
+    """One of Amazon's units as Amazon measured it; size_band as the report says it; pounds: None where not weighed."""
 
     seller_sku: str
     cubic_feet: Decimal
     size_band: str
+    pounds: Decimal | None = None
 
 
 def read(content: bytes) -> list[Size]:
@@ -46,8 +55,16 @@ def read(content: bytes) -> list[Size]:
             volume *= side or Decimal(0)
         band = cells.get("productsizetier") or cells.get("productsizeweightband", "")
         feet = max(_LEAST, (volume / cubic).quantize(_PLACES))
-        found[sku] = Size(sku, feet, band[:200])
+        found[sku] = Size(sku, feet, band[:200], _pounds(cells))
     return [found[sku] for sku in sorted(found)]
+
+
+def _pounds(cells: Mapping[str, str]) -> Decimal | None:
+    weight = tables.decimal(cells.get("itempackageweight"))
+    in_a_pound = _WEIGHT.get(cells.get("unitofweight", "pounds").lower())
+    if weight is None or weight <= 0 or in_a_pound is None:
+        return None
+    return max(_LEAST, (weight / in_a_pound).quantize(_PLACES))
 
 
 def storage_type(size_band: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, text
 
+from channels.amazon.sizes import Size
 from channels.amazon.wire import FBA
 
 #: A row of the stranded report that was read so long ago says nothing any more.
@@ -164,7 +164,7 @@ _TOLD = text("""
     WHERE channel = :channel AND kind = :kind AND (state = 'done' OR error = 'Amazon: CANCELLED')
 """)
 _SIZES = text("""
-    SELECT seller_sku, cubic_feet, size_band FROM fba_size
+    SELECT seller_sku, cubic_feet, size_band, pounds FROM fba_size
     WHERE channel = :channel AND seller_sku = ANY(CAST(:skus AS text[])) ORDER BY seller_sku
 """)
 _SAYS = text("""
@@ -202,12 +202,10 @@ def stranded_told_at(connection: Connection, channel: str, kind: str) -> datetim
     return at
 
 
-def measured(
-    connection: Connection, channel: str, seller_skus: Sequence[str]
-) -> dict[str, tuple[Decimal, str]]:
-    """By seller SKU, cubic feet of one of Amazon's units and its size band, as Amazon measured it."""
+def measured(connection: Connection, channel: str, seller_skus: Sequence[str]) -> dict[str, Size]:
+    """By seller SKU, how large one of Amazon's units is, as Amazon measured it."""
     rows = connection.execute(_SIZES, {"channel": channel, "skus": list(seller_skus)})
-    return {row.seller_sku: (row.cubic_feet, row.size_band) for row in rows}
+    return {row.seller_sku: Size(*row) for row in rows}
 
 
 def says(
@@ -226,7 +224,8 @@ _COLUMNS: Final = (
     ("seller_sku", "text"), ("sku", "text"), ("location", "text"), ("on_hand", "bigint"), ("available", "bigint"),
     ("inbound", "bigint"), ("per_day", "float8"), ("days_of_supply", "float8"), ("excess_units", "bigint"),
     ("sell_through", "float8"), ("stranded_units", "bigint"), ("oldest_days", "integer"), ("aged_units", "bigint"),
-    ("surcharge", "numeric"), ("removal_units", "bigint"), ("saved", "numeric"), ("why", "text"),
+    ("surcharge", "numeric"), ("removal_units", "bigint"), ("saved", "numeric"),
+    ("fee", "numeric"), ("net", "numeric"), ("why", "text"),
     ("held_back", "text"), ("send_units", "bigint"), ("send_cartons", "bigint"), ("send_from", "jsonb"),
     ("short_units", "bigint"), ("short_why", "text"),
 )  # fmt: skip

@@ -15,6 +15,7 @@ from console.api.words_acts import Short
 from console.api.words_reads import AmazonQuery
 from console.verbs.amazon_room import STORAGE_TYPES, size_of
 
+#: Cubic feet, inches and pounds.
 Feet = Annotated[Decimal, Field(gt=0, le=1_000_000, max_digits=13, decimal_places=6)]
 
 
@@ -50,7 +51,10 @@ class SizesQuery(Said):
 
 
 class SizeRow(Said):
-    """How large a unit is, in cubic feet or by its three sides in inches, and a carton; null: as its units."""
+    """How large a unit is, in cubic feet or by its three sides in inches, and a carton; null: as its units.
+
+    pounds    that a unit weighs; null: not known
+    """
 
     sku: Name
     cubic_feet: Feet | None = None
@@ -62,6 +66,7 @@ class SizeRow(Said):
     )
     carton_units: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     carton_cubic_feet: Feet | None = None
+    pounds: Feet | None = None
 
     _known = field_validator("storage_type")(_known_type)
 
@@ -80,6 +85,7 @@ class SizeRow(Said):
             self.storage_type,
             self.carton_units,
             self.carton_cubic_feet,
+            self.pounds,
         )
 
 

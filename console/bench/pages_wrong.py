@@ -163,8 +163,9 @@ _TRADE: Final = (
        FROM fba_reading CROSS JOIN generate_series(0, 6) AS day WHERE id <= 2000 ORDER BY id, day""",
     """INSERT INTO fba_standing (channel, seller_sku, sku, location, on_hand, available, inbound, per_day,
                                  days_of_supply, excess_units, sell_through, stranded_units, oldest_days, aged_units,
-                                 surcharge, removal_units, saved, why, send_units, send_cartons, send_from, stood_at)
-       SELECT b.channel, b.item_id, b.sku, b.location, 13, 12, 5, 0.1, 170, 8, 0.4, 0, 200, 3, 1.5, 3, 1.5,
+                                 surcharge, removal_units, saved, fee, net, why, send_units, send_cartons, send_from,
+                                 stood_at)
+       SELECT b.channel, b.item_id, b.sku, b.location, 13, 12, 5, 0.1, 170, 8, 0.4, 0, 200, 3, 1.5, 3, 9.5, 2.52, 6.98,
               '3 of 13 will pass 180 days unsold; 130 days of supply', 12, 1, '{"WH-1": 12}', :now
        FROM binding AS b WHERE b.location = 'FBA' ORDER BY b.item_id""",
     f"""INSERT INTO offer_share (channel, asin, item_condition, at, ours_featured, featured, featured_price, our_price,

@@ -76,7 +76,11 @@ def explain(sku: str, name: str | None, as_json: bool) -> None:
 @as_csv
 @as_json
 def removals(name: str | None, as_csv: bool, as_json: bool) -> None:
-    """What to take out of Amazon's network before it is charged as aged, what saves most first."""
+    """What to take out of Amazon's network before it is charged as aged, what saves most first.
+
+    `saved`: storage and surcharges of the next twelve months, less as it would be sold. `fee`: for taking it out, sent
+    back or destroyed. `net`: what is left. Where no unit saves more than its fee it stays, and stderr says so.
+    """
     _one_form(as_csv, as_json)
     found = asked(
         "/amazon/removals",
@@ -90,7 +94,11 @@ def removals(name: str | None, as_csv: bool, as_json: bool) -> None:
         spreadsheet.write(views.REMOVALS, found["lines"])
     else:
         emit(found["lines"], as_json=False, table=views.REMOVALS)
-        click.echo(f"{found['units']} units; {found['saved']} dollars at their first snapshot")
+        click.echo(
+            f"{found['units']} units; saved {found['saved']}, fees {found['fee']}, left {found['net']} dollars"
+        )
+    for each in found["stay"]:
+        click.echo(f"stays {each['seller_sku']}: {each['why']}", err=True)
     _tell_held_back(found)
 
 
@@ -175,7 +183,8 @@ def size() -> None:
 def set_size(file: Path, dry_run: bool, by: str, as_json: bool) -> None:
     """Say from FILE how large units and cartons are; it counts before what Amazon measured.
 
-    CSV: sku, cubic_feet or length_in, width_in and height_in, storage_type, carton_units, carton_cubic_feet.
+    CSV: sku, cubic_feet or length_in, width_in and height_in, storage_type, carton_units, carton_cubic_feet, pounds
+    (or ounces, grams).
     """
     with spreadsheet.faults_told():
         rows = spreadsheet.read(file, verbs.read_sizes)
@@ -186,6 +195,7 @@ def set_size(file: Path, dry_run: bool, by: str, as_json: bool) -> None:
                 "storage_type": row.storage_type,
                 "carton_units": row.carton_units,
                 "carton_cubic_feet": row.carton_cubic_feet,
+                "pounds": row.pounds,
             }
             for row in rows
         ]

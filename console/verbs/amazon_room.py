@@ -22,6 +22,7 @@ from ledger.names import as_written
 
 COLUMNS: Final = (
     "sku", "cubic_feet", "length_in", "width_in", "height_in", "storage_type", "carton_units", "carton_cubic_feet",
+    "pounds", "ounces", "grams",
 )  # fmt: skip
 #: Words of Seller Central for its limits.
 STORAGE_TYPES: Final = (
@@ -29,6 +30,7 @@ STORAGE_TYPES: Final = (
 )  # fmt: skip
 _CUBIC_INCHES: Final = Decimal(1728)
 _LEAST: Final = Decimal("0.000001")
+_IN_A_POUND: Final = {"pounds": Decimal(1), "ounces": Decimal(16), "grams": Decimal("453.59237")}
 #: No unit, carton or count of them is larger.
 _MOST: Final = Decimal(1_000_000)
 
@@ -86,6 +88,7 @@ def size_of(
     storage_type: str | None,
     carton_units: int | None,
     carton_cubic_feet: Decimal | None,
+    pounds: Decimal | None = None,
 ) -> Size:
     """A size; a carton that is not measured has the room of its units.
 
@@ -105,7 +108,7 @@ def size_of(
     carton = carton_cubic_feet or feet * units
     if max(feet, carton) > _MOST:
         raise ValueError(f"more than {_MOST} cubic feet: correct it")
-    return Size(sku, feet, kind, units, carton)
+    return Size(sku, feet, kind, units, carton, pounds)
 
 
 def read_sizes(said: str) -> list[Size]:
@@ -135,7 +138,20 @@ def _size(row: dict[str, str]) -> Size:
         row["storage_type"] or None,
         None if units is None else int(units),
         _number("carton_cubic_feet", row["carton_cubic_feet"]),
+        _pounds(row),
     )
+
+
+def _pounds(row: dict[str, str]) -> Decimal | None:
+    """The weight, in whichever unit it is written; None where it is in none."""
+    said = [name for name in _IN_A_POUND if row[name]]
+    if len(said) > 1:
+        raise ValueError(f"the weight stands in {' and '.join(said)}: write one of them")
+    for name in said:
+        number = _number(name, row[name])
+        if number is not None:
+            return max(_LEAST, (number / _IN_A_POUND[name]).quantize(_LEAST))
+    return None
 
 
 def _number(name: str, said: str) -> Decimal | None:

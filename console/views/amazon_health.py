@@ -27,11 +27,13 @@ LISTED: Final = (
     "stranded_units", "oldest_days", "aged_units", "surcharge",
 )  # fmt: skip
 EXPORTED: Final = (
-    *LISTED, "sku", "location", "paced_by", "stranded_why", "removal_units", "saved", "unfulfillable", "cubic_feet",
-    "storage_type", "in_stock", "amazon_days_of_supply", "amazon_sell_through", "amazon_excess_units",
-    "amazon_aged_units", "recommended_action", "alert",
+    *LISTED, "sku", "location", "paced_by", "stranded_why", "removal_units", "saved", "fee", "net", "first_surcharge",
+    "unfulfillable", "cubic_feet", "pounds", "storage_type", "in_stock", "amazon_days_of_supply",
+    "amazon_sell_through", "amazon_excess_units", "amazon_aged_units", "recommended_action", "alert",
 )  # fmt: skip
-REMOVALS: Final = ("seller_sku", "sku", "units", "saved", "oldest_days", "sell_through", "why")
+REMOVALS: Final = (
+    "seller_sku", "sku", "units", "saved", "fee", "net", "first_surcharge", "oldest_days", "sell_through", "why",
+)  # fmt: skip
 SENT: Final = (
     "location",
     "sku",
@@ -47,7 +49,8 @@ SENT: Final = (
 STANDING: Final = Listing(
     "s.channel, s.seller_sku, s.sku, s.location, s.on_hand, s.available, s.inbound, s.per_day, s.days_of_supply,"
     " s.excess_units, s.sell_through, s.stranded_units, s.oldest_days, s.aged_units, s.surcharge, s.removal_units,"
-    " s.saved, s.why, s.held_back, s.send_units, s.send_cartons, s.send_from, s.short_units, s.short_why, s.stood_at",
+    " s.saved, s.fee, s.net, s.why, s.held_back, s.send_units, s.send_cartons, s.send_from, s.short_units,"
+    " s.short_why, s.stood_at",
     "FROM fba_standing AS s",
     """
     (CAST(:channel AS text) IS NULL OR s.channel = :channel)
@@ -102,12 +105,13 @@ def removals(engine: Engine, name: str | None, now: datetime) -> dict[str, Any]:
     channel, _ = _channel_and_score(engine, name)
     found = _health(engine, channel, now)
     rows = [row for line in found.lines if (row := _removal(line)) is not None]
-    rows.sort(key=lambda row: (-(row["saved"] or Decimal(0)), -row["units"], row["seller_sku"]))
+    rows.sort(key=_most_saved_first)
     return {
         "channel": channel,
         "lines": rows,
+        "stay": [row for line in found.lines if (row := _staying(line)) is not None],
         "units": sum(row["units"] for row in rows),
-        "saved": sum((row["saved"] or Decimal(0) for row in rows), Decimal(0)),
+        **{name: _sum_of_known(rows, name) for name in ("saved", "fee", "net")},
         "held_back": _held_back(found),
     }
 
@@ -120,12 +124,40 @@ def _removal(line: Line) -> dict[str, Any] | None:
         "seller_sku": line.stock.seller_sku,
         "sku": line.stock.sku,
         "units": standing.removal.units,
-        "saved": standing.saved,
+        "saved": standing.worth.saved if standing.worth else None,
+        "fee": standing.worth.fee if standing.worth else None,
+        "net": standing.worth.net if standing.worth else None,
+        "first_surcharge": standing.first_surcharge,
         "oldest_days": standing.oldest_days,
         "sell_through": _short(standing.sell_through),
-        "why": standing.removal.why
-        + ("" if line.size else "; no size: what it saves is not known"),
+        "why": standing.why + _not_known(line),
     }
+
+
+def _not_known(line: Line) -> str:
+    """What must be said before a removal can be held against its fee."""
+    if line.size is None:
+        return "; no size: what it saves is not known"
+    if line.standing.worth is None:
+        return "; Amazon's fees there are not known"
+    return "; no weight: what it costs is not known" if line.standing.worth.fee is None else ""
+
+
+def _staying(line: Line) -> dict[str, Any] | None:
+    """A SKU of which units will be aged unsold, and none is worth taking out."""
+    if line.standing.removal is not None or not line.standing.stays:
+        return None
+    stock = line.stock
+    return {"seller_sku": stock.seller_sku, "sku": stock.sku, "why": line.standing.stays}
+
+
+def _most_saved_first(row: Mapping[str, Any]) -> tuple[Decimal, int, str]:
+    net = row["saved"] if row["net"] is None else row["net"]
+    return -(net or Decimal(0)), -row["units"], row["seller_sku"]
+
+
+def _sum_of_known(rows: Sequence[Mapping[str, Any]], name: str) -> Decimal:
+    return sum((row[name] or Decimal(0) for row in rows), Decimal(0))
 
 
 def send_in(
@@ -177,7 +209,8 @@ def explained(
     return row_of(line) | {
         "channel": channel,
         "held_back": list(line.held_back),
-        "why": standing.removal.why if standing.removal else "",
+        "why": standing.why,
+        "fee_per_unit": standing.held.removal_fee,
         "opened_at": stock.opened_at,
         "receipts_known_since": network_store.receipts_since(connection, channel),
         "layers": _layers(line, now),
@@ -248,7 +281,9 @@ def row_of(line: Line) -> dict[str, Any]:
     row |= {
         "paced_by": line.paced_by,
         "stranded_why": line.stranded["reason"] if line.stranded else "",
+        "first_surcharge": line.standing.first_surcharge,
         "unfulfillable": stock.unfulfillable,
+        "pounds": line.size.pounds.normalize() if line.size and line.size.pounds else None,
         "cubic_feet": line.size.cubic_feet.normalize() if line.size else None,
         "storage_type": line.size.storage_type if line.size else None,
         "in_stock": _short(stock.in_stock),

@@ -29,9 +29,9 @@ Look: TypeAlias = Callable[..., Any]
 _AT_AMAZON: Final = """
     INSERT INTO fba_standing (channel, seller_sku, sku, location, on_hand, available, inbound, per_day, days_of_supply,
                               excess_units, sell_through, stranded_units, oldest_days, aged_units, surcharge,
-                              removal_units, saved, why, held_back, send_units, send_cartons, send_from, short_units,
-                              short_why, stood_at)
-    SELECT 'shop', 'LAMP-' || n, 'LAMP', 'WH', 13, 12, 5, 0.1, 170, 8, 0.4, 2, 200, 3, 1.5, 3, 1.5,
+                              removal_units, saved, fee, net, why, held_back, send_units, send_cartons, send_from,
+                              short_units, short_why, stood_at)
+    SELECT 'shop', 'LAMP-' || n, 'LAMP', 'WH', 13, 12, 5, 0.1, 170, 8, 0.4, 2, 200, 3, 1.5, 3, 9.5, 2.52, 6.98,
            '3 of 13 will pass 180 days unsold; 130 days of supply',
            CASE WHEN n = 3 THEN 'shop at WH is off by +20 since 2026-03-02 12:00 (swallowed_update)' ELSE '' END,
            12, 1, '{"WH": 12}', 4, 'no room: 42.00 cubic feet are the limit', CAST(:now AS timestamptz)

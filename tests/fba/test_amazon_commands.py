@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -169,7 +170,8 @@ def test_what_lies_too_long_is_listed_with_what_taking_it_out_saves(
 ) -> None:
     run("amazon", "mirror")
     sizes = tmp_path / "sizes.csv"
-    sizes.write_text("sku,length_in,width_in,height_in\nA-1,12,12,6\nA-2,12,12,12\n")
+    said = "sku,length_in,width_in,height_in,ounces\nA-1,12,12,6,6\nA-2,12,12,12,\n"
+    sizes.write_text(said)
     run("amazon", "size", "set", str(sizes))
     with transaction(house.engine) as connection:
         long_ago = [
@@ -182,14 +184,49 @@ def test_what_lies_too_long_is_listed_with_what_taking_it_out_saves(
     found = run("amazon", "removals", "--json").read
     shown = run("amazon", "removals")
 
-    # Of more than 15 months: 7 x 1 and 20 x 0.5 cubic feet, at 7.90.
-    assert [(row["seller_sku"], row["units"], row["saved"]) for row in found["lines"]] == [
-        ("A-1", 20, "79.00"),
-        ("A-2", 7, "55.30"),
-    ]
-    assert (found["units"], found["saved"]) == (27, "134.30")
-    assert "27 units; 134.30 dollars" in shown.out
-    assert run("amazon", "removals", "--csv").out.startswith("seller_sku,sku,units,saved")
+    first, second = found["lines"]
+    # Of more than 15 months: 7 x 1 and 20 x 0.5 cubic feet, at 7.90 in the first month alone. Half a cubic foot counts
+    # as 6.2 pounds, whatever it weighs: 2.89 and five times 1.06.
+    assert (first["seller_sku"], first["units"], first["first_surcharge"]) == ("A-1", 20, "79.00")
+    assert (first["fee"], Decimal(first["net"]) - Decimal(first["saved"])) == (
+        "163.80",
+        Decimal("-163.80"),
+    )
+    assert float(first["saved"]) > 12 * 79
+    assert (second["seller_sku"], second["units"], second["first_surcharge"]) == ("A-2", 7, "55.30")
+    assert (second["fee"], second["net"]) == (None, None)
+    assert second["why"].endswith("no weight: what it costs is not known")
+    assert (found["units"], found["fee"], found["stay"]) == (27, "163.80", [])
+    assert "27 units; saved " in shown.out
+    assert run("amazon", "removals", "--csv").out.startswith("seller_sku,sku,units,saved,fee,net")
+
+
+def test_what_costs_more_to_take_out_than_to_keep_stays_and_is_named(
+    run: Lockstep, house: FbaHouse, tmp_path: Path
+) -> None:
+    run("amazon", "mirror")
+    sizes = tmp_path / "sizes.csv"
+    sizes.write_text("sku;cubic_feet;pounds\nA-1;0.01;0,4\n")
+    refused = run("amazon", "size", "set", str(sizes))
+    sizes.write_text("sku,cubic_feet,pounds,grams\nA-1,0.01,0.4,181\n")
+    doubled = run("amazon", "size", "set", str(sizes))
+    sizes.write_text("sku,cubic_feet,grams\nA-1,0.001,12000\n")
+    run("amazon", "size", "set", str(sizes))
+    with transaction(house.engine) as connection:
+        at = now() - timedelta(days=170)
+        rows = [LedgerRow("r", at, "A-1", "Receipts", "", 20, "SELLABLE", "", "SEA1")]
+        movement_store.keep_rows(connection, CHANNEL, rows, now=now(), past=True)
+
+    found, shown = run("amazon", "removals", "--json").read, run("amazon", "removals")
+    why = run("amazon", "explain", "A-1", "--json").read
+
+    assert refused.code == 1
+    assert "the weight stands in pounds and grams: write one of them" in doubled.err
+    assert found["lines"] == []
+    assert [row["seller_sku"] for row in found["stay"]] == ["A-1"]
+    assert "stays A-1: 20 of 20 will pass 180 days unsold; nothing sells; 20 stay" in shown.err
+    assert (why["removal_units"], why["fee_per_unit"]) == (0, "29.39")
+    assert "20 stay: taking one out costs 29.39 dollars" in why["why"]
 
 
 def test_sizes_and_limits_are_said_listed_and_refused_in_words(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -152,7 +153,8 @@ def test_stranded_is_what_the_newest_report_names_and_unknown_before_it_came(fba
 
 
 def test_amazons_measure_counts_until_the_house_says_a_size(fba: FbaHouse) -> None:
-    fba.rig.do("listing", sku="A-1", fba={"fulfillable": 10}, inches=[24, 12, 6])
+    facts = {"sku": "A-1", "fba": {"fulfillable": 10}, "inches": [24, 12, 6], "pounds": 1.25}
+    fba.rig.do("listing", **facts)
     fba.bind("A-1")
     for _ in range(5):
         fba.go()
@@ -165,7 +167,8 @@ def test_amazons_measure_counts_until_the_house_says_a_size(fba: FbaHouse) -> No
 
     assert measured.size is not None
     assert (measured.size.cubic_feet, measured.size.storage_type) == (Decimal(1), "oversize")
-    assert said.size == size
+    assert measured.size.pounds == Decimal("1.25")
+    assert said.size == replace(size, pounds=Decimal("1.25"))
 
 
 def test_a_sku_that_is_not_in_sync_is_held_back_and_stands_in_no_sum(fba: FbaHouse) -> None:
@@ -324,6 +327,29 @@ def test_sides_become_cubic_feet(unit: str, sides: tuple[str, ...], feet: str) -
     (found,) = sizes.read(f"{head}\r\n{rows}\r\n".encode())
 
     assert (found.cubic_feet, found.size_band) == (Decimal(feet), "UsLargeBulky")
+
+
+@pytest.mark.parametrize(
+    ("weight", "unit", "pounds"),
+    [
+        ("1.25", "pounds", "1.250000"),
+        ("8", "ounces", "0.500000"),
+        ("453.59237", "Grams", "1.000000"),
+        ("2", "kilograms", "4.409245"),
+        ("0.0000001", "grams", "0.000001"),
+        ("--", "pounds", None),
+        ("0", "pounds", None),
+        ("3", "stone", None),
+    ],
+)
+def test_what_amazon_weighed_becomes_pounds_and_a_unit_unheard_of_says_nothing(
+    weight: str, unit: str, pounds: str | None
+) -> None:
+    head = "sku\tlongest-side\tmedian-side\tshortest-side\tunit-of-dimension\titem-package-weight\tunit-of-weight"
+
+    (found,) = sizes.read(f"{head}\r\nA-1\t12\t12\t12\tinches\t{weight}\t{unit}\r\n".encode())
+
+    assert found.pounds == (None if pounds is None else Decimal(pounds))
 
 
 @pytest.mark.parametrize("sides", [("--", "--", "--"), ("1", "0", "1"), ("1", "2", "-3")])

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -21,9 +21,11 @@ from allocation.planning import forecast_store, network, order_store, send_in, s
 from allocation.planning.ageing import Layer
 from allocation.planning.network import Factors, Held, Standing
 from allocation.planning.order_store import Spot
+from allocation.planning.removal_fees import STANDARD, NoFees, removal_fee
 from allocation.planning.send_in import Proposal, Room, Short, Terms, Wanting
 from allocation.planning.size_store import Size
 from channels.amazon import network_store, sizes, standing_store
+from channels.amazon.sizes import Size as Measured
 from channels.amazon.standing_store import Stock
 from channels.amazon.stranded import STRANDED
 from reconcile.in_sync import out_of_sync
@@ -125,7 +127,7 @@ def lines(
     known = network_store.receipts_since(connection, channel)
     known_since = known.date() if known else None
     for each in stock:
-        size = said.get(each.sku) or _measured(each, measured)
+        size = _size(said.get(each.sku), _measured(each, measured))
         pace, paced_by = paces.get((each.sku, each.location), (0.0, "nothing was sold"))
         row = stranded.get(each.seller_sku)
         units = int(row["fulfillable"]) * each.pack if row else 0 if is_told else None
@@ -133,18 +135,39 @@ def lines(
         held = Held(
             each.on_hand, each.available, each.inbound, came, each.shipped_90, each.shipped_60, each.snapshots,
             pace, units, size.cubic_feet if size else None, charged, each.in_stock, known_since,
+            size.storage_type if size else STANDARD, _fee(each, size, now.date()) if charged else None,
         )  # fmt: skip
         standing = network.stand(held, now.date())
         why = tuple(out.get(each.sku, ()))
         yield Line(each, standing, paced_by, size, row, says.get(each.seller_sku), why)
 
 
-def _measured(stock: Stock, measured: Mapping[str, tuple[Decimal, str]]) -> Size | None:
+def _size(said: Size | None, weighed: Size | None) -> Size | None:
+    """What the house said of a unit, with Amazon's weight where it said none; else what Amazon measured."""
+    if said is None or said.pounds is not None or weighed is None:
+        return said or weighed
+    return replace(said, pounds=weighed.pounds)
+
+
+def _measured(stock: Stock, measured: Mapping[str, Measured]) -> Size | None:
     """What Amazon measured of one of its units, as a size of ours; it tells nothing of cartons."""
-    if stock.seller_sku not in measured:
+    one = measured.get(stock.seller_sku)
+    if one is None:
         return None
-    feet, band = measured[stock.seller_sku]
-    return Size(stock.sku, feet / stock.pack, sizes.storage_type(band), stock.pack, feet)
+    feet, weight = one.cubic_feet, None if one.pounds is None else one.pounds / stock.pack
+    kind = sizes.storage_type(one.size_band)
+    return Size(stock.sku, feet / stock.pack, kind, stock.pack, feet, weight)
+
+
+def _fee(stock: Stock, size: Size | None, today: date) -> Decimal | None:
+    """Dollars for taking a unit of ours out, its part of one of Amazon's; None where its weight is not known."""
+    if size is None or size.pounds is None:
+        return None
+    pounds, feet = size.pounds * stock.pack, size.cubic_feet * stock.pack
+    try:
+        return removal_fee(pounds, feet, size.storage_type, today) / stock.pack
+    except NoFees:
+        return None
 
 
 def per_day(
@@ -277,7 +300,7 @@ def _free(
 def row_of(line: Line) -> dict[str, object]:
     """A line as it is kept."""
     standing, stock = line.standing, line.stock
-    removal = standing.removal
+    removal, worth = standing.removal, standing.worth
     return {
         "seller_sku": stock.seller_sku,
         "sku": stock.sku,
@@ -294,8 +317,10 @@ def row_of(line: Line) -> dict[str, object]:
         "aged_units": standing.aged_units,
         "surcharge": standing.surcharge,
         "removal_units": removal.units if removal else 0,
-        "saved": standing.saved,
-        "why": removal.why if removal else "",
+        "saved": worth.saved if worth else None,
+        "fee": worth.fee if worth else None,
+        "net": worth.net if worth else None,
+        "why": standing.why,
         "held_back": "; ".join(line.held_back),
     }
 

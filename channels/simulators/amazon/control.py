@@ -47,7 +47,8 @@ class Control:
     # -- catalogue ------------------------------------------------------------------------------------------------
 
     def listing(self, facts: Facts) -> object:
-        """sku, units (own stock) or fba {part: units}; title?, price?, handling_days?, asin?, product_type?, inches?"""
+        """sku, units (own stock) or fba {part: units}; title?, price?, handling_days?, asin?, product_type?, inches?,
+        pounds?"""
         with self._account.act() as act:
             return _listing(stock.create(self._account, act, _new(facts)))
 
@@ -291,6 +292,7 @@ def _new(facts: Facts) -> stock.NewListing:
         facts.get("asin"),
         str(facts.get("product_type", "PRODUCT")),
         _inches(facts.get("inches")),
+        float(facts["pounds"]) if facts.get("pounds") else None,
     )
 
 

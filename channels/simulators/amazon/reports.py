@@ -380,7 +380,7 @@ def _fee_row(listing: Listing) -> list[object]:
         *([f"{side:.2f}" for side in sides] if sides else ["--"] * 3),
         girth,
         "inches",
-        "--",
+        "--" if listing.pounds is None else f"{listing.pounds:.2f}",
         "pounds",
         "UsLargeStandardSize" if sides and sides[0] <= 18 else "UsLargeBulky" if sides else "--",
         "USD",

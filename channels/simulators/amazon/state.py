@@ -101,6 +101,7 @@ class Listing:
     """One SKU of the seller. `attributes` as the Listings Items API keeps them; `history` only for FBA.
 
     inches    longest, median and shortest side of a unit; None where Amazon has not measured it
+    pounds    that it weighs; None where Amazon has not weighed it
     """
 
     sku: str
@@ -114,6 +115,7 @@ class Listing:
     issues: list[dict[str, Any]] = field(default_factory=list)
     shipped_units: list[tuple[datetime, int]] = field(default_factory=list)
     inches: tuple[float, float, float] | None = None
+    pounds: float | None = None
     stranded: Stranded | None = None
 
     @property

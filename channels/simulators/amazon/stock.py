@@ -39,6 +39,7 @@ class NewListing:
     asin: str | None = None
     product_type: str = "PRODUCT"
     inches: tuple[float, float, float] | None = None
+    pounds: float | None = None
 
 
 def create(account: Account, act: Act, new: NewListing) -> Listing:
@@ -54,6 +55,7 @@ def create(account: Account, act: Act, new: NewListing) -> Listing:
         act.at,
         act.at,
         inches=new.inches,
+        pounds=new.pounds,
     )
     if new.fba is not None:
         account.move_fba(act, listing, new.fba)

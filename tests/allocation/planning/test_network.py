@@ -97,7 +97,7 @@ def test_what_will_pass_180_days_unsold_is_to_be_removed_and_saves_its_surcharge
     found = stand(held(), TODAY)
 
     assert found.removal is not None
-    assert (found.removal.units, found.saved) == (24, Decimal("6.00"))
+    assert (found.removal.units, found.first_surcharge) == (24, Decimal("6.00"))
 
 
 def test_without_a_size_or_outside_the_tables_units_are_known_and_dollars_are_not() -> None:
@@ -106,8 +106,34 @@ def test_without_a_size_or_outside_the_tables_units_are_known_and_dollars_are_no
 
     for found in (sizeless, elsewhere):
         assert found.removal is not None
-        assert (found.removal.units, found.surcharge, found.saved) == (24, None, None)
+        assert (found.removal.units, found.surcharge, found.worth) == (24, None, None)
     assert (long_ago.surcharge, long_ago.removal) == (None, None)
+
+
+def test_a_removal_that_costs_more_than_it_saves_is_not_proposed_and_that_is_said() -> None:
+    dear = stand(replace(held(), removal_fee=Decimal(100)), TODAY)
+
+    assert (dear.removal, dear.worth) == (None, None)
+    assert dear.why == (
+        "24 of 110 will pass 180 days unsold; 220 days of supply;"
+        " 24 stay: taking one out costs 100.00 dollars, keeping it less"
+    )
+
+
+def test_of_a_removal_only_the_units_that_save_more_than_their_fee_are_left() -> None:
+    cheap = stand(replace(held(per_day=0), removal_fee=Decimal(1)), TODAY)
+    middling = stand(replace(held(), removal_fee=Decimal(6)), TODAY)
+
+    assert cheap.removal is not None
+    assert cheap.worth is not None
+    assert (cheap.removal.units, cheap.stays) == (30, "")
+    assert cheap.worth.fee == Decimal("30.00")
+    assert middling.removal is not None
+    assert middling.worth is not None
+    assert 0 < middling.removal.units == middling.worth.units < 24
+    assert middling.worth.net is not None
+    assert middling.worth.net > 0
+    assert middling.why.endswith("stay: taking one out costs 6.00 dollars, keeping it less")
 
 
 def test_what_came_before_arrivals_are_known_is_as_old_as_they_are_at_least() -> None:
