@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
+
+from allocation.by_tier import ByTier
+from allocation.planning.tiers import Tier
 
 #: Units available of one SKU by location; below zero where more was promised than is there.
 Stock: TypeAlias = Mapping[str, int]
@@ -50,7 +53,7 @@ class Rule:
 
     percent    share of the pool, 0 to 100 with two decimals; None sees the whole pool, as others do
     weight     relative claim on the pool, instead of a percent: the weights of a pool give out all of it
-    buffer     units taken off the share
+    buffer     units taken off the share;  buffer_by_tier: these instead, by the tier the SKU is in (`at`)
     cap        most units shown; None is no limit
     floor      fewest units shown while the pool has them
     cut_off    nothing is shown while the pool has fewer units than this
@@ -68,6 +71,14 @@ class Rule:
     quota: Quota | None = None
     excluded: bool = False
     why: tuple[str, ...] = ()
+    buffer_by_tier: ByTier | None = None
+    tier: Tier | None = None
+
+    def at(self, tier: Tier | None) -> Rule:
+        """The rule of a SKU of a tier; None where it is not known."""
+        if self.buffer_by_tier is None:
+            return self
+        return replace(self, buffer=self.buffer_by_tier.of(tier), tier=tier)
 
     @property
     def divides(self) -> bool:
@@ -154,6 +165,7 @@ class Override:
     exclude: bool | None = None
     why: str = ""
     span: Span = ALWAYS
+    buffer_by_tier: ByTier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +312,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far a channel is behind, in seconds, at its 99th percentile.
+    """How far a channel is behind, in seconds; see `allocation.lags.behind_s`.
 
     hear_s     from a sale there until the ledger has it
     show_s     from the ledger until the channel shows the number that follows (queue, push, visible, staleness)
@@ -321,6 +333,7 @@ class Outlook:
     rivals     by location: sales that take from the same units and lower no channel's own number, such as those of a
                bundle's parts
     bundled    channels on which a bundle made of it is listed: what that sells does not lower the channel's number
+    tier       how fast it sells among all; None: not known, or no rule asks
     """
 
     paces: Mapping[tuple[str, str], Pace] = field(default_factory=dict)
@@ -329,6 +342,7 @@ class Outlook:
     sold: Mapping[str, int] = field(default_factory=dict)
     rivals: Mapping[str, Pace] = field(default_factory=dict)
     bundled: frozenset[str] = frozenset()
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Lags: percentiles of what our records say, and the value that buffers are computed with."""
+"""Lags: what our records say of each stage, and the value that buffers are computed with."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from allocation.lags import (
     Measured,
     Record,
     Sample,
+    behind_s,
     chosen,
     in_use_s,
     measured,
@@ -46,6 +47,26 @@ def test_a_percentile_is_one_of_the_values_and_so_many_do_not_exceed_it(
 
     assert found in values
     assert sum(value <= found for value in values) >= quantile * len(values) - 1e-9
+
+
+def test_a_message_that_was_lost_counts_with_its_share() -> None:
+    told, lost = [4.0] * 98, [900.0] * 2
+
+    assert behind_s(told + lost) == pytest.approx(4 + 2 * 896 / 100)
+
+
+def test_a_channel_that_is_late_with_many_is_behind_by_all_of_it() -> None:
+    assert behind_s([4.0] * 90 + [900.0] * 10) == 900
+
+
+@given(st.lists(positive, min_size=1, max_size=200))
+def test_a_stage_is_behind_by_its_mean_at_least_and_by_no_more_than_its_latest(
+    lags_s: list[float],
+) -> None:
+    found = behind_s(lags_s)
+
+    assert found >= sum(lags_s) / len(lags_s) * (1 - 1e-9)
+    assert found <= max(lags_s) * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(
