@@ -11,7 +11,7 @@ from sqlalchemy import Connection, TextClause, text
 from allocation import demand
 from allocation.pace import FAST_S, NOTHING, SLOW_S, Sold, Sums, gathered, pace_of
 from allocation.types import Pace
-from ledger.db import fetch
+from ledger.db import fetch, send
 from ledger.digest import Digest, LineKey
 from ledger.postings import OrderLine
 
@@ -115,7 +115,7 @@ def write(connection: Connection, sold: Sequence[Sold]) -> None:
 def _add(connection: Connection, statement: TextClause, sold: Sequence[Sold]) -> None:
     rows = [_row(sums) for sums in gathered(sold)]
     if rows:
-        connection.execute(statement, {"rows": orjson.dumps(rows).decode()})
+        send(connection, statement, {"rows": orjson.dumps(rows).decode()})
 
 
 def _row(sums: Sums) -> dict[str, object]:
@@ -143,7 +143,7 @@ def _sold(
     yield from demand.carried_out(result.entries)
     undone = demand.undone(result.entries)
     if undone:
-        for row in connection.execute(_CARRIED_OUT, {"ids": sorted(undone)}):
+        for row in fetch(connection, _CARRIED_OUT, {"ids": sorted(undone)}):
             yield from demand.brought_back(undone[row.id], row.channel, row.occurred_at)
 
 
@@ -151,7 +151,7 @@ def _ordered_at(connection: Connection, keys: Sequence[LineKey]) -> dict[LineKey
     if not keys:
         return {}
     given = [{"channel": key[0], "order_id": key[1], "line_id": key[2]} for key in sorted(keys)]
-    rows = connection.execute(_ORDERED, {"keys": orjson.dumps(given).decode()})
+    rows = fetch(connection, _ORDERED, {"keys": orjson.dumps(given).decode()})
     return {(row.channel, row.order_id, row.line_id): row.occurred_at for row in rows}
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from ledger import postings
+from ledger.db import fetch, send
 from ledger.digest import Entry
 from ledger.types import ON_HAND, Move
 
@@ -61,10 +62,8 @@ _MARK = text("""
 def with_variance(connection: Connection, entry: Entry) -> Entry:
     """The count with the moves of its variance."""
     sku, location = _place(entry)
-    position = connection.execute(
-        _POSITION,
-        {"sku": sku, "location": location, "at": entry.occurred_at, "on_hand": list(ON_HAND)},
-    ).scalar_one()
+    place = {"sku": sku, "location": location, "at": entry.occurred_at, "on_hand": list(ON_HAND)}
+    [(position,)] = fetch(connection, _POSITION, place)
     moves = postings.variance(sku, location, (entry.counted or 0) - int(position))
     return replace(entry, moves=tuple(moves), payload=entry.payload | {"position": int(position)})
 
@@ -72,7 +71,8 @@ def with_variance(connection: Connection, entry: Entry) -> Entry:
 def mark(connection: Connection, entry: Entry, event_id: UUID) -> None:
     """Remember a booked count, for events that arrive late."""
     sku, location = _place(entry)
-    connection.execute(
+    send(
+        connection,
         _MARK,
         {
             "event_id": event_id,
@@ -94,7 +94,8 @@ def restatements(connection: Connection, written: Sequence[tuple[Entry, UUID]]) 
     ]
     if not late:
         return []
-    found = connection.execute(
+    found = fetch(
+        connection,
         _LATER_COUNTS,
         {
             "skus": [place[0] for place, _, _, _ in late],

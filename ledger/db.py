@@ -168,6 +168,23 @@ def send(connection: Connection, statement: TextClause, values: Mapping[str, obj
         return cursor.rowcount
 
 
+@contextmanager
+def ahead(connection: Connection) -> Iterator[None]:
+    """What `send` sends in this block goes out without waiting for the answer to what went before it.
+
+    So the next statement is made ready while the server carries out the last. `fetch` waits for all before it; nothing
+    else may be executed here.
+
+    raises    DBAPIError of whichever statement failed, from a later one or from the end of the block
+    """
+    driver = _driver(connection)
+    try:
+        with driver.pipeline():
+            yield
+    except psycopg.Error as error:
+        raise _told(connection, driver, error, "statements sent ahead", {}) from error
+
+
 def _is_long(values: Mapping[str, object]) -> bool:
     return any(isinstance(value, list) and len(value) > _FEW for value in values.values())
 
@@ -177,17 +194,35 @@ def _asked(
     connection: Connection, statement: TextClause, values: Mapping[str, object]
 ) -> Iterator[psycopg.Cursor[Any]]:
     query = _as_the_driver_reads_it(statement, connection.dialect)
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
+    driver = _driver(connection)
     try:
         with driver.cursor(row_factory=namedtuple_row) as cursor:
             yield cursor.execute(query, values, prepare=False if _is_long(values) else None)
     except psycopg.Error as error:
-        if driver.closed:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            query.decode(), values, error, psycopg.Error, connection_invalidated=driver.closed
-        ) from error
+        raise _told(connection, driver, error, query.decode(), values) from error
+
+
+def _driver(connection: Connection) -> psycopg.Connection[Any]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
+
+
+def _told(
+    connection: Connection,
+    driver: psycopg.Connection[Any],
+    error: psycopg.Error,
+    statement: str,
+    values: Mapping[str, object],
+) -> DBAPIError:
+    """The driver's error as everybody above expects it."""
+    if driver.closed:
+        connection.invalidate(error)
+    told = DBAPIError.instance(
+        statement, values, error, psycopg.Error, connection_invalidated=driver.closed
+    )
+    assert isinstance(told, DBAPIError)
+    return told
 
 
 def refuse_inside_transaction(what: str) -> None:

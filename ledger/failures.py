@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, text
 
+from ledger.db import fetch, send
 from ledger.types import Failure, Origin, Settlement
 
 #: Longer errors and tracebacks are cut: the end of a traceback says most.
@@ -61,8 +62,10 @@ def note(connection: Connection, failed: Iterable[Failure], now: datetime) -> No
             asdict(each) | {"error": _clean(each.error)[:_ERROR], "traceback": _clean(each.traceback)[-_TRACEBACK:]}
             for each in rows.values()
         ]  # fmt: skip
-        connection.execute(
-            _NOTE, {"rows": _clean(orjson.dumps(given, default=str).decode()), "now": now}
+        send(
+            connection,
+            _NOTE,
+            {"rows": _clean(orjson.dumps(given, default=str).decode()), "now": now},
         )
 
 
@@ -78,7 +81,7 @@ def note_deliveries(
     kinds = {s.row_id: s.failure for s in settlements if s.state in ("parked", "rejected")}
     if not kinds:
         return
-    rows = connection.execute(_DELIVERIES, {"ids": sorted(kinds)})
+    rows = fetch(connection, _DELIVERIES, {"ids": sorted(kinds)})
     note(connection, [_delivery(row, kinds[row.id]) for row in rows], now)
 
 

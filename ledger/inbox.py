@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from ledger import failures
+from ledger.db import send
 from ledger.types import Settlement
 
 #: Topic of a body that is one canonical fact (`ledger.events`).
@@ -256,7 +257,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement], *, now: da
         {"id": s.row_id, "state": s.state, "wait_for": s.wait_for, "error": s.error}
         for s in settlements
     ]
-    connection.execute(_SETTLE, {"rows": orjson.dumps(rows).decode(), "now": now})
+    send(connection, _SETTLE, {"rows": orjson.dumps(rows).decode(), "now": now})
     failures.note_deliveries(connection, settlements, now)
 
 

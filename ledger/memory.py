@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import orjson
 from sqlalchemy import Connection, text
 
+from ledger.db import send
 from ledger.expecting import Request, RequestKey, SupplyKey, SupplyLine
 
 _SUPPLY = text("""
@@ -86,7 +87,7 @@ def write_supply(connection: Connection, lines: Mapping[SupplyKey, SupplyLine]) 
         }
         for (reference, sku, location), line in lines.items()
     ]
-    connection.execute(_WRITE_SUPPLY, {"rows": orjson.dumps(rows).decode()})
+    send(connection, _WRITE_SUPPLY, {"rows": orjson.dumps(rows).decode()})
 
 
 def requests(connection: Connection, keys: Collection[RequestKey]) -> dict[RequestKey, Request]:
@@ -124,4 +125,4 @@ def write_requests(connection: Connection, asked: Mapping[RequestKey, Request]) 
         }
         for (sku, location, source, channel, order, line), request in asked.items()
     ]
-    connection.execute(_WRITE_REQUESTS, {"rows": orjson.dumps(rows).decode()})
+    send(connection, _WRITE_REQUESTS, {"rows": orjson.dumps(rows).decode()})

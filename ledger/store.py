@@ -17,6 +17,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from ledger import counts, memory
+from ledger.db import fetch, send
 from ledger.digest import Digest, Entry, LineKey
 from ledger.ids import uuid7s
 from ledger.postings import OrderLine
@@ -164,13 +165,13 @@ def append(
     ):
         skus |= _count(connection, entry, event_id, now, entropy)
     if skus:
-        connection.execute(_DUE, {"skus": sorted(skus), "now": now})
+        send(connection, _DUE, {"skus": sorted(skus), "now": now})
     return ids
 
 
 def enter(connection: Connection) -> None:
     """Pass the writers' gate; again in one transaction is harmless."""
-    connection.execute(_GATE, {"gate": WRITERS_GATE})
+    send(connection, _GATE, {"gate": WRITERS_GATE})
 
 
 def _ids(count: int, now: datetime, entropy: Entropy) -> list[UUID]:
@@ -198,7 +199,8 @@ def _count(
 
 def _check_versions(connection: Connection, decided_on: Mapping[Place, int]) -> None:
     places = sorted(decided_on)
-    found = connection.execute(
+    found = fetch(
+        connection,
         _VERSIONS,
         {
             "skus": [p.sku for p in places],
@@ -222,7 +224,7 @@ def _write(
     """Insert events and postings and move the balances; returns the SKUs that moved."""
     if not entries:
         return set()
-    connection.execute(_EVENTS, {"rows": _event_rows(entries), "now": now})
+    send(connection, _EVENTS, {"rows": _event_rows(entries), "now": now})
     rows = [
         {
             "event_id": event_id,
@@ -242,7 +244,7 @@ def _write(
         return set()
     for position, row in enumerate(rows):
         row["position"] = position
-    connection.execute(_POSTINGS, {"rows": orjson.dumps(rows).decode(), "now": now})
+    send(connection, _POSTINGS, {"rows": orjson.dumps(rows).decode(), "now": now})
     return {str(row["sku"]) for row in rows}
 
 
@@ -295,4 +297,4 @@ def write_lines(connection: Connection, lines: Mapping[LineKey, OrderLine]) -> N
         }
         for (channel, order_id, line_id), line in lines.items()
     ]
-    connection.execute(_LINES, {"rows": orjson.dumps(rows).decode()})
+    send(connection, _LINES, {"rows": orjson.dumps(rows).decode()})

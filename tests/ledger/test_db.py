@@ -8,15 +8,17 @@ import socket
 import psycopg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from ledger import catalogue
 from ledger.db import (
     NetworkInTransaction,
+    ahead,
     connect,
     fetch,
     refuse_inside_transaction,
     rehearsal,
+    send,
     transaction,
 )
 from tests.databases import Servers
@@ -24,6 +26,8 @@ from tests.servers import Database
 
 _SUM = text("SELECT CAST(:one AS integer) + 1 AS two, CAST(:words AS text[]) AS words")
 _NOWHERE = text("SELECT 1 FROM nowhere WHERE :one = 1")
+_ADD = text("INSERT INTO sku (sku, title) VALUES (:sku, '')")
+_ADDED = text("SELECT sku FROM sku WHERE sku LIKE 'AHEAD-%' ORDER BY sku")
 _ME = text("SELECT pg_backend_pid() AS pid")
 
 
@@ -69,6 +73,48 @@ def test_a_connection_that_was_lost_is_given_up_and_the_next_one_works(
         engine.dispose()
 
 
+def test_what_is_sent_ahead_is_there_for_whoever_reads_after_it(database: Database) -> None:
+    with transaction(database.engine) as connection:
+        with ahead(connection):
+            for n in range(3):
+                send(connection, _ADD, {"sku": f"AHEAD-{n}"})
+            seen = [row.sku for row in fetch(connection, _ADDED, {})]
+            send(connection, _ADD, {"sku": "AHEAD-3"})
+        after = [row.sku for row in fetch(connection, _ADDED, {})]
+
+    assert seen == ["AHEAD-0", "AHEAD-1", "AHEAD-2"]
+    assert after == [*seen, "AHEAD-3"]
+
+
+def test_what_the_server_refuses_of_it_is_raised_by_the_end_and_nothing_of_it_stays(
+    database: Database,
+) -> None:
+    with pytest.raises(IntegrityError, match="AHEAD-TWICE") as refused:
+        _send_ahead(database, "AHEAD-TWICE", "AHEAD-TWICE", "AHEAD-LATER")
+
+    assert "duplicate key" in str(refused.value.orig)
+    with transaction(database.engine) as connection:
+        assert not fetch(connection, _ADDED, {})
+
+
+def test_a_connection_that_is_lost_with_statements_on_their_way_is_given_up(
+    servers: Servers, database: Database
+) -> None:
+    engine = connect(database.app_url, pool=1)
+    try:
+        with engine.connect() as connection:
+            (mine,) = fetch(connection, _ME, {})
+            with servers.connect() as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", (mine.pid,))
+            with pytest.raises(OperationalError) as lost, ahead(connection):
+                send(connection, _ADD, {"sku": "AHEAD-LOST"})
+        assert lost.value.connection_invalidated
+        with transaction(engine) as connection:
+            assert not fetch(connection, _ADDED, {})
+    finally:
+        engine.dispose()
+
+
 def test_a_connection_that_died_while_nobody_used_it_is_replaced_unseen(
     servers: Servers, database: Database
 ) -> None:
@@ -85,6 +131,12 @@ def test_a_connection_that_died_while_nobody_used_it_is_replaced_unseen(
         assert not set(alive) & set(dead)
     finally:
         engine.dispose()
+
+
+def _send_ahead(database: Database, *skus: str) -> None:
+    with transaction(database.engine) as connection, ahead(connection):
+        for sku in skus:
+            send(connection, _ADD, {"sku": sku})
 
 
 def _add_and_fail(database: Database) -> None:

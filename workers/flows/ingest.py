@@ -26,7 +26,7 @@ from channels.base import Unreadable
 from channels.lane import Lane, Message
 from channels.names import Names, Unmapped, part_mark
 from ledger import context, inbox, store
-from ledger.db import transaction
+from ledger.db import ahead, transaction
 from ledger.digest import Digest, digest
 from ledger.events import FACT, AnyFact
 from ledger.inbox import FACT_TOPIC, Row
@@ -192,16 +192,17 @@ def _apply(house: House, connection: Connection, rows: Sequence[Row], *, now: da
     known = context.known(connection, facts, house.catalogue)
     before = dict(known.lines)
     result = digest(read, known)
-    store.remember(connection, result)
-    store.append(connection, result.entries, now=now, entropy=house.entropy)
-    pace_store.follow(connection, result, before)
+    settlements = [*result.settlements, *unreadable]
+    with ahead(connection):
+        store.remember(connection, result)
+        store.append(connection, result.entries, now=now, entropy=house.entropy)
+        pace_store.follow(connection, result, before)
+        inbox.settle(connection, settlements, now=now)
     sold, seen = _own_sales(house, connection, result), _seen(messages)
     holding.hold_told(connection, sold, seen)
     own_sales.follow(connection, sold)
     sightings.note(connection, seen, now)
     _ask_for_orders(connection, messages, now)
-    settlements = [*result.settlements, *unreadable]
-    inbox.settle(connection, settlements, now=now)
     inbox.wake(connection, result.arrived)
     if house.traces is not None:
         house.traces.book(connection, rows, result, settlements, now)
