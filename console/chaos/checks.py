@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Final
 
 from console.chaos.deeds import Deeds, as_booked
 from console.chaos.house import House
+from console.chaos.trade import committed
 from console.chaos.types import Breach
 from console.chaos.vendors import throttled
 from ledger.verify import verify
@@ -46,8 +49,15 @@ _WAITS: Final = {
     "calls without an answer": """
         SELECT channel || ' ' || receipt AS what FROM receipt WHERE state = 'waiting' ORDER BY 1
     """,
+    "files to be sent": """
+        SELECT partner || ' ' || control || ' ' || error AS what FROM edi_interchange
+        WHERE direction = 'out' AND state = 'posted' ORDER BY id
+    """,
     "channels stopped": "SELECT channel || ': ' || paused_why AS what FROM channel WHERE paused ORDER BY 1",
 }
+
+#: Seconds in which a folder is looked into and what lay there is worked.
+_VISITED_S: Final = 120
 
 Check = Callable[[House, Deeds], Iterator[str]]
 
@@ -55,13 +65,23 @@ Check = Callable[[House, Deeds], Iterator[str]]
 def each_delivery_once(house: House, _: Deeds) -> Iterator[str]:
     """Every delivery that was accepted is in the inbox once, and applied."""
     states = {(row.source, row.delivery_id): (row.state, row.error) for row in house.rows(_INBOX)}
-    for key in house.accepted:
+    for key in (*house.accepted, *_put_in(house)):
         state, error = states.get(key, ("lost", ""))
         if state != "applied":
             yield f"{key[0]} {key[1]} was accepted and is {state} {error}".rstrip()
     for key, (state, error) in states.items():
         if key not in house.accepted and state != "applied":
             yield f"{key[0]} {key[1]} is {state} {error}".rstrip()
+
+
+def _put_in(house: House) -> Iterator[tuple[str, str]]:
+    """What partners put into their folders long enough ago, as deliveries."""
+    before = house.now() - timedelta(seconds=_VISITED_S)
+    for name, account in house.accounts.items():
+        if account.shelves is not None:
+            for control, at in account.shelves.put_in.items():
+                if at <= before:
+                    yield name, f"NORTHMART:LOCKSTEP:{control}"
 
 
 def the_book_proves_itself(house: House, _: Deeds) -> Iterator[str]:
@@ -73,7 +93,9 @@ def the_book_proves_itself(house: House, _: Deeds) -> Iterator[str]:
 def units_are_conserved(house: House, deeds: Deeds) -> Iterator[str]:
     """The book holds at each place what the diary of all that happened says."""
     book = {(row.sku, row.location, row.state): row.units for row in house.rows(_BOOK)}
-    diary = as_booked(deeds.diary)
+    whole = Counter(deeds.diary)
+    whole.update(committed(house))
+    diary = as_booked(whole)
     for place in sorted({*book, *diary}):
         if book.get(place, 0) != diary.get(place, 0):
             yield f"{' '.join(place)}: {book.get(place, 0)} in the book, {diary.get(place, 0)} by the diary"

@@ -11,6 +11,7 @@ from typing import Any
 from allocation import store
 from allocation.document import read
 from console.chaos.house import House, rules
+from console.chaos.trade import TRADE
 from console.chaos.types import Breach, Step
 from console.chaos.vendors import REFUSALS
 from ledger.db import transaction
@@ -76,7 +77,10 @@ class Deeds:
     def do(self, step: Step) -> None:
         """One step; what a vendor refuses, or what makes no sense by now, is left out."""
         try:
-            getattr(self, step.verb)(**step.facts)
+            if step.verb in TRADE:
+                TRADE[step.verb](self.house, **step.facts)
+            else:
+                getattr(self, step.verb)(**step.facts)
         except REFUSALS as refusal:
             self.refused += 1
             self.house.note(f"refused: {refusal}")
@@ -86,6 +90,7 @@ class Deeds:
     def order(self, shop: str, sku: str, place: str, units: int) -> None:
         """A buyer."""
         account = self.house.accounts[shop]
+        place = account.nearest(place)
         showed = account.levels()[sku, place]
         was_there = self.diary[sku, place, "available"]
         calm = units > was_there and self._all_is_known(shop, sku, place, showed)
@@ -93,7 +98,7 @@ class Deeds:
             "order", lines=[{"sku": sku, "units": units}], location=account.places[place]
         )
         self.taken += 1
-        self.placed.append(Placed(shop, told["id"], sku, place, units))
+        self.placed.append(Placed(shop, told[account.named], sku, place, units))
         self._move(sku, place, "available", "committed", units)
         if units > was_there:
             self.oversold += 1
@@ -149,8 +154,9 @@ class Deeds:
         order = self._order(shop, nth)
         if order is None or order.shipped > order.returned:
             return
-        self.house.accounts[shop].do("cancel_order", order=order.ref, restock=restock)
-        state = "available" if restock else "unavailable"
+        account = self.house.accounts[shop]
+        account.do("cancel_order", order=order.ref, restock=restock)
+        state = "available" if restock or account.gives_back else "unavailable"
         self._move(order.sku, order.place, "committed", state, order.open)
         order.cancelled += order.open
         order.closed = True
@@ -160,7 +166,8 @@ class Deeds:
         order = self._order(shop, nth)
         if order is None or not order.open:
             return
-        self.house.accounts[shop].do("fulfil", order=order.ref)
+        account = self.house.accounts[shop]
+        account.do(account.ships, order=order.ref)
         self._move(order.sku, order.place, "committed", "customer", order.open)
         order.shipped += order.open
 
@@ -200,15 +207,21 @@ class Deeds:
     def human(self, shop: str, sku: str, place: str, units: int, silent: bool) -> None:
         """Somebody changes a number in the shop by hand."""
         account = self.house.accounts[shop]
+        place = account.nearest(place)
         verb = "drift" if silent else "external_edit"
         self.touched.add((shop, sku))
         facts: dict[str, Any] = {"units": units}
         if account.kind == "square" and not silent:
             facts = {"in_stock": account.levels()[sku, place] + units}
+        elif account.kind == "amazon" and not silent:
+            facts = {"units": account.levels()[sku, place] + units}
         account.do(verb, sku=sku, location=account.places[place], **facts)
 
     def fault(self, shop: str, kind: str, count: int, seed: int) -> None:
-        """The vendor's own mischief."""
+        """The vendor's own mischief, of the kinds that it knows."""
+        known = self.house.accounts[shop].faults
+        if known is not None and kind not in known:
+            return
         more: dict[str, Any] = {}
         if kind == "throttle":
             more["seconds"] = 20.0
@@ -287,7 +300,7 @@ class Deeds:
 
     def rules(self, which: int) -> None:
         """Another rule file comes into force."""
-        source = rules(self.house.accounts, which)
+        source = rules(self.house.accounts, which, self.house.cast.zone)
         with transaction(self.house.engine) as connection:
             store.apply_rules(
                 connection, source, read(source), "ann", "another day", self.house.now()

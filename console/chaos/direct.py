@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from random import Random
@@ -16,7 +16,7 @@ from console.chaos import checks
 from console.chaos.broker import Message
 from console.chaos.casts import CASTS, Cast
 from console.chaos.deeds import Deeds
-from console.chaos.house import BEGINS, House, people, subscribe
+from console.chaos.house import House, people, subscribe
 from console.chaos.plants import PLANTS
 from console.chaos.stage import Stage, Worker
 from console.chaos.types import CALM, Breach, Outcome, Plan
@@ -32,8 +32,6 @@ _MOMENT_S: Final = 0.004
 #: Windows after the storm in which all must come right: the second judges what the first repaired.
 WINDOWS: Final = 3
 WINDOW_S: Final = 900
-#: Seconds after a window's beginning in which what it found is put right.
-_AFTER_S: Final = 120
 #: Seconds in which a sweep comes and what it rings for is done.
 _REST_S: Final = 45
 #: Choices of one schedule; more is a loop without end.
@@ -69,7 +67,7 @@ class Director:
         """Until every step is done."""
         self.house.weather = weather = self.plan.weather
         # A number that is set without compare-and-set may cross a sale: what is found then is there.
-        self.deeds.troubled.update(self.house.cast.tills)
+        self.deeds.troubled.update((*self.house.cast.tills, *self.house.cast.slow))
         if weather.call_lost or weather.answer_lost or weather.call_late or weather.call_twice:
             self.deeds.troubled.update(self.house.accounts)
         while self._steps:
@@ -87,11 +85,11 @@ class Director:
         begun = self.house.now().timestamp() // WINDOW_S * WINDOW_S
         found = [Breach("nothing waits", "no window has gone by")]
         if not self.plan.compared:
-            found = self._at_rest(self.house.now() + timedelta(seconds=_AFTER_S))
+            found = self._at_rest(self.house.now() + timedelta(seconds=self.house.cast.after_s))
         while found and self.windows < WINDOWS:
             self.windows += 1
-            seconds = begun + self.windows * WINDOW_S + _AFTER_S
-            found = self._at_rest(datetime.fromtimestamp(seconds, BEGINS.tzinfo))
+            seconds = begun + self.windows * WINDOW_S + self.house.cast.after_s
+            found = self._at_rest(datetime.fromtimestamp(seconds, UTC))
         return [*self.broken, *found]
 
     def _at_rest(self, moment: datetime) -> list[Breach]:

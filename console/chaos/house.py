@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from random import Random
 from typing import Any, Final
@@ -17,6 +17,7 @@ from allocation import backlog, store
 from allocation.document import read
 from channels import bindings
 from channels.base import Channel
+from channels.edi.mailbox import Exchange
 from channels.http import answered_by
 from channels.lane import Account as Named
 from channels.lane import Lane as Vendor
@@ -24,11 +25,13 @@ from channels.limits import Allowance, Bucket, Limiter
 from channels.packs import Packed
 from channels.registry import LANES
 from channels.simulators.clock import Clock
+from console.chaos.account import Account
 from console.chaos.broker import Broker
 from console.chaos.casts import PLACES, Cast
+from console.chaos.partner import Box
 from console.chaos.stage import Stage
 from console.chaos.types import CALM, Weather
-from console.chaos.vendors import Account, accounts
+from console.chaos.vendors import accounts
 from console.chaos.wire import Later, Watch, Wire
 from console.chaos.wired import InProcess
 from ledger import catalogue, inbox
@@ -40,8 +43,6 @@ from workers.flows.receive import receive
 from workers.flows.reconcile_terms import Terms
 from workers.settings import Settings
 
-#: A Monday morning, so that nights, months and clock changes are far away; when the house is open, a window is near.
-BEGINS: Final = datetime(2026, 3, 2, 9, 12, 48, tzinfo=UTC)
 #: What the rules may say; a schedule begins with the first.
 _TWISTS: Final = (
     "",
@@ -54,17 +55,19 @@ _TWISTS: Final = (
 _HALTED: Final = "SELECT sku FROM halt WHERE channel = :channel AND state = 'set'"
 
 
-def rules(accounts: Mapping[str, Account], which: int) -> str:
+def rules(accounts: Mapping[str, Account], which: int, zone: str) -> str:
     """A rule file; `which` says how the units are divided."""
-    parts = ["".join(f"[locations.{place}]\n" for place in PLACES)]
+    parts = [f'timezone = "{zone}"\n', "".join(f"[locations.{place}]\n" for place in PLACES)]
     if which == 0:
         parts.append('[exposure]\nper_day = 2000\nwhy = "a busy day"\n')
     for account in accounts.values():
         places = "".join(f'"{theirs}" = "{ours}"\n' for ours, theirs in account.places.items())
+        options = "".join(f'{name} = "{value}"\n' for name, value in account.options.items())
         parts.append(
             f'[channels.{account.name}]\nkind = "{account.kind}"\nbase_url = "{account.base_url}"\n'
             f'account = "{account.name}"\nlocations = {list(account.places)!r}\nshow = "per_location"\n'
             f"{_TWISTS[which]}[channels.{account.name}.vendor_locations]\n{places}"
+            f"[channels.{account.name}.options]\n{options}"
         )
     return "\n".join(parts)
 
@@ -95,6 +98,7 @@ class House:
     settings: Settings = field(default_factory=Settings.model_construct)
     accounts: dict[str, Account] = field(default_factory=dict)
     clients: dict[str, Channel] = field(default_factory=dict)
+    boxes: dict[str, Exchange] = field(default_factory=dict)
     accepted: dict[tuple[str, str], int] = field(default_factory=dict)
     letters: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     later: list[tuple[datetime, int, str, Any]] = field(default_factory=list)
@@ -121,7 +125,7 @@ class House:
 
     def note(self, line: str) -> None:
         """A line of the trace."""
-        self.trace.append(f"{(self.now() - BEGINS).total_seconds():9.3f} {line}")
+        self.trace.append(f"{(self.now() - self.cast.begins).total_seconds():9.3f} {line}")
 
     def lane_of(self, channel: str) -> Vendor:
         """What the registry says of a channel's vendor."""
@@ -190,15 +194,27 @@ def people(house: House, shown: Mapping[tuple[str, str, str], int], later: Later
                 halted=partial(house.halted, name),
                 overtaken=house.overtaken.append,
                 sold=house.sold_halted.append,
+                asks=account.asks,
             ),
         )
         for name, account in house.accounts.items()
     }
     stack.enter_context(answered_by(wires))
     for name, account in house.accounts.items():
-        named = Named(name, account.kind, account.base_url, account.secrets, memory=house.engine)
+        named = Named(
+            name,
+            account.kind,
+            account.base_url,
+            account.secrets,
+            account.options,
+            memory=house.engine,
+        )
         limits = partial(house.limit, house, name)
-        client = LANES[account.kind].connect(named, limits, house.now)
+        if account.shelves is not None:
+            house.boxes[name] = Box(
+                name, account.shelves, house.stage, house.clock, house.dice, lambda: house.weather
+            )
+        client = account.made(LANES[account.kind].connect(named, limits, house.now))
         house.clients[name] = house.met(Packed(client))
     return stack
 
@@ -226,13 +242,12 @@ def bucket(house: House, name: str, what: str, allowance: Allowance) -> Limiter:
 def found(house: House) -> None:
     """Put SKUs, rules, listings and stock into an empty database, and mark everything due."""
     at = house.now()
-    document = rules(house.accounts, 0)
+    document = rules(house.accounts, 0, house.cast.zone)
     listed = [
         binding
         for name, account in house.accounts.items()
-        for binding in house.clients[name].bindings(
-            {theirs: ours for ours, theirs in account.places.items()}
-        )
+        for binding in account.listed
+        or house.clients[name].bindings({theirs: ours for ours, theirs in account.places.items()})
     ]
     with transaction(house.engine) as connection:
         catalogue.add_skus(connection, dict.fromkeys(house.cast.skus, ""))

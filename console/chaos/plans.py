@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from random import Random
 from typing import Any, Final
 
-from console.chaos.casts import CASTS, OFTEN, Cast
+from console.chaos.casts import CASTS, LATER, LATER_SHARE, OFTEN, Cast
 from console.chaos.types import Plan, Step, Weather
 
 #: Steps of a schedule, fewest and most: many short ones find more in the same time; one in so many is long.
@@ -71,6 +71,13 @@ _OFTEN: Final = {
     "broker_emptied": 2,
     "forget": 1,
 }
+#: What a partner's buyers do, and how often.
+_OFTEN_TRADE: Final = {
+    "purchase": 20,
+    "change_purchase": 8,
+    "cancel_purchase": 3,
+    "purchase_again": 5,
+}
 
 
 def plan_of(seed: int) -> Plan:
@@ -86,6 +93,10 @@ def plan_of(seed: int) -> Plan:
         }
     )
     cast = dice.choices(list(OFTEN), weights=list(OFTEN.values()))[0]
+    # By dice of its own, so that the schedules of other seeds are what they were.
+    others = Random(f"cast {seed}")
+    if others.random() < LATER_SHARE:
+        cast = others.choices(list(LATER), weights=list(LATER.values()))[0]
     count = dice.randint(*(_SHORT if dice.randrange(_LONG_ONE_IN) else _LONG))
     often = _often(CASTS[cast])
     verbs = dice.choices(list(often), weights=list(often.values()), k=count)
@@ -95,7 +106,9 @@ def plan_of(seed: int) -> Plan:
 
 def _often(cast: Cast) -> dict[str, int]:
     away = set() if cast.tills else {"sale", "bring_back"}
-    return {verb: often for verb, often in _OFTEN.items() if verb not in away}
+    away |= set() if cast.editing else {"refund", "edit"}
+    trade = _OFTEN_TRADE if cast.partners else {}
+    return {verb: often for verb, often in (_OFTEN | trade).items() if verb not in away}
 
 
 def _step(verb: str, cast: Cast, dice: Random) -> Step:
@@ -115,6 +128,14 @@ def _of_an_order(cast: Cast, dice: Random) -> dict[str, Any]:
     return {"shop": dice.choice(cast.shops), "nth": dice.randrange(12)}
 
 
+def _of_an_edited(cast: Cast, dice: Random) -> dict[str, Any]:
+    return {"shop": dice.choice(cast.editing), "nth": dice.randrange(12)}
+
+
+def _of_a_purchase(cast: Cast, dice: Random) -> dict[str, Any]:
+    return {"partner": dice.choice(cast.partners), "nth": dice.randrange(12)}
+
+
 def _of_a_listing(cast: Cast, dice: Random) -> dict[str, Any]:
     return {"shop": dice.choice(cast.channels), "sku": dice.choice(cast.skus)}
 
@@ -126,10 +147,10 @@ _FACTS: Final[Mapping[str, Callable[[Cast, Random], dict[str, Any]]]] = {
     "cancel": lambda cast, dice: _of_an_order(cast, dice) | {"restock": dice.random() < 0.5},
     "fulfil": _of_an_order,
     "refund": lambda cast, dice: (
-        _of_an_order(cast, dice)
+        _of_an_edited(cast, dice)
         | {"units": dice.randint(1, 2), "kind": dice.choice(("no_restock", "cancel", "return"))}
     ),
-    "edit": lambda cast, dice: _of_an_order(cast, dice) | {"units": dice.randint(0, 4)},
+    "edit": lambda cast, dice: _of_an_edited(cast, dice) | {"units": dice.randint(0, 4)},
     "receive": _some(8),
     "write_off": _some(4),
     "adjust": lambda cast, dice: _place(cast, dice) | {"units": dice.choice((-3, -2, -1, 1, 2, 3))},
@@ -145,7 +166,7 @@ _FACTS: Final[Mapping[str, Callable[[Cast, Random], dict[str, Any]]]] = {
     "human": lambda cast, dice: (
         _place(cast, dice)
         | {
-            "shop": dice.choice(cast.channels),
+            "shop": dice.choice(cast.by_hand),
             "units": dice.choice((-2, -1, 1, 3, 6)),
             "silent": dice.random() < 0.5,
         }
@@ -160,6 +181,18 @@ _FACTS: Final[Mapping[str, Callable[[Cast, Random], dict[str, Any]]]] = {
         "task": dice.choice(("drain", "allocate", "push", "verify", "work_halts", "poll_orders")),
         "shop": dice.choice(cast.channels),
     },
+    "purchase": lambda cast, dice: {
+        "partner": dice.choice(cast.partners),
+        "sku": dice.choice(cast.skus),
+        "units": dice.randint(1, 4),
+    },
+    "change_purchase": lambda cast, dice: (
+        _of_a_purchase(cast, dice) | {"units": dice.randint(0, 5)}
+    ),
+    "cancel_purchase": lambda cast, dice: (
+        _of_a_purchase(cast, dice) | {"by": dice.choice(("860", "850"))}
+    ),
+    "purchase_again": lambda cast, dice: _of_a_purchase(cast, dice),
 }
 
 

@@ -24,7 +24,7 @@ from console import logs
 from console.chaos import books
 from console.chaos.casts import CASTS
 from console.chaos.direct import Director, house_of, play
-from console.chaos.house import BEGINS, found, people, subscribe
+from console.chaos.house import found, people, subscribe
 from console.chaos.mortal import mortal_engine
 from console.chaos.plans import plan_of, shrunk
 from console.chaos.plants import PLANTS
@@ -157,7 +157,7 @@ class Theatre:
         # To list what an account sells takes more than its small plan has.
         ample = replace(CASTS[cast], plan=_AMPLE)
         house = house_of(
-            plan, ample, self._engine, Clock.held(BEGINS), self._stage, Random("the opening")
+            plan, ample, self._engine, Clock.held(ample.begins), self._stage, Random("the opening")
         )
         director = Director(plan, house, self._stage)
         with people(house, {}, director.later):

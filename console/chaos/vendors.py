@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
-
-from starlette.applications import Starlette
+from typing import Any, Final
 
 from channels.simulators.agenda import Agenda
 from channels.simulators.clock import Clock
 from channels.simulators.courier import Post
-from channels.simulators.events import EventLog
-from channels.simulators.faults import Faults, UnknownFault
+from channels.simulators.faults import UnknownFault
 from channels.simulators.server import BadRequest
 from channels.simulators.shopify import subscriptions
 from channels.simulators.shopify.app import make_app
@@ -25,51 +21,26 @@ from channels.simulators.square.control import Control as SquareControl
 from channels.simulators.square.merchant import Refused as SquareRefused
 from channels.simulators.square.merchant import Unknown as SquareUnknown
 from channels.simulators.square.simulator import SquareSimulator
+from console.chaos.account import Account, by_verb
 from console.chaos.casts import Cast
+from console.chaos.market import REFUSALS as MARKET_REFUSALS
+from console.chaos.market import amazon
+from console.chaos.partner import REFUSALS as PARTNER_REFUSALS
+from console.chaos.partner import edi
 
 #: Calls at once and calls a second that a till's account allows: what our client assumes (`channels/square/lane.py`).
 TILL_PLAN: Final = (20.0, 10.0)
 #: What a vendor's own act may refuse: that is its own no, and no fault of ours.
-REFUSALS: Final = (Refused, Unknown, SquareRefused, SquareUnknown, BadRequest, UnknownFault)
-
-
-class Simulated(Protocol):
-    """What all simulators have."""
-
-    clock: Clock
-    log: EventLog
-    faults: Faults
-    agenda: Agenda
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One account of ours at a vendor.
-
-    base_url   where its API answers, in this process
-    secrets    as the settings name them
-    do         (verb, **facts) -> an act of its control plane
-    places     location of ours -> the vendor's
-    levels     units that buyers see, by SKU and location of ours
-    listen     (topics, address) -> it tells that address of these from now on
-    """
-
-    name: str
-    kind: str
-    base_url: str
-    simulator: Simulated
-    app: Starlette
-    secrets: Mapping[str, str]
-    webhook_secret: str
-    do: Callable[..., Any]
-    places: Mapping[str, str]
-    levels: Callable[[], dict[tuple[str, str], int]]
-    listen: Callable[[Iterable[str], str], None]
-
-    @property
-    def hook(self) -> str:
-        """Where its notifications go."""
-        return f"http://relay.chaos/hooks/{self.name}"
+REFUSALS: Final = (
+    Refused,
+    Unknown,
+    SquareRefused,
+    SquareUnknown,
+    *MARKET_REFUSALS,
+    *PARTNER_REFUSALS,
+    BadRequest,
+    UnknownFault,
+)
 
 
 def shopify(
@@ -97,7 +68,7 @@ def shopify(
     )
     simulator.base_url = f"http://{name}.chaos"
     verbs = Control(simulator).verbs()
-    do = partial(_do, verbs)
+    do = partial(by_verb, verbs)
     places = {ours: str(do("location", name=ours.title())["id"]) for ours in cast.places}
     do(
         "products",
@@ -169,7 +140,7 @@ def square(
         agenda=Agenda(clock, threads=0),
         post=post,
     )
-    do = partial(_do, SquareControl(simulator).verbs())
+    do = partial(by_verb, SquareControl(simulator).verbs())
     do("limit", per_second=TILL_PLAN[1], burst=TILL_PLAN[0])
     places = {ours: str(do("location", name=ours.title())["id"]) for ours in cast.places}
     do(
@@ -212,11 +183,7 @@ def square(
     )
 
 
-def _do(verbs: Mapping[str, Callable[[Mapping[str, Any]], Any]], verb: str, **facts: Any) -> Any:
-    return verbs[verb](facts)
-
-
-_MAKES: Final = {"shopify": shopify, "square": square}
+_MAKES: Final = {"shopify": shopify, "square": square, "amazon": amazon, "edi": edi}
 
 
 def accounts(

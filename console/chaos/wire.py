@@ -30,6 +30,9 @@ _LATE_S: Final = (0.5, 20.0)
 _WRITES: Final = (b"inventorySetQuantities",)
 _WRITES_TO: Final = ("/inventory/changes/batch-create",)
 
+#: Where a call takes no turn: whoever asks holds a lock of the process, for which the others would wait standing.
+_AT_ONCE: Final = ("/auth/o2/token",)
+
 Place = tuple[str, str]
 
 Later = Callable[[float, str, Callable[[], object]], None]
@@ -44,6 +47,7 @@ class Watch:
     halted     SKUs whose halt stands confirmed at this moment
     overtaken  is told when a call changes what a younger one has changed before
     sold       is told when a call puts a SKU on sale that was halted when it was sent
+    asks       a call -> units it asks to be shown, where the vendor shows them some time later only
     """
 
     levels: Callable[[], Mapping[Place, int]]
@@ -51,6 +55,7 @@ class Watch:
     halted: Callable[[], frozenset[str]]
     overtaken: Callable[[str], object]
     sold: Callable[[str], object]
+    asks: Callable[[PreparedRequest], Mapping[Place, int]] = lambda _: {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +158,8 @@ class Wire(HTTPAdapter):
     ) -> requests.Response:
         """One call. Raises what `requests` raises when a connection breaks or nobody answers in time."""
         self._stage.refuse_inside_transaction()
+        if urlsplit(request.url or "").path in _AT_ONCE:
+            return self._at_once(request)
         self._stage.hand_over(f"calls {self._name}")
         self._stage.point("before a call")
         weather, dice, sent = self._weather(), self._dice, self._sent(request)
@@ -177,6 +184,11 @@ class Wire(HTTPAdapter):
             raise requests.ConnectionError("the connection broke", request=request)
         return self.build_response(request, self._urllib3(answer))
 
+    def _at_once(self, request: PreparedRequest) -> requests.Response:
+        if self._dice.random() < self._weather().call_lost:
+            raise requests.ConnectionError("the call never arrived", request=request)
+        return self.build_response(request, self._urllib3(self._ask(self._sent(request))))
+
     def _pass(self, seconds: float) -> None:
         self._stage.hand_over(
             f"waits for {self._name}", until=self._clock.now() + timedelta(seconds=seconds)
@@ -185,7 +197,12 @@ class Wire(HTTPAdapter):
     def _sent(self, request: PreparedRequest) -> Sent:
         path = urlsplit(request.url or "").path
         writes = any(said in _body(request) for said in _WRITES) or path.endswith(_WRITES_TO)
-        halted = self._watch.halted() if writes else frozenset()
+        asked = self._watch.asks(request)
+        halted = self._watch.halted() if writes or asked else frozenset()
+        for place, units in asked.items():
+            if place[0] in halted and units > 0:
+                said = f"{self._name} {' '.join(place)}: a call asks for {units}"
+                self._watch.sold(f"{said}, when its halt was confirmed")
         return Sent(request, self._clock.now(), writes, halted)
 
     def _ask(self, sent: Sent) -> Answer:

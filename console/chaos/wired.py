@@ -10,7 +10,10 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from channels.base import Channel, ReadsInBulk
-from workers.flows import ingest
+from channels.edi.mailbox import Exchange
+from channels.edi.partner import Partner
+from ledger.db import transaction
+from workers.flows import edi_desk, ingest
 from workers.flows.lane import Lane
 from workers.flows.reconcile_terms import Terms
 from workers.wiring import Wiring, proof_of
@@ -60,6 +63,11 @@ class InProcess(Wiring):
     def topics(self, channel: str) -> frozenset[str]:
         """What a channel is to notify us of."""
         return self._of.lane_of(channel).topics
+
+    def mailbox(self, channel: str) -> tuple[Partner, Exchange]:
+        """A wholesale partner, and the folder in memory that it shares with us."""
+        with transaction(self.engine) as connection:
+            return edi_desk.partner(connection, channel), self._of.boxes[channel]
 
     def push_lane(self, channel: str) -> Lane:
         """What pushing needs, its chance by the schedule's dice."""

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from channels.simulators.clock import Clock as SimulatedClock
-from console.chaos.casts import CASTS
+from console.chaos.casts import BEGINS, CASTS
 from console.chaos.checks import no_confirmed_number_goes_back
 from console.chaos.deeds import Deeds
-from console.chaos.house import BEGINS, House
+from console.chaos.house import House
 from console.chaos.mortal import mortal_engine
 from console.chaos.stage import Stage
 from tests.reconcile.house import CHANNEL, OSLO, furnish

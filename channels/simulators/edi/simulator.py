@@ -44,6 +44,8 @@ class EdiSimulator:
     qualifier, partner_id            the partner's in the ISA; the same id in the GS
     our_qualifier, our_id            the merchant's
     poll_s                           how often it looks into the mailbox, in seconds of its clock
+    agenda                           of the same clock, where somebody else does the jobs
+    folders                          where the files lie, if not below `root`
     """
 
     def __init__(
@@ -59,14 +61,16 @@ class EdiSimulator:
         control_token: str = "control",
         poll_s: float = POLL_S,
         seed: int = 0,
+        agenda: Agenda | None = None,
+        folders: Folders | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.control_token, self.poll_s = control_token, poll_s
         self._own_root = root is None
         self.root = Path(tempfile.mkdtemp(prefix="lockstep-edi-")) if root is None else root
-        self.folders = Folders(self.root)
+        self.folders = folders or Folders(self.root)
         self.log, self.faults = EventLog(), Faults()
-        self.agenda = Agenda(self.clock, threads=1)
+        self.agenda = agenda or Agenda(self.clock, threads=1)
         theirs = Address(qualifier, partner_id, partner_id)
         ours = Address(our_qualifier, our_id, our_id)
         self.partner = Partner(self.clock, Way(theirs, ours, version), seed=seed)
