@@ -174,6 +174,23 @@ def test_the_sweep_wakes_what_nobody_woke(database: Database, order: str, line: 
     assert drain(a_house(database.engine), now=NOON).applied == 1
 
 
+def test_what_came_while_our_clock_was_behind_is_booked_when_it_is_replayed(
+    database: Database,
+) -> None:
+    stock_the_house(database.engine)
+    hour = timedelta(hours=1)
+    fact = a_fact("receipt", id="later", units=5, occurred_at=NOON + hour)
+    hand_over(database, orjson.dumps(fact, default=str))
+    assert drain(a_house(database.engine), now=NOON).parked == 1
+
+    with transaction(database.engine) as connection:
+        (row,) = connection.execute(text("SELECT id, error FROM inbox WHERE state = 'parked'"))
+        inbox.replay(connection, [row.id])
+
+    assert "our clock" in row.error
+    assert drain(a_house(database.engine), now=NOON + hour).applied == 1
+
+
 BAD = [
     (a_fact("receipt", id="bad", units=1, sku="NOBODY"), "unknown SKU 'NOBODY'", "parked"),
     (a_fact("receipt", id="bad", units=1, location="MOON"), "unknown location 'MOON'", "parked"),

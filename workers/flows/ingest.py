@@ -187,7 +187,7 @@ def _apply(house: House, connection: Connection, rows: Sequence[Row], *, now: da
     """Read, digest and write these claimed deliveries."""
     if not rows:
         return Drained()
-    read, unreadable, messages = _read(house, connection, rows)
+    read, unreadable, messages = _read(house, connection, rows, now)
     facts = [fact for _, of_row in read for fact in of_row]
     known = context.known(connection, facts, house.catalogue)
     before = dict(known.lines)
@@ -267,7 +267,7 @@ def _drained(result: Digest, settlements: Sequence[Settlement]) -> Drained:
 
 
 def _read(
-    house: House, connection: Connection, rows: Sequence[Row]
+    house: House, connection: Connection, rows: Sequence[Row], now: datetime
 ) -> tuple[list[tuple[int, list[AnyFact]]], list[Settlement], dict[str, list[Message]]]:
     """Every delivery as facts, a settlement for each that cannot be read, and the messages of each channel."""
     foreign = {row.source for row in rows if row.topic != FACT_TOPIC}
@@ -281,7 +281,7 @@ def _read(
     read: list[tuple[int, list[AnyFact]]] = []
     unreadable: list[Settlement] = []
     for row, value in said:
-        facts = _facts(row, value, names)
+        facts = _facts(row, value, names, now)
         if isinstance(facts, Settlement):
             unreadable.append(facts)
         else:
@@ -319,11 +319,13 @@ def _names(connection: Connection, messages: Mapping[str, Sequence[Message]]) ->
     }
 
 
-def _facts(row: Row, said: _Said, names: Mapping[str, Names]) -> list[AnyFact] | Settlement:
+def _facts(
+    row: Row, said: _Said, names: Mapping[str, Names], now: datetime
+) -> list[AnyFact] | Settlement:
     if isinstance(said, Settlement):
         return said
     if not isinstance(said, Message):
-        return _in_time([said], row)
+        return _in_time([said], row, now)
     try:
         facts = said.facts(source=row.source, channel=row.source, names=names[row.source])
     except (ValidationError, Unreadable) as error:
@@ -331,20 +333,22 @@ def _facts(row: Row, said: _Said, names: Mapping[str, Names]) -> list[AnyFact] |
     except Unmapped as error:
         why = f"{error}; then replay this delivery"
         return Settlement(row.id, "parked", error=why, failure=FailureClass.MAPPING)
-    return _in_time(facts, row)
+    return _in_time(facts, row, now)
 
 
-def _in_time(facts: list[AnyFact], row: Row) -> list[AnyFact] | Settlement:
-    wrong = next((why for fact in facts if (why := _wrong_time(fact, row))), None)
+def _in_time(facts: list[AnyFact], row: Row, now: datetime) -> list[AnyFact] | Settlement:
+    wrong = next((why for fact in facts if (why := _wrong_time(fact, row, now))), None)
     return Settlement(row.id, "parked", error=wrong) if wrong else facts
 
 
-def _wrong_time(fact: AnyFact, row: Row) -> str | None:
+def _wrong_time(fact: AnyFact, row: Row, now: datetime) -> str | None:
     """Why the time of a fact cannot be right, None when it can."""
-    if fact.occurred_at > row.received_at + _AHEAD:
+    # Our own clock may have been behind when it came: replayed later, it is no longer in the future.
+    if fact.occurred_at > max(row.received_at, now) + _AHEAD:
         return (
             f"{fact.kind} {fact.id!r} says it happens at {fact.occurred_at.isoformat()}, in the future when it came"
-            f" ({row.received_at.isoformat()}): check the sender's clock and time zone, then send it under a new id"
+            f" ({row.received_at.isoformat()}): check the sender's clock and time zone, then send it under a new id;"
+            " if it was our clock that was behind, put that right and replay this delivery"
         )
     if fact.occurred_at < row.received_at - _OLDEST and not row.source.startswith(HISTORY):
         return (
