@@ -170,7 +170,9 @@ def hold_rises(
             max(0, row.units if h.shown is None else h.shown)
             for row, h in zip(rows, held, strict=True)
         ]
-        units = limit.units - sum(h.missing for h in (*held, *leaving))
+        # What a channel keeps of its quota covers its own sales, and nothing that was found missing elsewhere.
+        units = limit.units - sum(row.exposed for row in rows if row.quota)
+        units -= sum(h.missing for h in (*held, *leaving))
         rows = _without(rows, [h.missing for h in held], units)
         # What leaves lowers nobody: it is on its way out. It only keeps others from rising before it is.
         units -= sum(max(0, h.shown or 0, h.queued) for h in leaving)
