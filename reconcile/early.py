@@ -18,6 +18,7 @@ from allocation.pace import (
     SPIKE_TIMES,
     YOUNGEST_S,
 )
+from allocation.types import PLAIN
 from channels.base import Binding
 from reconcile.cadence import (
     EPS,
@@ -127,6 +128,16 @@ _CLAIM_PLAN = text("""
     ON CONFLICT (channel) DO UPDATE SET planned_at = excluded.planned_at WHERE p.planned_at <= :before
     RETURNING (SELECT planned_at FROM before) AS planned_at
 """)
+# Of a SKU that is divided into quotas, also where nothing is left for this channel: what it sold a moment ago without
+# our hearing of it is on display elsewhere until its orders are heard.
+_HEARS = text("""
+    SELECT EXISTS (SELECT FROM channel c
+                   WHERE c.channel = :channel AND c.kind = ANY(CAST(:plain AS text[]))
+                     AND (CAST(:sells_out AS boolean)
+                          OR EXISTS (SELECT FROM exposure e JOIN pace p USING (sku)
+                                     WHERE e.scarce <> '{}' AND p.channel = c.channel
+                                       AND p.at > coalesce(c.orders_mark, CAST(:before AS timestamptz)))))
+""")
 _PLANNED = text(
     "SELECT sku, runs_out_s, every_s, spike, calm FROM early_read WHERE channel = :channel ORDER BY sku"
 )
@@ -151,6 +162,20 @@ def begin_plan(connection: Connection, channel: str, now: datetime) -> tuple[boo
     values = {"channel": channel, "now": now, "before": now - PLAN_EVERY}
     row = connection.execute(_CLAIM_PLAN, values).one_or_none()
     return (False, None) if row is None else (True, row.planned_at)
+
+
+def wants_orders(
+    connection: Connection, channel: str, *, sells_out: bool, before: datetime
+) -> bool:
+    """Whether a sale that nobody told of could be sold once more before its window's orders are heard.
+
+    A vendor that compares before it sets lets us find such a sale; where it does not, our next number writes over it.
+
+    sells_out    a SKU that the channel shows sells out before its window
+    before       when its orders were heard last at the latest, where nothing says so
+    """
+    values = {"channel": channel, "plain": sorted(PLAIN), "sells_out": sells_out, "before": before}
+    return bool(connection.execute(_HEARS, values).scalar_one())
 
 
 def standing(connection: Connection, channel: str) -> dict[str, Early]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from channels.base import Channel
 from ledger.db import transaction
 from reconcile import pages
 from workers import amazon
@@ -50,10 +51,6 @@ class _Raised(Protocol):
     def detail(self) -> Mapping[str, Any]: ...
 
 
-#: Orders are asked for out of turn at most once in so long: no vendor of ours allows less.
-_HEAR_S = 180.0
-
-
 def open_jobs(house: Wiring) -> list[tuple[str, str, datetime]]:
     """Open what is due now beside reconciliation; returns (job, channel, window) of everything nobody works on."""
     at = house.now()
@@ -67,14 +64,21 @@ def open_jobs(house: Wiring) -> list[tuple[str, str, datetime]]:
 
 def poll_orders(house: Wiring, channel: str, window_at: str) -> PollReport:
     """Ask a channel for its orders; `window_at` is "" when a notification asked."""
+    at = datetime.fromisoformat(window_at) if window_at else None
+    return _poll_orders(house, house.client(channel), channel, at)
+
+
+def _poll_orders(
+    house: Wiring, client: Channel, channel: str, window_at: datetime | None
+) -> PollReport:
     settings = house.settings
     return orders.poll_orders(
         house.engine,
-        house.client(channel),
+        client,
         channel=channel,
         now=house.now,
         overlap_s=min(settings.orders_overlap_s, settings.reconcile_s),
-        window_at=datetime.fromisoformat(window_at) if window_at else None,
+        window_at=window_at,
         window_s=settings.reconcile_s,
         lag_s=house.orders_lag_s(channel),
     )
@@ -113,29 +117,31 @@ def reconcile_channel(house: Wiring, channel: str, window_at: str) -> RunReport:
         now=house.now,
         terms=house.terms(channel),
         bulk=house.bulk(channel),
-        hear=lambda: _hear(house, channel),
+        hear=lambda: _hear(house, house.client(channel), channel),
     )
 
 
 def read_early(house: Wiring, channel: str) -> EarlyReport:
     """Judge again what had to wait for its orders, and read what sells out before its window."""
+    reader = house.reader(channel)
     return early_reads.go(
         house.engine,
-        house.reader(channel),
+        reader,
         channel=channel,
         now=house.now,
         terms=house.terms(channel),
-        hear=lambda: _hear(house, channel),
+        hear=lambda: _hear(house, house.client(channel), channel),
+        hear_ahead=lambda: _hear(house, reader, channel),
     )
 
 
-def _hear(house: Wiring, channel: str) -> None:
-    """Ask for orders out of turn, where the last time is long ago: Amazon allows one such call in 180 s."""
+def _hear(house: Wiring, client: Channel, channel: str) -> None:
+    """Ask for orders out of turn, where the last time is long ago."""
     with transaction(house.engine) as connection:
         state = pages.channel_state(connection, channel)
     heard_at = state.orders_mark if state is not None else None
-    if heard_at is None or (house.now() - heard_at).total_seconds() >= _HEAR_S:
-        poll_orders(house, channel, "")
+    if heard_at is None or (house.now() - heard_at).total_seconds() >= early_reads.HEAR_S:
+        _poll_orders(house, client, channel, None)
 
 
 def read_truth(house: Wiring, channel: str, window_at: str) -> RunReport:

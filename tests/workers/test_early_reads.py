@@ -65,6 +65,26 @@ def go(
     )
 
 
+def heard_ahead(database: Database, client: MemoryChannel, clock: Clock) -> int:
+    """How often a go asks for orders ahead of the windows."""
+    asked: list[str] = []
+    early_reads.go(
+        database.engine,
+        client,
+        channel=CHANNEL,
+        now=lambda: clock.now,
+        terms=Terms(),
+        hear=lambda: None,
+        hear_ahead=lambda: asked.append(CHANNEL),
+    )
+    return len(asked)
+
+
+def sets_plainly(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE channel SET kind = 'amazon'"))
+
+
 def plan(database: Database) -> dict[object, object]:
     found = rows(
         database.engine, "SELECT sku, round(every_s::numeric / 60, 2)::float FROM early_read"
@@ -111,6 +131,36 @@ def test_a_sku_is_read_when_its_time_has_come(
     assert rows(database.engine, "SELECT reads, drifts FROM early_read WHERE sku = 'HOT'") == [
         (1, 1)
     ]
+
+
+def test_while_a_sku_sells_out_a_channel_that_sets_plainly_is_asked_for_orders_once_a_minute(
+    database: Database, clock: Clock, shop: MemoryChannel
+) -> None:
+    sets_plainly(database)
+
+    asked = []
+    for _ in range(3):
+        asked.append(heard_ahead(database, shop, clock))
+        clock.advance(30)
+
+    assert asked == [1, 0, 1]
+
+
+def test_a_channel_that_compares_before_it_sets_is_not_asked_ahead(
+    database: Database, clock: Clock, shop: MemoryChannel
+) -> None:
+    assert heard_ahead(database, shop, clock) == 0
+
+
+def test_where_nothing_sells_out_before_its_window_the_windows_ask(
+    database: Database, clock: Clock
+) -> None:
+    furnish(database.engine, {"SLOW": 5, "SPIKE": 5000}, clock=clock)
+    sells(database, clock, "SLOW", 0.01)
+    sells(database, clock, "SPIKE", 0.2, fast=2.0)
+    sets_plainly(database)
+
+    assert heard_ahead(database, MemoryChannel(clock, {}), clock) == 0
 
 
 def test_after_two_calm_windows_the_windows_read_it_again(

@@ -1,7 +1,8 @@
 """Reads that do not wait for their window: what could sell out before it, and places that are judged a second time.
 
-One go a channel: plan anew once a minute, judge kept readings whose orders are heard by now, read what is due, the
-shortest time first. A go reads a few SKUs a call and ends when the account's limit leaves no more than pushes need.
+One go a channel: plan anew once a minute, ask for orders where one that nobody told of could be sold twice, judge kept
+readings whose orders are heard by now, read what is due, the shortest time first. A go reads a few SKUs a call and ends
+when the account's limit leaves no more than pushes need.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ Place: TypeAlias = tuple[str, str]
 SKUS_A_GO: Final = 250
 GOES: Final = 8
 LEASE_S: Final = 60.0
+#: Orders are asked for out of turn where those up to so long ago are all that is known. Amazon tells nothing of the
+#: last two minutes, so that is once a minute there; the limit of such calls ends it before the windows go short.
+HEAR_S: Final = 180.0
 #: What is on its way at a second look is looked at again after so long.
 _AGAIN: Final = timedelta(seconds=3)
 _LONGEST_WAIT: Final = timedelta(minutes=5)
@@ -81,26 +85,34 @@ def go(
     now: Clock,
     terms: Terms,
     hear: Callable[[], object],
+    hear_ahead: Callable[[], object] | None = None,
 ) -> EarlyReport:
     """Do what waits for one channel; an error of the channel is a report too, never raised.
 
-    hear    asks the channel for its orders
+    hear          asks the channel for its orders
+    hear_ahead    the same, as far as the limit of such calls leaves enough to the windows; None: as `hear`
     """
     settle = max(terms.limits.settle, timedelta(seconds=client.settle_s))
     terms = replace(terms, limits=replace(terms.limits, settle=settle, hears_first=True))
-    plan(engine, channel=channel, now=now(), window_s=terms.window_s)
+    hears = plan(engine, channel=channel, now=now(), window_s=terms.window_s)
     at = _Go(engine, client, channel, now, terms)
+    if hears:
+        refuse_inside_transaction(f"orders of {channel}")
+        (hear_ahead or hear)()
     at.look_again(hear)
     at.read()
     return at.report
 
 
-def plan(engine: Engine, *, channel: str, now: datetime, window_s: int) -> int:
-    """See which SKUs of a channel sell out soon, if nobody did within a minute; returns how many are read early."""
+def plan(engine: Engine, *, channel: str, now: datetime, window_s: int) -> bool:
+    """See which SKUs of a channel sell out soon, if nobody did within a minute.
+
+    returns    whether to ask for orders ahead of the window (`early.wants_orders`)
+    """
     with transaction(engine) as connection:
         mine, before_at = early.begin_plan(connection, channel, now)
         if not mine:
-            return 0
+            return False
         found = early.outlooks(connection, channel, now, window_s)
         before = early.standing(connection, channel)
         new_window = before_at is None or (
@@ -117,7 +129,9 @@ def plan(engine: Engine, *, channel: str, now: datetime, window_s: int) -> int:
         ]
         kept.sort(key=lambda plan_of: (plan_of.runs_out_s, plan_of.sku))
         early.keep_plan(connection, channel, kept[: early.AT_MOST], now)
-        return min(len(kept), early.AT_MOST)
+        sells_out = any(outlook.cover_s < window_s for outlook in found.values())
+        heard_by = now - timedelta(seconds=window_s)
+        return early.wants_orders(connection, channel, sells_out=sells_out, before=heard_by)
 
 
 @dataclass

@@ -93,7 +93,9 @@ def put_off(
         runs.fail_run(connection, run, said(error), at, later)
     if isinstance(error, Unauthorised):
         _pause(connection, channel, error, at, by)
-    log.warning("workers.job.stopped", job=by, channel=channel, why=said(error))
+    # A limit that is used up ends by itself: nobody need act.
+    tell = log.info if isinstance(error, Throttled) else log.warning
+    tell("workers.job.stopped", job=by, channel=channel, why=said(error))
     return later
 
 
