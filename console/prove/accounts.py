@@ -62,7 +62,7 @@ class Accounts:
         self._shop = ShopifyControl(self.shop)
         self._tills = SquareControl(self.tills)
         self._market = AmazonControl(self.market)
-        self._market.pace({"apply_s": pace.apply_s, "orders_s": 0})
+        self._market.pace({"apply_s": pace.apply_s})
         self._market.pipe({"url": hook_of(MARKET)})
         self._shop_ids = {p: _id(self._shop.location({"name": p})) for p in PLACES}
         self._till_ids = {p: _id(self._tills.location({"name": p})) for p in STORES}

@@ -11,22 +11,18 @@ from functools import partial
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from starlette.datastructures import Headers
 
 from allocation import backlog, store
 from allocation.document import read
 from channels.base import Channel
-from channels.http import answered_by
-from channels.lane import Account
 from channels.lane import Lane as Vendor
-from channels.limits import Allowance, Bucket, Limiter
-from channels.packs import Packed
-from channels.patient import Patient
 from channels.registry import LANES
 from channels.simulators.memory import Wire
 from console.prove import book
 from console.prove.accounts import MARKET, SHOP, TILLS, Accounts, hook_of
+from console.prove.clients import Clients
 from console.prove.clockwork import Clockwork
 from console.prove.windows import between, quarter_hour
 from ledger import catalogue, inbox
@@ -65,10 +61,12 @@ class House:
             engine, LANES, Catalogue(), self._dice.randbytes, rows=settings.drain_rows
         )
         self._lanes: dict[str, Lane] = {}
+        #: Clients that leave half of each limit to pushes, as `Wiring.reader` makes them.
+        self._readers: dict[str, Channel] = {}
         self._arrived: list[Delivery] = []
         self._swallowed: dict[str, int] = {}
+        self._lost_at: dict[str, float] = {}
         self._in_vain = 0
-        self._opening = True
         self._serial = 0
 
     # -- opening ------------------------------------------------------------------------------------------------------
@@ -86,8 +84,9 @@ class House:
             store.apply_rules(connection, rules, read(rules), "prove", "the proof", now)
             for channel in self._accounts.selling:
                 backlog.allow_writes(connection, channel)
+        known = Clients(self.engine, self._accounts, self.works, Wire, patient=True)
         for channel in self._accounts.selling:
-            self._lanes[channel] = self._lane(channel, self._client(channel, Wire))
+            self._lanes[channel] = self._lane(channel, known.client(channel))
             self._map(channel)
         lying = [(sku, at, units) for sku, of in skus.items() for at, units in of.items()]
         for sku, location, units in lying:
@@ -98,9 +97,10 @@ class House:
         for channel, lane in self._lanes.items():
             mapping.subscribe(self.engine, lane.client, channel=channel, uri=hook_of(channel))
         # From now on a call takes its time, and nobody waits for a limit.
-        self._opening = False
+        known = Clients(self.engine, self._accounts, self.works, wire)
         for channel in self._accounts.selling:
-            self._lanes[channel] = self._lane(channel, self._client(channel, wire))
+            self._lanes[channel] = self._lane(channel, known.client(channel))
+            self._readers[channel] = known.reader(channel)
         self.works.forget_once()
 
     def _one_go(self) -> bool:
@@ -113,30 +113,6 @@ class House:
             work_receipts(lane)
             verify(lane)
         return book.next_at(self.engine, self.works.now()) is not None
-
-    def _client(self, channel: str, wire: Callable[..., Wire]) -> Channel:
-        with transaction(self.engine) as connection:
-            row = connection.execute(
-                text("SELECT kind, base_url, options FROM channel WHERE channel = :channel"),
-                {"channel": channel},
-            ).one()
-        options = {name: str(value) for name, value in row.options.items() if value is not None}
-        secrets = self._accounts.secrets()[channel]
-        account = Account(channel, row.kind, row.base_url, secrets, options, memory=self.engine)
-        with answered_by(self._accounts.wires(wire)):
-            return Packed(LANES[row.kind].connect(account, self._limit, self.works.now))
-
-    def _limit(self, what: str, allowance: Allowance) -> Limiter:
-        # Without Redis, whose clock is the wall's: the whole rate for the one worker there is.
-        made = Bucket(
-            None,
-            what,
-            maximum=allowance.maximum,
-            restore_rate=allowance.restore_per_s,
-            alone_share=1.0,
-            monotonic=lambda: self.works.now_s,
-        )
-        return Patient(made, self.works.on_the_way) if self._opening else made
 
     def _lane(self, channel: str, client: Channel) -> Lane:
         numbers = random.Random(f"{channel}:keys")
@@ -209,11 +185,12 @@ class House:
         return book.available(self.engine, sku, location)
 
     def lost_a_message(self, channel: str) -> None:
-        """A message of this channel will never come: the next window's poll of its orders finds what it told.
+        """A message of this channel will never come: a window's poll of its orders finds what it told.
 
-        The poll of a window in which none was lost finds nothing new, and is left out.
+        The poll of a window that nothing lost can be found in is left out.
         """
-        self._at_window(f"poll:{channel}")
+        self._lost_at[channel] = self.works.now_s
+        self._at_window(f"hear:{channel}")
 
     def _at_window(self, bell: str) -> None:
         window_s = float(self._settings.reconcile_s)
@@ -235,7 +212,8 @@ class House:
             "push": lambda: self._push(channel),
             "verify": lambda: self._verify(channel),
             "receipts": lambda: self._ask_receipts(channel),
-            "poll": lambda: self._poll(channel),
+            "poll": lambda: self._poll(channel, self._lanes[channel].client),
+            "hear": lambda: self._hear(channel),
             "early": self._read_early,
             "window": lambda: self._window(channel),
             "halts": lambda: self._work_halts(channel),
@@ -315,8 +293,14 @@ class House:
         busy = False
         for channel in early_reads.waiting(self.engine, now=self.works.now()):
             if channel in self._lanes:
-                client = self._lanes[channel].client
-                report = between(self.engine, client, self._settings, **self._reading(channel))
+                reader = self._readers[channel]
+                report = between(
+                    self.engine,
+                    reader,
+                    self._settings,
+                    **self._reading(channel),
+                    hear_ahead=partial(self._poll, channel, reader),
+                )
                 busy = busy or report.looked + report.read > 0
                 if report.ring_push:
                     self.ring(f"push:{channel}")
@@ -330,7 +314,7 @@ class House:
             "channel": channel,
             "orders_lag_s": self._vendor(channel).orders_lag_s,
             "now": self.works.now,
-            "hear": lambda: self._poll(channel),
+            "hear": partial(self._poll, channel, self._lanes[channel].client),
         }
 
     def _work_halts(self, channel: str) -> None:
@@ -342,10 +326,17 @@ class House:
     def _vendor(self, channel: str) -> Vendor:
         return LANES[{SHOP: "shopify", TILLS: "square", MARKET: "amazon"}[channel]]
 
-    def _poll(self, channel: str) -> None:
+    def _hear(self, channel: str) -> None:
+        """The quarter hour's poll of orders; once more where the vendor does not tell of the last one lost yet."""
+        self._poll(channel, self._lanes[channel].client)
+        lag_s = self._vendor(channel).orders_lag_s
+        if self.works.now_s - self._lost_at[channel] <= lag_s:
+            self._at_window(f"hear:{channel}")
+
+    def _poll(self, channel: str, client: Channel) -> None:
         report = orders.poll_orders(
             self.engine,
-            self._lanes[channel].client,
+            client,
             channel=channel,
             now=self.works.now,
             overlap_s=self._settings.orders_overlap_s,

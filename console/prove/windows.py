@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import Engine
 
@@ -17,9 +16,6 @@ from workers.flows.early_reads import EarlyReport
 from workers.flows.reconcile import reconcile
 from workers.flows.reconcile_terms import JOB, RunReport, Terms
 from workers.settings import Settings
-
-#: Between two windows orders are asked for at most once in so long, as the workers do.
-_HEAR_S: Final = 180.0
 
 
 def quarter_hour(
@@ -56,19 +52,29 @@ def between(
     orders_lag_s: float,
     now: Callable[[], datetime],
     hear: Callable[[], object],
+    hear_ahead: Callable[[], object],
 ) -> EarlyReport:
-    """Read what may sell out before the next window, and judge again what waited for its orders; as `quarter_hour`."""
+    """Read what may sell out before the next window, and judge again what waited for its orders; as `quarter_hour`.
 
-    def heard_long_ago() -> None:
+    client        leaves half of the limit to pushes
+    hear_ahead    as `hear`, by such a client
+    """
+
+    def long_ago(ask: Callable[[], object]) -> None:
         with transaction(engine) as connection:
             state = pages.channel_state(connection, channel)
         mark = None if state is None else state.orders_mark
-        if mark is None or (now() - mark).total_seconds() >= _HEAR_S:
-            hear()
+        if mark is None or (now() - mark).total_seconds() >= early_reads.HEAR_S:
+            ask()
 
-    terms = _terms(settings, orders_lag_s)
     return early_reads.go(
-        engine, client, channel=channel, now=now, terms=terms, hear=heard_long_ago
+        engine,
+        client,
+        channel=channel,
+        now=now,
+        terms=_terms(settings, orders_lag_s),
+        hear=lambda: long_ago(hear),
+        hear_ahead=lambda: long_ago(hear_ahead),
     )
 
 
