@@ -248,11 +248,13 @@ def seal(on: On) -> None:
 def forget(on: On) -> None:
     """Forget rows of daily work that are over for longer than they are to be kept."""
     house = on.house
-    before = house.now() - timedelta(days=house.settings.keep_days)
-    done = retention.forget(house.engine, before=before)
-    retention.forget_trails(house.engine, before=house.now() - _TRAILS_FOR)
-    if any(done.rows.values()):
-        log.info("retention.forget.done", more=done.more, **done.rows)
+    now, kept = house.now(), house.settings
+    done = retention.forget(house.engine, before=now - timedelta(days=kept.keep_days))
+    emptied = retention.empty(house.engine, before=now - timedelta(days=kept.keep_bodies_days))
+    retention.forget_trails(house.engine, before=now - _TRAILS_FOR)
+    rows = done.rows | emptied.rows
+    if any(rows.values()):
+        log.info("retention.forget.done", more=done.more or emptied.more, **rows)
 
 
 def _open(on: On) -> runs.Windows:

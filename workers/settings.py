@@ -202,6 +202,11 @@ class Settings(BaseSettings):
         ge=35,
         description="Days that rows of daily work are kept once they are over; the book is kept for ever",
     )
+    keep_bodies_days: int = Field(
+        default=60,
+        ge=7,
+        description="Days that a delivery is kept as it came, customers' names and all, once it is booked",
+    )
     truth_hour: int = Field(
         default=3, ge=0, le=23, description="Hour (UTC) from which whole catalogues are read back"
     )

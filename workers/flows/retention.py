@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, TextClause, text
 
 from ledger.db import transaction
 
@@ -91,6 +91,10 @@ _TO_TELL = text("""
     WHERE t.id = old.id
 """)
 
+# By functions of the owner: the application may change no delivery and delete none (`0031_old_deliveries`).
+_EMPTIED = text("SELECT last, old, gone FROM empty_deliveries(:after, :before, :rows)")
+_DELIVERIES = text("SELECT last, old, gone FROM forget_deliveries(:after, :before, :rows)")
+
 _WALKED = text("SELECT coalesce(max(through), 0) FROM retention_walk WHERE walked = :name")
 _NOTE = text("""
     INSERT INTO retention_walk (walked, through) VALUES (:name, :through)
@@ -134,7 +138,15 @@ def forget(engine: Engine, *, before: datetime, rows: int = ROWS, pages: int = P
             done.more = True
     done.rows["alert_post"] = 0
     for name in _OLD:
-        done.rows[name] = _walk(engine, name, before, rows, pages, done)
+        done.rows[name] = _walk(engine, name, _page_of(name), before, rows, pages, done)
+    done.rows["inbox"] = _walk(engine, "inbox", _DELIVERIES, before, rows, pages, done)
+    return done
+
+
+def empty(engine: Engine, *, before: datetime, rows: int = ROWS, pages: int = PAGES) -> Forgotten:
+    """Forget what was said in deliveries that were over before this moment; that they came is kept."""
+    done = Forgotten()
+    done.rows["bodies"] = _walk(engine, "bodies", _EMPTIED, before, rows, pages, done)
     return done
 
 
@@ -144,11 +156,8 @@ def forget_trails(engine: Engine, *, before: datetime) -> int:
         return connection.execute(_TRAILS, {"before": before}).rowcount
 
 
-def _walk(
-    engine: Engine, name: str, before: datetime, rows: int, pages: int, done: Forgotten
-) -> int:
-    """Page by page from where the last go ended, or from the oldest row on."""
-    page = text(f"""
+def _page_of(name: str) -> TextClause:
+    return text(f"""
         WITH page AS MATERIALIZED (
             SELECT id, {_AGE[name]} AS at FROM {name} WHERE id > :after ORDER BY id LIMIT :rows
         ), gone AS (
@@ -158,6 +167,18 @@ def _walk(
                (SELECT count(*) FROM gone) AS gone
         FROM page
     """)  # noqa: S608 -- composed of constants
+
+
+def _walk(
+    engine: Engine,
+    name: str,
+    page: TextClause,
+    before: datetime,
+    rows: int,
+    pages: int,
+    done: Forgotten,
+) -> int:
+    """Page by page from where the last go ended, or from the oldest row on."""
     with transaction(engine) as connection:
         after = connection.execute(_WALKED, {"name": name}).scalar_one()
     total = 0
