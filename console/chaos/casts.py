@@ -25,6 +25,7 @@ class Cast:
     plan      points of a shop's plan, and points a second: few, so that limits are met
     feeds     whether what is set at Amazon goes in feeds, which it answers minutes later
     begins, zone    the moment at which it is opened, a window near; the house's time zone
+    season    when one SKU begins to be capped, as the rule file says it
     """
 
     kinds: Mapping[str, str]
@@ -33,6 +34,7 @@ class Cast:
     feeds: bool = False
     begins: datetime = BEGINS
     zone: str = "UTC"
+    season: str = ""
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -91,6 +93,13 @@ _TWO: Final = {("A", "OSLO"): 6, ("A", "BERGEN"): 3, ("B", "OSLO"): 2, ("B", "BE
 _THREE: Final = {("A", "OSLO"): 12, ("A", "BERGEN"): 6, ("B", "OSLO"): 4, ("B", "BERGEN"): 9,
                  ("C", "OSLO"): 3, ("C", "BERGEN"): 2}  # fmt: skip
 
+
+def _on(begins: str, zone: str, season: str) -> Cast:
+    """A shop and a till on some day."""
+    accounts = {"shop": "shopify", "till": "square"}
+    return Cast(accounts, _TWO, begins=datetime.fromisoformat(begins), zone=zone, season=season)
+
+
 CASTS: Final[Mapping[str, Cast]] = {
     "two shops": Cast({"shop": "shopify", "mall": "shopify"}, _TWO),
     "shop and till": Cast({"shop": "shopify", "till": "square"}, _TWO),
@@ -99,9 +108,27 @@ CASTS: Final[Mapping[str, Cast]] = {
     "shop and market": Cast({"shop": "shopify", "market": "amazon"}, _TWO),
     "market by feeds": Cast({"market": "amazon", "till": "square"}, _TWO, feeds=True),
     "shop and partner": Cast({"shop": "shopify", "depot": "edi"}, _TWO),
+    # A minute before the clocks are changed, or the day, the month and the year begin.
+    "autumn in Berlin": _on("2026-10-25T00:57:48Z", "Europe/Berlin", "2026-10-25T02:05:00+01:00"),
+    # There is no such time: what an hour later is shown counts.
+    "spring in Berlin": _on("2027-03-28T00:57:48Z", "Europe/Berlin", "2027-03-28T02:05:00"),
+    "autumn in New York": _on(
+        "2026-11-01T05:57:48Z", "America/New_York", "2026-11-01T01:05:00-05:00"
+    ),
+    "new year in Berlin": _on("2026-12-31T22:57:48Z", "Europe/Berlin", "2027-01-01"),
+    "end of a month": _on("2026-11-30T23:57:48Z", "UTC", "2026-12-01"),
 }
 #: Cast -> how often it plays.
 OFTEN: Final = {"two shops": 4, "shop and till": 4, "two shops and till": 1, "small plan": 2}
 #: Casts that came later have dice of their own: how often one of them plays, of all schedules, and which of them.
-LATER: Final = {"shop and market": 4, "market by feeds": 2, "shop and partner": 4}
+LATER: Final = {
+    "shop and market": 4,
+    "market by feeds": 2,
+    "shop and partner": 4,
+    "autumn in Berlin": 1,
+    "spring in Berlin": 1,
+    "autumn in New York": 1,
+    "new year in Berlin": 1,
+    "end of a month": 1,
+}
 LATER_SHARE: Final = 0.3

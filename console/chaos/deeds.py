@@ -8,19 +8,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from allocation import store
-from allocation.document import read
-from console.chaos.house import House, rules
+from console.chaos.house import House
+from console.chaos.operators import OPERATORS
 from console.chaos.trade import TRADE
 from console.chaos.types import Breach, Step
 from console.chaos.vendors import REFUSALS
-from ledger.db import transaction
-from reconcile.halt_store import NothingToHalt, NothingToLift
-from workers.flows import halts
-from workers.flows.receive import receive
 
 _BOOK = "SELECT sku, location, state, units FROM balance WHERE sku = :sku AND location = :place"
 _BELIEF = "SELECT units FROM shown WHERE channel = :shop AND sku = :sku AND location = :place"
+#: What needs no diary.
+_OTHERS = {**TRADE, **OPERATORS}
 _WAITS = """
     SELECT EXISTS (SELECT FROM due WHERE sku = :sku) OR EXISTS (SELECT FROM push_due WHERE sku = :sku)
         OR EXISTS (SELECT FROM inbox WHERE state IN ('pending', 'waiting'))
@@ -69,6 +66,7 @@ class Deeds:
     facts: int = 0
     touched: set[tuple[str, str]] = field(default_factory=set)
     troubled: set[str] = field(default_factory=set)
+    skews_s: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for (sku, place), units in self.house.cast.opened.items():
@@ -77,8 +75,8 @@ class Deeds:
     def do(self, step: Step) -> None:
         """One step; what a vendor refuses, or what makes no sense by now, is left out."""
         try:
-            if step.verb in TRADE:
-                TRADE[step.verb](self.house, **step.facts)
+            if step.verb in _OTHERS:
+                _OTHERS[step.verb](self.house, **step.facts)
             else:
                 getattr(self, step.verb)(**step.facts)
         except REFUSALS as refusal:
@@ -270,7 +268,7 @@ class Deeds:
             self.diary[sku, other, "available"] += units
             self.diary[sku, "IN-TRANSIT", "in_transit"] -= units
 
-        at = self.house.now() + timedelta(seconds=takes_s)
+        at = self.house.clock.now() + timedelta(seconds=takes_s)
         self.house.later.append((at, self.facts, f"{reference} arrives", arrives))
 
     def count(self, sku: str, place: str, off: int) -> None:
@@ -278,8 +276,8 @@ class Deeds:
 
         At the end of a second: vendors stamp whole ones, and whether a parcel left before the count must be sure.
         """
-        at = self.house.now().replace(microsecond=0) + timedelta(seconds=1)
-        self.house.clock.advance((at - self.house.now()).total_seconds())
+        at = self.house.clock.now().replace(microsecond=0) + timedelta(seconds=1)
+        self.house.clock.advance((at - self.house.clock.now()).total_seconds())
         states = ("available", "unavailable", "committed", "reserved")
         on_hand = sum(self.diary[sku, place, state] for state in states)
         counted = max(0, on_hand + off)
@@ -295,75 +293,6 @@ class Deeds:
         if units > 0:
             self._tell("reservation", sku, place, units=units, reference=f"FAIR-{self.facts}")
             self._move(sku, place, "available", "reserved", units)
-
-    # ---- operators, and the machinery ----
-
-    def rules(self, which: int) -> None:
-        """Another rule file comes into force."""
-        source = rules(self.house.accounts, which, self.house.cast.zone)
-        with transaction(self.house.engine) as connection:
-            store.apply_rules(
-                connection, source, read(source), "ann", "another day", self.house.now()
-            )
-        self.house.broker.ring("allocate")
-
-    def halt(self, shop: str, sku: str) -> None:
-        """A person takes a SKU off sale."""
-        try:
-            halts.halt(
-                self.house.engine,
-                channel=shop,
-                sku=sku,
-                reason="looks wrong",
-                by="ann",
-                now=self.house.now(),
-            )
-        except NothingToHalt as error:
-            self.house.note(f"refused: {error}")
-        self.house.broker.ring("work_halts", shop)
-
-    def lift(self, shop: str, sku: str) -> None:
-        """A person puts a SKU back on sale."""
-        try:
-            halts.lift(
-                self.house.engine,
-                channel=shop,
-                sku=sku,
-                reason="looked right",
-                by="ann",
-                now=self.house.now(),
-            )
-        except NothingToLift as error:
-            self.house.note(f"refused: {error}")
-        self.house.broker.ring("work_halts", shop)
-
-    def repeat(self, nth: int) -> None:
-        """A notification that was kept comes once more."""
-        if self.house.letters:
-            channel, headers, body = self.house.letters[nth % len(self.house.letters)]
-            said = self.house.lane_of(channel).routing(headers, body)
-            receive(
-                self.house.engine,
-                channel,
-                said.topic,
-                said.delivery_id,
-                headers,
-                body,
-                now=self.house.now(),
-            )
-            self.house.broker.ring("drain")
-
-    def ring(self, task: str, shop: str) -> None:
-        """A bell without cause."""
-        self.house.broker.ring(task, "" if task in ("drain", "allocate") else shop)
-
-    def broker_emptied(self) -> None:
-        """Redis loses everything."""
-        self.house.broker.emptied()
-
-    def forget(self) -> None:
-        """Old rows are forgotten."""
-        self.house.broker.ring("forget")
 
     # ---- the diary ----
 

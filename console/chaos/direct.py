@@ -17,6 +17,7 @@ from console.chaos.broker import Message
 from console.chaos.casts import CASTS, Cast
 from console.chaos.deeds import Deeds
 from console.chaos.house import House, people, subscribe
+from console.chaos.operators import put_right
 from console.chaos.plants import PLANTS
 from console.chaos.stage import Stage, Worker
 from console.chaos.types import CALM, Breach, Outcome, Plan
@@ -55,11 +56,11 @@ class Director:
     def __init__(self, plan: Plan, house: House, stage: Stage) -> None:
         self.plan, self.house, self.stage = plan, house, stage
         self.dice, self.clock = house.dice, house.clock
-        self.deeds = Deeds(house)
+        self.deeds = Deeds(house, skews_s=plan.skews_s)
         self.turns = self.windows = 0
         self.broken: list[Breach] = []
         self._steps = list(plan.steps)
-        self._step_at = self._next_step(house.now())
+        self._step_at = self._next_step(self.clock.now())
         self._numbers = 0
         self._messages: dict[Worker, Message] = {}
 
@@ -81,11 +82,12 @@ class Director:
                 # Kept for its count, and struck no more.
                 fault.rate, fault.count = 0.0, 0
         self.house.broker.calm()
+        put_right(self.house)
         self.house.note("the storm is over")
-        begun = self.house.now().timestamp() // WINDOW_S * WINDOW_S
+        begun = self.clock.now().timestamp() // WINDOW_S * WINDOW_S
         found = [Breach("nothing waits", "no window has gone by")]
         if not self.plan.compared:
-            found = self._at_rest(self.house.now() + timedelta(seconds=self.house.cast.after_s))
+            found = self._at_rest(self.clock.now() + timedelta(seconds=self.house.cast.after_s))
         while found and self.windows < WINDOWS:
             self.windows += 1
             seconds = begun + self.windows * WINDOW_S + self.house.cast.after_s
@@ -101,10 +103,10 @@ class Director:
 
     def until(self, seconds: float) -> None:
         """Let so much time go by, and whoever is at work then end it."""
-        self._until(self.house.now() + timedelta(seconds=seconds))
+        self._until(self.clock.now() + timedelta(seconds=seconds))
 
     def _until(self, moment: datetime) -> None:
-        while self.house.now() < moment:
+        while self.clock.now() < moment:
             self._turn(moment)
         while self.stage.workers:
             self._turn()
@@ -112,7 +114,7 @@ class Director:
     def later(self, seconds: float, name: str, deed: Callable[[], object]) -> None:
         """A deed of the way, so much later."""
         self._numbers -= 1
-        at = self.house.now() + timedelta(seconds=seconds)
+        at = self.clock.now() + timedelta(seconds=seconds)
         self.house.later.append((at, self._numbers, name, deed))
 
     # ---- one choice ----
@@ -132,7 +134,7 @@ class Director:
         self.clock.advance(self.dice.random() * _MOMENT_S)
 
     def _choices(self) -> list[Choice]:
-        at = self.house.now()
+        at = self.clock.now()
         found: list[Choice] = [
             (f"{worker.name}#{worker.points} {worker.at}", partial(self._go_on, worker))
             for worker in self.stage.workers
@@ -169,7 +171,7 @@ class Director:
             moments.append(self._step_at)
         if until is not None:
             moments.append(until)
-        ahead_s = (min(moments) - self.house.now()).total_seconds()
+        ahead_s = (min(moments) - self.clock.now()).total_seconds()
         self.clock.advance(max(ahead_s, 0.001))
 
     def _go_on(self, worker: Worker) -> None:
@@ -198,6 +200,8 @@ class Director:
         if self.dice.random() < self.house.weather.dies:
             dies_at = self.dice.randint(1, _POINTS)
         worker = Worker(message.name, partial(ERRANDS[message.task], on), dies_at)
+        if self.plan.skews_s:
+            worker.ahead_s = self.plan.skews_s[message.number % len(self.plan.skews_s)]
         self._messages[worker] = message
         self.stage.enter(worker)
 
@@ -210,7 +214,7 @@ class Director:
         step = self._steps.pop(0)
         self.house.broker.touch()
         self.deeds.do(step)
-        self._step_at = self._next_step(self.house.now())
+        self._step_at = self._next_step(self.clock.now())
 
     def _next_step(self, at: datetime) -> datetime:
         return at + timedelta(seconds=self._steps[0].after_s) if self._steps else at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any, Final
@@ -52,12 +52,19 @@ _TWISTS: Final = (
     'weight = 2\nwhy = "weighed"\n',
 )
 
+_SEASON: Final = """
+[[overrides]]
+sku = "{sku}"
+from = {begins}
+cap = 1
+why = "a season begins"
+"""
 _HALTED: Final = "SELECT sku FROM halt WHERE channel = :channel AND state = 'set'"
 
 
-def rules(accounts: Mapping[str, Account], which: int, zone: str) -> str:
+def rules(accounts: Mapping[str, Account], which: int, cast: Cast) -> str:
     """A rule file; `which` says how the units are divided."""
-    parts = [f'timezone = "{zone}"\n', "".join(f"[locations.{place}]\n" for place in PLACES)]
+    parts = [f'timezone = "{cast.zone}"\n', "".join(f"[locations.{place}]\n" for place in PLACES)]
     if which == 0:
         parts.append('[exposure]\nper_day = 2000\nwhy = "a busy day"\n')
     for account in accounts.values():
@@ -69,6 +76,8 @@ def rules(accounts: Mapping[str, Account], which: int, zone: str) -> str:
             f"{_TWISTS[which]}[channels.{account.name}.vendor_locations]\n{places}"
             f"[channels.{account.name}.options]\n{options}"
         )
+    if cast.season:
+        parts.append(_SEASON.format(sku=cast.skus[0], begins=cast.season))
     return "\n".join(parts)
 
 
@@ -76,6 +85,7 @@ def rules(accounts: Mapping[str, Account], which: int, zone: str) -> str:
 class House:
     """Everything of one schedule.
 
+    clock     what it is, as vendors and the warehouse see it;  ahead_s: seconds that the house's own is ahead
     dice      what all chance comes from
     cast      who plays
     weather   what goes wrong now; calm once the storm is over
@@ -95,6 +105,8 @@ class House:
     dice: Random
     cast: Cast
     weather: Weather = CALM
+    ahead_s: float = 0.0
+    clock_was_set: bool = False
     settings: Settings = field(default_factory=Settings.model_construct)
     accounts: dict[str, Account] = field(default_factory=dict)
     clients: dict[str, Channel] = field(default_factory=dict)
@@ -113,19 +125,21 @@ class House:
 
     def __post_init__(self) -> None:
         self.broker = Broker(
-            self.now, self.dice, lambda: self.weather, sweep_s=self.settings.sweep_s
+            self.clock.now, self.dice, lambda: self.weather, sweep_s=self.settings.sweep_s
         )
         self.drain = ingest.House(self.engine, LANES, Catalogue(), self.dice.randbytes)
         keys = Random(self.dice.getrandbits(64))
         self.wiring = InProcess(self, keys.random, lambda: keys.getrandbits(128))
 
     def now(self) -> datetime:
-        """The one clock."""
-        return self.clock.now()
+        """The house's clock as whoever asks sees it: somebody may have set it, and machines differ by seconds."""
+        worker = self.stage.on
+        skew_s = worker.ahead_s if worker is not None else 0.0
+        return self.clock.now() + timedelta(seconds=self.ahead_s + skew_s)
 
     def note(self, line: str) -> None:
         """A line of the trace."""
-        self.trace.append(f"{(self.now() - self.cast.begins).total_seconds():9.3f} {line}")
+        self.trace.append(f"{(self.clock.now() - self.cast.begins).total_seconds():9.3f} {line}")
 
     def lane_of(self, channel: str) -> Vendor:
         """What the registry says of a channel's vendor."""
@@ -153,7 +167,7 @@ class House:
 
     def tell(self, fact: Mapping[str, Any]) -> None:
         """A fact of the warehouse comes into the inbox."""
-        said = {"source": "wms", "occurred_at": self.now().isoformat()} | dict(fact)
+        said = {"source": "wms", "occurred_at": self.clock.now().isoformat()} | dict(fact)
         delivery = Delivery("wms", str(said["id"]), inbox.FACT_TOPIC, orjson.dumps(said))
         with transaction(self.engine) as connection:
             inbox.keep(connection, [delivery], now=self.now())
@@ -235,14 +249,14 @@ def bucket(house: House, name: str, what: str, allowance: Allowance) -> Limiter:
         maximum=maximum,
         restore_rate=rate,
         alone_share=1.0,
-        monotonic=lambda: house.now().timestamp(),
+        monotonic=lambda: house.clock.now().timestamp(),
     )
 
 
 def found(house: House) -> None:
     """Put SKUs, rules, listings and stock into an empty database, and mark everything due."""
     at = house.now()
-    document = rules(house.accounts, 0, house.cast.zone)
+    document = rules(house.accounts, 0, house.cast)
     listed = [
         binding
         for name, account in house.accounts.items()

@@ -18,6 +18,12 @@ _LONG_ONE_IN: Final = 12
 _SWEEPS_S: Final = (3.0, 10.0, 30.0)
 #: Seconds from one step to the next: mostly a moment, sometimes long enough for a window.
 _GAPS: Final = (0.0, 0.0, 0.0, 0.1, 0.1, 0.5, 0.5, 1.0, 2.0, 4.0, 8.0, 20.0, 70.0)
+#: How many schedules have machines whose clocks differ, by less than what the product puts right; and how many a clock
+#: that somebody sets by an hour.
+_SKEWED: Final = 0.15
+_SKEWS_S: Final = (-4.9, 4.9)
+_SET: Final = 0.12
+_HOUR_S: Final = 3600.0
 #: The worst of each kind of weather.
 _WORST: Final = Weather(
     bell_lost=0.3,
@@ -101,7 +107,22 @@ def plan_of(seed: int) -> Plan:
     often = _often(CASTS[cast])
     verbs = dice.choices(list(often), weights=list(often.values()), k=count)
     steps = tuple(_step(verb, CASTS[cast], dice) for verb in verbs)
-    return Plan(seed, weather, steps, cast, dice.choice(_SWEEPS_S), dice.random() < 0.5)
+    plan = Plan(seed, weather, steps, cast, dice.choice(_SWEEPS_S), dice.random() < 0.5)
+    return _with_clocks(plan, Random(f"clocks {seed}"))
+
+
+def _with_clocks(plan: Plan, dice: Random) -> Plan:
+    """The schedule with clocks that differ, or are set meanwhile."""
+    if dice.random() < _SKEWED:
+        plan = replace(plan, skews_s=tuple(round(dice.uniform(*_SKEWS_S), 3) for _ in range(4)))
+    if dice.random() < _SET:
+        by_s = dice.choice((-_HOUR_S, _HOUR_S))
+        # Wrong for some time, and put right; or wrong to the end.
+        for set_by_s in (by_s, -by_s)[: dice.randint(1, 2)]:
+            at = dice.randint(0, len(plan.steps))
+            step = Step(dice.choice(_GAPS), "set_clock", {"by_s": set_by_s})
+            plan = replace(plan, steps=(*plan.steps[:at], step, *plan.steps[at:]))
+    return plan
 
 
 def _often(cast: Cast) -> dict[str, int]:

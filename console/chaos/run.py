@@ -166,7 +166,7 @@ class Theatre:
             director.until(_OPENS_S)
             shown = {(row.channel, row.sku, row.location): row.units for row in house.rows(_SHOWN)}
         with books.keeper(self._superuser.format(database=self._name)) as connection:
-            return Opened(books.opening_of(connection), house.now(), shown)
+            return Opened(books.opening_of(connection), house.clock.now(), shown)
 
 
 _theatre: Theatre | None = None

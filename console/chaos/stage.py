@@ -39,6 +39,7 @@ class Worker:
     wakes_at       it does not go on before
     connections    what it holds of the database
     at             where it stands
+    ahead_s        seconds by which the clock of its machine is ahead
     wrote          whether it changed anything in the database
     """
 
@@ -46,6 +47,7 @@ class Worker:
     task: Callable[[], object]
     dies_at: int | None = None
     wakes_at: datetime | None = None
+    ahead_s: float = 0.0
     at: str = "begins"
     points: int = 0
     over: bool = False

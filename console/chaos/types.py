@@ -59,6 +59,7 @@ class Plan:
     steps      what people and vendors do
     cast       who plays, of `casts.CASTS`
     sweep_s    the setting: how often waiting work is looked for
+    skews_s    seconds by which the clocks of four workers' machines are ahead; empty: none is
     compared   whether a window of reconciliation goes by in any case, or only where all is not well before it
     """
 
@@ -68,6 +69,7 @@ class Plan:
     cast: str = "two shops"
     sweep_s: float = 3.0
     compared: bool = True
+    skews_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
