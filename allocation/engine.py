@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from allocation.cover import protected_units, safety_units
 from allocation.division import Division, divide
+from allocation.planning.tiers import Tier
 from allocation.quotas import Now
 from allocation.risk import economic_risk
 from allocation.rules import Fitting, fitting, rule_for
@@ -86,7 +87,7 @@ class _Same:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What of the rules is the same for every SKU without rules of its own.
+    """What of the rules is the same for every SKU of a tier without rules of its own.
 
     has_windows    a channel has a limit in a window
     served         (channel, location) of every number
@@ -100,10 +101,10 @@ class _Plan:
 
 
 @lru_cache(maxsize=32)
-def _plan(same: _Same) -> _Plan:
+def _plan(same: _Same, tier: Tier | None) -> _Plan:
     channels = same.rules.channels
     return _Plan(
-        tuple(_Claim(c, c.rule) for c in channels),
+        tuple(_Claim(c, c.rule.at(tier)) for c in channels),
         any(c.rule.quota is not None for c in channels),
         frozenset((c.name, at) for c in channels for at in shown_at(c)),
         {},
@@ -138,10 +139,10 @@ def compute(
     returns    a place that no rule serves is 0
     source     allocation/README.md, "The order of computing"
     """
-    plan = _plan(_Same(rules))
+    plan = _plan(_Same(rules), outlook.tier)
     fits = fitting(rules, sku)
     sellable = _sellable(stock, rules, fits, outlook)
-    claims = _claims(plan, rules, fits)
+    claims = _claims(plan, rules, fits, outlook.tier)
     zones = _zones_of(plan, claims, rules, places, told)
     guarded = _protected(fits, outlook) if fits.protections else {}
     windows = _left(claims, outlook) if plan.has_windows or fits.overrides else {}
@@ -173,10 +174,11 @@ def compute(
     return Allotment(sku, tuple([numbers[place] for place in sorted(numbers)]), divisions)
 
 
-def _claims(plan: _Plan, rules: Rules, fits: Fitting) -> tuple[_Claim, ...]:
+def _claims(plan: _Plan, rules: Rules, fits: Fitting, tier: Tier | None) -> tuple[_Claim, ...]:
     if not fits.overrides:
         return plan.claims
-    return tuple(_Claim(c, rule_for(c.name, c.rule, fits.overrides)) for c in rules.channels)
+    own = [rule_for(c.name, c.rule, fits.overrides).at(tier) for c in rules.channels]
+    return tuple(map(_Claim, rules.channels, own))
 
 
 def _zones_of(

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 import orjson
 from sqlalchemy import Connection, text
 
+from allocation.by_tier import tier_of
 from allocation.escrow import Hold
 from allocation.exposure import together
 from allocation.pace import Sums, look_again_at, pace_of
+from allocation.planning.tiers import Tier
 from allocation.positions import Position
-from allocation.rules import fitting, rule_for
+from allocation.rules import fitting, goes_by_tier, rule_for
 from allocation.sql import SEEN, SENT
 from allocation.types import Lag, Outlook, Pace, Quota, Rules
 from ledger.db import fetch, send
@@ -68,6 +70,10 @@ _BUNDLES = text("""
     FROM unnest((SELECT CAST(:skus AS text[]))) AS given (component) JOIN bundle b USING (component)
 """)
 
+_TIERS = text("""
+    SELECT v.sku, v.tier FROM unnest((SELECT CAST(:skus AS text[]))) AS given (sku) JOIN velocity_tier AS v USING (sku)
+""")
+
 _REMEMBER = text("""
     INSERT INTO exposure AS e (sku, scarce, held, short, since, look_at)
     SELECT sku, ARRAY(SELECT jsonb_array_elements_text(scarce)), held, short, :now, look_at
@@ -104,6 +110,16 @@ _LOOK_AGAIN = text(_DUE.format(which="exposure.look_at <= :now"))
 _GIVEN = """(CAST(:skus AS text[]) || ARRAY(
              SELECT parts.component FROM bundle AS parts WHERE parts.sku = ANY(CAST(:skus AS text[]))))"""
 _LET_GO = text(_DUE.format(which=f"exposure.held AND exposure.sku = ANY({_GIVEN})"))
+_MOVED_DUE = text("""
+    INSERT INTO due (sku, since)
+    SELECT sku, CAST(:now AS timestamptz) FROM (
+        SELECT unnest(CAST(:skus AS text[])) AS sku
+        UNION
+        SELECT bundle.sku FROM bundle WHERE bundle.component = ANY(CAST(:skus AS text[]))
+    ) AS moved
+    ORDER BY sku
+    ON CONFLICT (sku) DO UPDATE SET since = least(due.since, excluded.since)
+""")
 _SCARCE_DUE = text(
     _DUE.format(which="exposure.scarce <> '{}' AND exposure.sku = ANY(CAST(:skus AS text[]))")
 )
@@ -163,6 +179,7 @@ def outlooks(
     scarce, held, sums, bundled = _remembered(connection, positions)
     paces = {sku: pace_of(of, now) for sku, of in sums.items()}
     sold = _sold(connection, positions, rules)
+    tiers = _tiers(connection, positions) if goes_by_tier(rules) else {}
     found = {}
     for sku, position in positions.items():
         outlook = Outlook(
@@ -172,6 +189,7 @@ def outlooks(
             sold=sold.get(sku, {}),
             rivals=_rivals(position, paces),
             bundled=bundled.get(sku, frozenset()),
+            tier=tier_of(sku, position.parts, tiers),
         )
         found[sku] = Known(
             outlook, look_again_at(sums.get(sku, ()), now), sku in scarce, held.get(sku)
@@ -210,11 +228,19 @@ def _remembered(
 
 def _asks(rules: Rules) -> bool:
     """Whether these rules need to know more than the stock."""
-    return bool(rules.exposure.on or rules.safeties or rules.protections or _has_quotas(rules))
+    counts = rules.exposure.on or rules.safeties or rules.protections or _has_quotas(rules)
+    return bool(counts or goes_by_tier(rules))
 
 
 def _has_quotas(rules: Rules) -> bool:
     return any(said.rule.quota for said in rules.channels) or any(o.quota for o in rules.overrides)
+
+
+def _tiers(connection: Connection, positions: Mapping[str, Position]) -> dict[str, Tier]:
+    """The tiers of these SKUs and their parts that the last forecast found."""
+    parts = {part for position in positions.values() for part in position.parts}
+    rows = fetch(connection, _TIERS, {"skus": sorted(parts | set(positions))})
+    return {row.sku: Tier(row.tier) for row in rows}
 
 
 def _rivals(
@@ -326,6 +352,12 @@ def let_go(connection: Connection, skus: Collection[str], now: datetime) -> bool
     if not skus:
         return False
     return bool(connection.execute(_LET_GO, {"skus": sorted(skus), "now": now}).all())
+
+
+def due_by_tier(connection: Connection, rules: Rules, skus: Collection[str], now: datetime) -> None:
+    """These SKUs are in another tier: where numbers go by it, they and bundles made of them are computed again."""
+    if skus and goes_by_tier(rules):
+        connection.execute(_MOVED_DUE, {"skus": sorted(skus), "now": now})
 
 
 def due_where_scarce(connection: Connection, skus: Collection[str], now: datetime) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from allocation.engine import shown_at
 from allocation.holders import Holder, said_of
+from allocation.planning.tiers import Tier
 from allocation.rules import Fitting, fitting, in_force, rule_for
 from allocation.types import ChannelRule, Override, Protection, Rule, Rules, Safety
 
@@ -108,13 +109,23 @@ def why(
         since = f"{rule.quota.since:%Y-%m-%d}"
         return f"quota of {rule.quota.units} since {since}{sold}{_said(ground, 'quota')}"
     fields = {
-        "buffered": ("buffer", f"buffer {rule.buffer}"),
+        "buffered": ("buffer", _buffer(rule, terms)),
         "capped": ("cap", f"cap {rule.cap}"),
         "floored": ("floor", f"floor {rule.floor}"),
         "cut": ("cut_off", f"cut-off {rule.cut_off}, and the pool has {terms.get('pool', 0)}"),
     }
     field, said = fields.get(name, ("", name))
     return said + _said(ground, field)
+
+
+def _buffer(rule: Rule, terms: Terms) -> str:
+    if rule.buffer_by_tier is None:
+        return f"buffer {rule.buffer}"
+    tier = terms.get("tier")
+    if tier is None:
+        units = rule.buffer_by_tier.of(None)
+        return f"buffer {units}, the largest of its tiers: how fast it sells is not known yet"
+    return f"buffer {rule.buffer_by_tier.of(Tier(tier))} of tier {tier}"
 
 
 def held_by(holders: Sequence[Holder]) -> str:
@@ -198,6 +209,8 @@ def _said(ground: Ground, field: str) -> str:
 
 
 def _states(override: Override, field: str) -> bool:
+    if field == "buffer" and override.buffer_by_tier is not None:
+        return True
     return getattr(override, field) is not None
 
 

@@ -113,6 +113,12 @@ def _particular_safety(safety: Safety) -> tuple[int, int, bool, bool]:
     return kind, length, safety.location is not None, dated
 
 
+def goes_by_tier(rules: Rules) -> bool:
+    """Whether a number follows from how fast a SKU sells among all."""
+    own = any(channel.rule.buffer_by_tier is not None for channel in rules.channels)
+    return own or any(override.buffer_by_tier is not None for override in rules.overrides)
+
+
 _FIELDS: Mapping[str, str] = {
     "buffer": "buffer",
     "cap": "cap",
@@ -124,7 +130,7 @@ _FIELDS: Mapping[str, str] = {
 
 
 def _changed(rule: Rule, override: Override) -> Rule:
-    """The rule with what the override states; a percent takes the place of a weight and the other way round."""
+    """The rule with what the override states; what says the same in another way takes its place (percent, weight)."""
     stated = {
         name: value
         for field, name in _FIELDS.items()
@@ -132,4 +138,6 @@ def _changed(rule: Rule, override: Override) -> Rule:
     }
     if override.percent is not None or override.weight is not None:
         stated |= {"percent": override.percent, "weight": override.weight}
+    if override.buffer is not None or override.buffer_by_tier is not None:
+        stated |= {"buffer_by_tier": override.buffer_by_tier}
     return replace(rule, **stated, why=(*rule.why, override.why))

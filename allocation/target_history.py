@@ -48,8 +48,9 @@ def terms_of(target: Target, basis: Basis | None) -> dict[str, Any]:
     """The arithmetic of a target as JSON.
 
     returns    the terms that are not 0, and: quota (whether its stock is divided into quotas), rule (whether one serves
-               the place), excluded, why, stock ([SKU, location, units available, version of the balance]), parts, zones
-               (name, units, threshold, scarce, and of this channel: lines expected, buffer, risk, assumed)
+               the place), excluded, why, tier (where the buffer goes by it), stock ([SKU, location, units available,
+               version of the balance]), parts, zones (name, units, threshold, scarce, and of this channel: lines
+               expected, buffer, risk, assumed)
     """
     said: dict[str, Any] = {name: value for name in TERMS if (value := getattr(target, name))}
     said["quota"] = target.quota
@@ -57,6 +58,8 @@ def terms_of(target: Target, basis: Basis | None) -> dict[str, Any]:
     if target.rule is not None:
         said["excluded"] = target.rule.excluded
         said["why"] = [why for why in target.rule.why if why]
+        if target.rule.buffer_by_tier is not None:
+            said["tier"] = target.rule.tier
     if basis is not None:
         said["stock"] = [[sku, at, *held] for (sku, at), held in sorted(basis.read.items())]
         if basis.parts:

@@ -14,6 +14,7 @@ from allocation.document.tables import Document, OverrideTable, ProtectionTable,
 from allocation.types import ChannelRule, Rules, Show, Span
 
 _OURS = ("OUTSIDE", "IN-TRANSIT")
+_TWO_BUFFERS = "buffer and buffer_by_tier exclude each other; keep one"
 
 
 def find(document: Document) -> list[Finding]:
@@ -111,6 +112,8 @@ def _terms(rules: Rules, channel: ChannelRule) -> Iterator[Finding]:
     path, rule = ("channels", channel.name), channel.rule
     if rule.percent is not None and rule.weight is not None:
         yield Finding((*path, "weight"), "percent and weight exclude each other; keep one")
+    if rule.buffer_by_tier is not None and rule.buffer:
+        yield Finding((*path, "buffer_by_tier"), _TWO_BUFFERS)
     if (channel.cost_oversell is None) != (channel.margin is None):
         there, missing = "cost_oversell", "margin"
         if channel.cost_oversell is None:
@@ -181,21 +184,33 @@ def _overrides(document: Document, rules: Rules) -> Iterator[Finding]:
         path = ("overrides", place)
         if override.channel is not None:
             yield from _known_channel(rules, (*path, "channel"), override.channel)
-        if table.percent is not None and table.weight is not None:
-            yield Finding((*path, "weight"), "percent and weight exclude each other; keep one")
+        yield from _two_ways(path, table)
         stated = reach.stated(override)
         if not stated:
             yield Finding(
                 path,
-                "changes nothing; state percent, weight, buffer, cap, floor, cut_off, quota or exclude",
+                "changes nothing; state percent, weight, buffer, buffer_by_tier, cap, floor, cut_off, quota or exclude",
             )
         for name in stated:
-            written = name
-            if name == reach.SHARE:
-                written = "percent" if table.percent is not None else "weight"
             key = (override.which, override.channel, name)
-            said.append((key, override.span, (*path, written)))
+            said.append((key, override.span, (*path, _written(table, name))))
     yield from _twice(said, "the same SKU and channel")
+
+
+def _two_ways(path: Path, table: OverrideTable) -> Iterator[Finding]:
+    if table.percent is not None and table.weight is not None:
+        yield Finding((*path, "weight"), "percent and weight exclude each other; keep one")
+    if table.buffer is not None and table.buffer_by_tier is not None:
+        yield Finding((*path, "buffer_by_tier"), _TWO_BUFFERS)
+
+
+def _written(table: OverrideTable, name: str) -> str:
+    """The setting in which the file says what `reach.stated` names."""
+    if name == reach.SHARE:
+        return "percent" if table.percent is not None else "weight"
+    if name == reach.BUFFER and table.buffer is None:
+        return "buffer_by_tier"
+    return name
 
 
 def _twice(said: Sequence[tuple[Hashable, Span, Path]], what: str) -> Iterator[Finding]:

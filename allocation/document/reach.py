@@ -16,16 +16,18 @@ from allocation.document.findings import Finding, named
 from allocation.rules import fitting, rule_for
 from allocation.types import ChannelRule, Override, Rule, Rules, Safety
 
-#: Fields of an override; percent and weight are one: each takes the other's place.
+#: Fields of an override; percent and weight are one, and buffer and buffer_by_tier: each takes the other's place.
 SHARE = "share"
-FIELDS = ("buffer", "cap", "floor", "cut_off", "quota", "exclude")
+BUFFER = "buffer"
+FIELDS = ("cap", "floor", "cut_off", "quota", "exclude")
 _FIRST = 3  # others that a message names
 
 
 def stated(override: Override) -> list[str]:
     """The fields that an override states."""
     share = [SHARE] if override.percent is not None or override.weight is not None else []
-    return share + [name for name in FIELDS if getattr(override, name) is not None]
+    buffer = [BUFFER] if override.buffer is not None or override.buffer_by_tier is not None else []
+    return share + buffer + [name for name in FIELDS if getattr(override, name) is not None]
 
 
 @dataclass(slots=True)

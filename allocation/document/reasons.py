@@ -14,6 +14,7 @@ _CHANNEL = (
     "percent",
     "weight",
     "buffer",
+    "buffer_by_tier",
     "cap",
     "floor",
     "cut_off",

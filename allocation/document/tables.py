@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from allocation.by_tier import ByTier
 from allocation.document.fields import (
     Address,
     Chance,
@@ -83,6 +84,17 @@ class QuotaTable(Table):
         return Quota(self.units, instant(self.since, zone))
 
 
+class TierTable(Table):
+    """`buffer_by_tier = { A = 6, B = 3, C = 1 }`"""
+
+    a: Units = Field(alias="A")
+    b: Units = Field(alias="B")
+    c: Units = Field(alias="C")
+
+    def by_tier(self) -> ByTier:
+        return ByTier(self.a, self.b, self.c)
+
+
 class PickupTable(Table):
     """`[locations.<name>.pickup]`"""
 
@@ -146,6 +158,7 @@ class ChannelTable(Table):
     percent: Percent | None = None
     weight: Weight | None = None
     buffer: Units = 0
+    buffer_by_tier: TierTable | None = None
     cap: Units | None = None
     floor: Units = 0
     cut_off: Units = 0
@@ -183,6 +196,7 @@ class ChannelTable(Table):
                 quota=None if self.quota is None else self.quota.quota(zone),
                 excluded=self.exclude,
                 why=(self.why,) if self.why else (),
+                buffer_by_tier=self.buffer_by_tier.by_tier() if self.buffer_by_tier else None,
             ),
             hide_at_zero=self.hide_at_zero,
             vendor_locations=self.vendor_locations,
@@ -199,6 +213,7 @@ class OverrideTable(_Selecting):
     percent: Percent | None = None
     weight: Weight | None = None
     buffer: Units | None = None
+    buffer_by_tier: TierTable | None = None
     cap: Units | None = None
     floor: Units | None = None
     cut_off: Units | None = None
@@ -220,6 +235,7 @@ class OverrideTable(_Selecting):
             exclude=self.exclude,
             why=self.why,
             span=self.span(zone),
+            buffer_by_tier=self.buffer_by_tier.by_tier() if self.buffer_by_tier else None,
         )
 
 

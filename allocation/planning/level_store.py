@@ -173,10 +173,12 @@ def looked_at(connection: Connection) -> int:
     return int(connection.execute(_COUNT).scalar_one())
 
 
-def sort_into_tiers(connection: Connection, now: datetime) -> None:
+def sort_into_tiers(connection: Connection, now: datetime) -> list[str]:
     """Find anew which places lose most in an hour without them, and which SKUs sell fastest.
 
     Where no price is known, a unit counts as one: then it is units that are lost.
+
+    returns    SKUs that sell in another tier than before, those that are new in one or gone from all among them
     """
     rows = fetch(connection, _VALUES, {})
     priced = any(row.lost_per_hour for row in rows)
@@ -202,6 +204,9 @@ def sort_into_tiers(connection: Connection, now: datetime) -> None:
         )  # fmt: skip
     connection.execute(_KEEP_FAST, {"rows": orjson.dumps(fast).decode()})
     connection.execute(_SLOW, {"skus": sorted(pace)})
+    was = {sku: each.tier for sku, each in before.items()}
+    is_now = {str(each["sku"]): each["tier"] for each in fast}
+    return sorted(sku for sku in was.keys() | is_now.keys() if was.get(sku) != is_now.get(sku))
 
 
 def look(connection: Connection, now: datetime, most: int) -> tuple[int, list[tuple[str, str]]]:

@@ -174,6 +174,7 @@ class Lockstep:
             lags=self._plan.lags,
             scarce=self._scarce.get(part.number, frozenset()),
             sold=self._sold(rules),
+            tier=self._plan.tiers.get(world.stream.sku),
         )
         allotment = engine.compute(world.stream.sku, self._book, rules, places, outlook)
         self._scarce[part.number] = allotment.scarce

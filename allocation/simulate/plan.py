@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from allocation.planning.tiers import Tier
 from allocation.simulate.delays import lag_of
 from allocation.simulate.seasons import Seasons
 from allocation.simulate.types import Delay, Delays, Place
@@ -33,12 +35,20 @@ class Part:
 class Plan:
     """The rules taken apart, and how far each channel is behind.
 
+    tiers     of SKUs, where numbers go by them
     parts     those whose numbers are ours to decide
     shares    channels whose partners are promised at most what they are shown
     """
 
-    def __init__(self, seasons: Seasons, layout: Layout, delays: Delays) -> None:
+    def __init__(
+        self,
+        seasons: Seasons,
+        layout: Layout,
+        delays: Delays,
+        tiers: Mapping[str, Tier] = MappingProxyType({}),
+    ) -> None:
         self.seasons = seasons
+        self.tiers = tiers
         self._delays = delays
         self.lags: Mapping[str, Lag] = {
             channel.name: lag_of(delays.of(channel.name)) for channel in seasons.rules.channels

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
+from allocation.planning.tiers import Tier, classes
+from allocation.rules import goes_by_tier
 from allocation.simulate.lockstep import Lockstep
 from allocation.simulate.naive import (
     Spectator,
@@ -53,7 +55,7 @@ def simulate(
     returns    scores by name: the engine's, then the naive ones, then the best possible
     raises     Unusable when the rules have no channel that shows anything
     """
-    return _scores(history, _entries(history.start, rules, delays), seed, progress)
+    return _scores(history, _entries(history, rules, delays), seed, progress)
 
 
 def beside(
@@ -86,14 +88,17 @@ def _scores(
     return {name: score(name, tally, best, priced=priced) for name, tally in tallies.items()}
 
 
-def _entries(start: datetime, rules: Mapping[str, Rules], delays: Delays) -> dict[str, _Entry]:
+def _entries(history: History, rules: Mapping[str, Rules], delays: Delays) -> dict[str, _Entry]:
     entries: dict[str, _Entry] = {}
+    start = history.start
+    by_tier = any(goes_by_tier(each) for each in rules.values())
+    tiers = _tiers(history.streams) if by_tier else {}
     layouts = {name: layout_of(each) for name, each in rules.items()}
     for name, each in rules.items():
         if not layouts[name].draws:
             raise Unusable(f"the rules of {name} have no channel that shows a number; add one")
         entries[name] = _Entry(
-            _engine(Plan(Seasons(each, start), layouts[name], delays)), layouts[name]
+            _engine(Plan(Seasons(each, start), layouts[name], delays, tiers)), layouts[name]
         )
     return entries | _others(start, next(iter(layouts.values())))
 
@@ -115,6 +120,13 @@ def _engine(plan: Plan) -> _Make:
 
 def _play(stream: Stream, strategy: Strategy, layout: Layout, tally: Tally, ends: float) -> None:
     World(stream, layout, tally, listed_places(stream, layout), ends).run(strategy)
+
+
+def _tiers(streams: Sequence[Stream]) -> dict[str, Tier]:
+    """The tier of each SKU by what was wanted of it in the whole time, which a forecast would have to guess."""
+    wanted = [sum(e.units for e in stream.events if isinstance(e, Line)) for stream in streams]
+    found = classes([float(units) for units in wanted])
+    return {stream.sku: tier for stream, tier in zip(streams, found, strict=True)}
 
 
 def _is_priced(streams: Sequence[Stream]) -> bool:

@@ -8,7 +8,9 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
+from allocation.by_tier import ByTier
 from allocation.engine import Allotment, compute
+from allocation.planning.tiers import Tier
 from allocation.types import (
     ChannelRule,
     Exposure,
@@ -55,12 +57,18 @@ class House:
         return replace(self, stock={**self.stock, location: self.stock[location] + units})
 
     def with_buffer(self, name: str, more: int) -> House:
-        """The same with a larger buffer on one channel."""
+        """The same with a larger buffer on one channel, whatever it goes by."""
         channels = tuple(
-            replace(c, rule=replace(c.rule, buffer=c.rule.buffer + more)) if c.name == name else c
+            replace(c, rule=_with_buffer(c.rule, more)) if c.name == name else c
             for c in self.rules.channels
         )
         return replace(self, rules=replace(self.rules, channels=channels))
+
+
+def _with_buffer(rule: Rule, more: int) -> Rule:
+    by = rule.buffer_by_tier
+    tiered = None if by is None else ByTier(by.a + more, by.b + more, by.c + more)
+    return replace(rule, buffer=rule.buffer + more, buffer_by_tier=tiered)
 
 
 def a_channel(
@@ -87,6 +95,7 @@ def a_channel(
 
 
 _small = st.integers(0, 12)
+_tiered = st.one_of(st.none(), st.none(), st.builds(ByTier, _small, _small, _small))
 _maybe = st.one_of(st.none(), st.integers(0, 40))
 
 
@@ -111,6 +120,7 @@ def _rules_of_channels(draw: st.DrawFn, count: int) -> list[Rule]:
                 percent=percent,
                 weight=weight,
                 buffer=draw(_small),
+                buffer_by_tier=draw(_tiered),
                 cap=cap,
                 floor=floor if cap is None else min(floor, cap),
                 cut_off=draw(st.sampled_from((0, 0, 3, 10))),
@@ -145,6 +155,7 @@ def _outlooks(draw: st.DrawFn, channels: list[ChannelRule]) -> Outlook:
         sold={c.name: draw(_small) for c in channels if draw(st.booleans())},
         rivals={"WH": Pace(0.01)} if draw(st.integers(0, 4)) == 0 else {},
         bundled=frozenset(c.name for c in channels if draw(st.integers(0, 5)) == 0),
+        tier=draw(st.sampled_from((None, *Tier))),
     )
 
 

@@ -223,7 +223,8 @@ def test_one_account_is_one_channel() -> None:
         ),
         (
             'sku = "A"',
-            "overrides.0: changes nothing; state percent, weight, buffer, cap, floor, cut_off, quota or exclude",
+            "overrides.0: changes nothing; state percent, weight, buffer, buffer_by_tier, cap, floor, cut_off, quota or"
+            " exclude",
         ),
         ('sku = "A"\ncap = 1\nfloor = 2', "overrides.0: for SKU A: floor 2 is above cap 1"),
         (

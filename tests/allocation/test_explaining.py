@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allocation.by_tier import ByTier
 from allocation.document import read
 from allocation.engine import Allotment, compute
 from allocation.explaining import Account, Entry, Explained, Kept, Listing, Moved, explain
+from allocation.planning.tiers import Tier
 from allocation.target_history import Basis, terms_of
 from allocation.types import (
     ChannelRule,
@@ -194,6 +196,30 @@ def test_quotas_read_well() -> None:
     units, left, why = said(found)["others"]
     assert (units, left) == (-2, 2)
     assert why.startswith("quotas of pos: 4 at WH are scarce (at most ")
+
+
+@pytest.mark.parametrize(
+    ("tier", "units", "why"),
+    [
+        (Tier.A, -8, "buffer 8 of tier A (fast ones)"),
+        (Tier.C, -1, "buffer 1 of tier C (fast ones)"),
+        (
+            None,
+            -8,
+            "buffer 8, the largest of its tiers: how fast it sells is not known yet (fast ones)",
+        ),
+    ],
+)
+def test_a_buffer_by_tier_tells_the_tier_it_went_by(
+    tier: Tier | None, units: int, why: str
+) -> None:
+    found = explained(
+        a_channel("web", Rule(buffer_by_tier=ByTier(8, 3, 1), why=("fast ones",))),
+        stock={"WH": 20},
+        outlook=Outlook(tier=tier),
+    )
+
+    assert said(found)["buffered"] == (units, 20 + units, why)
 
 
 def test_safety_protection_floor_and_cut_off_give_their_reasons() -> None:

@@ -18,6 +18,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, Engine
 
+from allocation.outlook_store import due_by_tier
 from allocation.planning import demand_store, forecast_store, level_store, order_store, terms_store
 from allocation.planning.forecast_store import DONE, FORECASTING, KEPT_QUANTILES, READING, Run, Told
 from allocation.planning.need import Demand, demand_of, forecast, need
@@ -100,7 +101,8 @@ def _step(connection: Connection, at: Run, now: datetime) -> Run:
     forecast_store.move(connection, after, now)
     if after.stage == DONE:
         level_store.forget_others(connection, after.id)
-        level_store.sort_into_tiers(connection, now)
+        moved = level_store.sort_into_tiers(connection, now)
+        due_by_tier(connection, current_rules(connection)[1], moved, now)
     return after
 
 
