@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import Any, Final
+from urllib.parse import quote
 
 import psycopg
 from sqlalchemy import Engine
@@ -71,8 +72,10 @@ def own_server() -> Iterator[Server]:
     for folder in running.folders():
         lifeline().remove(folder)
     try:
+        # Over the socket: half the way of loopback TCP.
+        way = f"?host={quote(str(running.sockets))}&port={running.port}"
         urls = [
-            running.url(role, "X").removesuffix("X") + "{database}"
+            running.url(role, "X").partition("@")[0] + "@/{database}" + way
             for role in (SUPERUSER, APP, OWNER)
         ]
         server = Server(urls[0], urls[1])
@@ -114,12 +117,12 @@ class Theatre:
         self._stage = Stage()
         self._opened: dict[str, Opened] = {}
         self._make(template)
-        with books.keeper(self._superuser.format(database=name)) as connection:
-            self._empty = books.opening_of(connection)
+        self._empty = books.opening_of(self._keeper, "empty")
 
     def close(self) -> None:
         """Remove the database."""
         self._engine.dispose()
+        self._keeper.close()
         books.drop(self._superuser.format(database="postgres"), self._name)
 
     def play(self, plan: Plan, *, plant: str = "", keep_trace: bool = False) -> Outcome:
@@ -142,14 +145,14 @@ class Theatre:
     def _make(self, template: str) -> None:
         books.copy(self._superuser.format(database="postgres"), self._name, template)
         self._engine: Engine = mortal_engine(self._app.format(database=self._name), self._stage)
+        self._keeper = books.keeper(self._superuser.format(database=self._name))
 
     def _restore(self, opening: books.Opening) -> None:
         if books.is_worn(self._worn):
             self.close()
             self._make(self._template)
             self._worn = 0
-        with books.keeper(self._superuser.format(database=self._name)) as connection:
-            self._worn += opening.restore(connection)
+        self._worn += opening.restore(self._keeper)
 
     def _open(self, cast: str) -> Opened:
         """Open a house in an empty book, with nothing going wrong."""
@@ -165,8 +168,7 @@ class Theatre:
             found(house)
             director.until(_OPENS_S)
             shown = {(row.channel, row.sku, row.location): row.units for row in house.rows(_SHOWN)}
-        with books.keeper(self._superuser.format(database=self._name)) as connection:
-            return Opened(books.opening_of(connection), house.clock.now(), shown)
+        return Opened(books.opening_of(self._keeper, cast), house.clock.now(), shown)
 
 
 _theatre: Theatre | None = None

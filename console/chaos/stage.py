@@ -2,8 +2,8 @@
 
 A worker hands over where the real ones could be overtaken: before each of its transactions, before and after each call
 of a vendor. Inside a transaction nobody hands over, so nobody waits for a lock of somebody who stands still. Where a
-worker may die (before and after each commit, before and after each call) it can be told to: its connection is closed,
-and nothing it still tries reaches anybody.
+worker may die (before and after each commit, before and after each call) it can be told to: what it has not committed
+is gone, and nothing it still tries reaches anybody.
 """
 
 from __future__ import annotations
@@ -126,10 +126,8 @@ class Stage:
             worker.dead, worker.at = True, f"dies {at}"
         if worker.dead:
             for connection in worker.connections:
-                if not connection.closed:
-                    # What a server does some time after its client is gone; at once, so that it is always the same.
-                    connection.rollback()
-                    connection.close()
+                # What a server does some time after its client is gone; at once, so that it is always the same.
+                connection.rollback()
             raise Died(worker.name)
 
     def refuse_inside_transaction(self) -> None:
