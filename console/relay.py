@@ -33,14 +33,14 @@ from channels.lane import Lane
 from channels.registry import LANES
 from console import availability, partners
 from console.accepting import Accepting, Fate
-from console.guesses import Guesses
+from console.guesses import Guesses, Shared
 from ledger import inbox
 from ledger.db import transaction
 from ledger.events import FACT
 from ledger.inbox import FACT_TOPIC, INTERCHANGE_TOPIC, Delivery, Kept
 from workers.flows.receive import TELLING, kept_headers, name_of, named, of_its_own
 from workers.settings import Settings
-from workers.wiring import Secrets, now, read_secrets
+from workers.wiring import Secrets, clock, now, read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -192,13 +192,14 @@ def application(
     body_s: float = 10.0,
     channels_s: float = 5.0,
     traces: Traces | None = None,
+    guesses: Shared | None = None,
 ) -> Starlette:
     """The relay as an ASGI application.
 
     ring          see `Relay`
     body_s        a sender that is slower than this with its body is not a sender
     channels_s    how long a channel that was added may stay unknown
-    traces        see `Relay`
+    traces        see `Relay`;  guesses  what other doors have seen
     raises        NotSetUp when the channels' secrets cannot be read
     """
     relay = Relay(settings, engine, ring, body_s=body_s, channels_s=channels_s, traces=traces)
@@ -226,7 +227,7 @@ def application(
             ClientDisconnect: _gone,
         },
         lifespan=running,
-        middleware=[Middleware(Guesses)],
+        middleware=[Middleware(Guesses, shared=guesses)],
     )
     app.state.relay = relay
     return app
@@ -375,15 +376,13 @@ async def _readyz(request: Request) -> Response:
             connection.execute(_READY)
 
     await run_in_threadpool(check)
-    return JSONResponse({"ready": True})
+    return JSONResponse({"ready": True, "clock_ahead_s": round(clock.ahead_s, 1)})
 
 
 async def _refusal(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    return JSONResponse(
-        {"error": error.detail}, status_code=error.status_code, headers=error.headers
-    )
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
 async def _away(_request: Request, error: Exception) -> Response:

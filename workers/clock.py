@@ -1,24 +1,42 @@
-"""The clock of the doors: this machine's, put right by the database's where the two differ by seconds.
+"""The clock of a process: this machine's, put right by the database's where the two differ by seconds.
 
-A worker whose clock is an hour ahead would open the windows of the coming hour, for which nobody comes again when they
-are due, and take over whatever others hold; one that is behind would do nothing that is due.
+A relay whose clock is an hour off would write wrong times of receipt, an API wrong times of deeds. A worker that is an
+hour ahead would open the windows of the coming hour, for which nobody comes again when they are due, and take over
+whatever others hold; one that is behind would do nothing that is due.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from ledger.db import transaction
 
 #: What differs by less is left alone: between the question and the answer time goes by as well.
 TOLERATED: Final = timedelta(seconds=5)
 #: How far the wall's clock may move against the one that only counts, before it was set. Seconds.
 _SET_S: Final = 1.0
 
+#: So often a process that differs says so again, and so long one that ended is remembered. Seconds.
+_AGAIN_S: Final = 30.0
+_GONE_S: Final = 600.0
+
 _SAID = text("SELECT clock_timestamp()")
+_DIFFERS = text("""
+    INSERT INTO clock_off (process, ahead_s, seen_at) VALUES (:process, :ahead_s, clock_timestamp())
+    ON CONFLICT (process) DO UPDATE SET ahead_s = excluded.ahead_s, seen_at = excluded.seen_at
+""")
+_IS_RIGHT = text("""
+    DELETE FROM clock_off
+    WHERE process = :process OR seen_at < clock_timestamp() - make_interval(secs => :gone_s)
+""")
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +54,11 @@ class Clock:
         self._off = timedelta(0)
         self._base: tuple[datetime, float] | None = None
         self._gap_s = 0.0
+
+    @property
+    def ahead_s(self) -> float:
+        """How far the machine's clock was ahead of the database's at the last look; 0 where it may stay as it is."""
+        return -self._off.total_seconds()
 
     def now(self) -> datetime:
         """What counts. Between two looks nobody can set it: a task that runs meanwhile sees no jump."""
@@ -81,3 +104,57 @@ class Clock:
 
     def _was_set(self) -> bool:
         return abs(self._wall().timestamp() - self._runs_s() - self._gap_s) > _SET_S
+
+
+class Watch:
+    """Holds a process's clock against the database's, and leaves a row where it differs: an alert names it then.
+
+    process    which one it is, for people
+    """
+
+    def __init__(self, clock: Clock, process: str, runs_s: Callable[[], float]) -> None:
+        self._clock = clock
+        self._process = process
+        self._runs_s = runs_s
+        self._noted: tuple[float, float] | None = None
+
+    def look(self, connection: Connection) -> None:
+        """Ask the database for its time, within a transaction of its own or another's."""
+        self._clock.set_by(connection)
+        ahead_s, runs_s = self._clock.ahead_s, self._runs_s()
+        if ahead_s:
+            if self._is_news(ahead_s, runs_s):
+                connection.execute(_DIFFERS, {"process": self._process, "ahead_s": ahead_s})
+                self._noted = (ahead_s, runs_s)
+        elif self._noted is not None:
+            connection.execute(_IS_RIGHT, {"process": self._process, "gone_s": _GONE_S})
+            self._noted = None
+
+    def _is_news(self, ahead_s: float, runs_s: float) -> bool:
+        if self._noted is None or runs_s - self._noted[1] >= _AGAIN_S:
+            return True
+        return abs(ahead_s - self._noted[0]) > TOLERATED.total_seconds()
+
+    def look_again(self, engine: Engine, for_s: float) -> None:
+        """Look if the clock is in doubt (`Clock.is_doubtful`); a database that does not answer leaves it as it is."""
+        if self._clock.is_doubtful(for_s):
+            with suppress(SQLAlchemyError), transaction(engine) as connection:
+                self.look(connection)
+            self._clock.looked()
+
+    @contextmanager
+    def kept(self, engine: Engine, every_s: float) -> Iterator[None]:
+        """Look at the beginning, and every so often until the block ends, in a thread of its own."""
+        enough = threading.Event()
+
+        def watch() -> None:
+            while not enough.wait(every_s):
+                self.look_again(engine, 0.0)
+
+        self.look_again(engine, 0.0)
+        thread = threading.Thread(target=watch, name="clock", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            enough.set()

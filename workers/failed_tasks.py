@@ -21,13 +21,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from ledger import failures
 from ledger.db import connect, transaction
 from workers.app import Work, app
+from workers.clock import Watch
 from workers.failures import mending, operations, pauses, raised
 from workers.failures.raised import Seldom
 from workers.failures.replaying import RINGABLE
 from workers.flows import operations as operating
 from workers.settings import settings
 from workers.tasks import wiring
-from workers.wiring import clock, now
+from workers.wiring import clock, now, watch_of
 
 log = structlog.get_logger()
 
@@ -123,6 +124,7 @@ class _Known:
     """The queues that are paused, as this process knows them."""
 
     queues: frozenset[str] = frozenset()
+    watch: Watch | None = None
 
 
 def _is_paused(queue: str) -> bool:
@@ -133,7 +135,9 @@ def _is_paused(queue: str) -> bool:
     if clock.is_doubtful(_PAUSES_FOR_S):
         with suppress(SQLAlchemyError), transaction(wiring().engine) as connection:
             _Known.queues = pauses.paused(connection)
-            clock.set_by(connection)
+            # A child of a pool is a process of its own.
+            _Known.watch = _Known.watch or watch_of("worker")
+            _Known.watch.look(connection)
         clock.looked()
     return queue in _Known.queues
 

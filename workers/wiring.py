@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import platform
 import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import redis
@@ -30,7 +32,7 @@ from channels.sparing import Sparing
 from ledger.context import Catalogue
 from ledger.db import connect, transaction
 from reconcile.proving import Proof
-from workers.clock import Clock
+from workers.clock import Clock, Watch
 from workers.flows import edi_desk
 from workers.flows.bells import Bells
 from workers.flows.ingest import House
@@ -303,8 +305,20 @@ def _connected(
         raise NotSetUp(str(error)) from None
 
 
-#: This process's clock; workers hold it against the database's.
+#: How often a door looks at the database's clock. Seconds.
+_CLOCK_EVERY_S: Final = 5.0
+#: This process's clock, held against the database's.
 clock = Clock(lambda: datetime.now(UTC), time.monotonic)
+
+
+def watch_of(kind: str) -> Watch:
+    """Who holds this process's clock against the database's; `kind` is what the process is."""
+    return Watch(clock, f"{kind} {platform.node()}/{os.getpid()}", time.monotonic)
+
+
+def clock_kept(kind: str, engine: Engine) -> AbstractContextManager[None]:
+    """Hold a door's clock against the database's while the door is open."""
+    return watch_of(kind).kept(engine, _CLOCK_EVERY_S)
 
 
 def now() -> datetime:

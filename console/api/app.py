@@ -30,12 +30,12 @@ from console.api.answers import told
 from console.api.gate import Gate
 from console.api.sessions import Sessions
 from console.api.state import House
-from console.guesses import Guesses
+from console.guesses import Guesses, shared_by
 from console.pages.mount import mount
 from ledger.db import transaction
 from workers.keys import key_of
-from workers.wiring import Wiring
-from workers.wiring import now as clock
+from workers.wiring import Wiring, clock
+from workers.wiring import now as of_the_doors
 
 PREFIX: Final = "/api/v1"
 _READY = text("SELECT count(*) FROM schema_version")
@@ -45,7 +45,7 @@ _WORDS: Final = (
 )
 
 
-def application(wiring: Wiring, *, now: Callable[[], datetime] = clock) -> FastAPI:
+def application(wiring: Wiring, *, now: Callable[[], datetime] = of_the_doors) -> FastAPI:
     """The API.
 
     wiring    nothing connects before the first request
@@ -77,7 +77,7 @@ def application(wiring: Wiring, *, now: Callable[[], datetime] = clock) -> FastA
         Gate, engine=wiring.engine, sessions=sessions, now=now, body_bytes=settings.relay_body_bytes
     )
     # Outside the gate: who only guesses costs no look at the database.
-    app.add_middleware(Guesses)
+    app.add_middleware(Guesses, shared=shared_by(wiring))
     mount(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app
@@ -105,4 +105,4 @@ def _healthz() -> Response:
 def _readyz(request: Request) -> Response:
     with transaction(request.app.state.house.engine) as connection:
         connection.execute(_READY)
-    return told({"ready": True})
+    return told({"ready": True, "clock_ahead_s": round(clock.ahead_s, 1)})

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -16,7 +16,10 @@ from console import logs
 from console.cli.common import Failed, sentences
 from console.local.stack import attached
 from workers.settings import Settings, settings
-from workers.wiring import NotSetUp, read_secrets
+from workers.wiring import NotSetUp, clock_kept, read_secrets
+
+if TYPE_CHECKING:
+    from workers.wiring import Wiring
 
 
 def _here() -> Settings:
@@ -50,12 +53,13 @@ def _open(
     here: Settings,
     app: Any,
     port: int,
+    house: Wiring,
     *,
     most: int,
     keep_alive_s: int = 15,
     proxy_headers: bool = True,
 ) -> None:
-    """Open a door until the process is told to stop.
+    """Open a door until the process is told to stop; meanwhile its clock is held against the database's.
 
     app     an ASGI application
     most    requests at once; further ones are refused with 503
@@ -65,7 +69,9 @@ def _open(
     from console.serving import options
 
     bounds = options(most=most, keep_alive_s=keep_alive_s, proxy_headers=proxy_headers)
-    uvicorn.run(app, host=here.relay_host, port=port, **bounds)
+    kind = click.get_current_context().info_name or "door"
+    with clock_kept(kind, house.engine):
+        uvicorn.run(app, host=here.relay_host, port=port, **bounds)
 
 
 @click.group()
@@ -77,14 +83,16 @@ def serve() -> None:
 def relay() -> None:
     """Take webhooks (POST /hooks/...) and canonical events (POST /events)."""
     here = _here()
+    from console.guesses import shared_by
     from console.relay import application
     from workers.tasks import ring_drain
     from workers.wiring import Wiring
 
     with sentences():
         house = Wiring(here)
-        app = application(here, house.engine, ring_drain, traces=house.traces)
-    _open(here, app, here.relay_port, most=512)
+        shared = shared_by(house)
+        app = application(here, house.engine, ring_drain, traces=house.traces, guesses=shared)
+    _open(here, app, here.relay_port, house, most=512)
 
 
 @serve.command()
@@ -92,16 +100,18 @@ def availability() -> None:
     """Answer what stores may promise for pick-up (GET /availability/...), without the relay's other doors."""
     here = _here()
     from console.availability import application
-    from console.guesses import Guesses
+    from console.guesses import Guesses, shared_by
     from workers.garbage import collect_seldom
     from workers.wiring import Wiring
 
     with sentences():
-        app = application(here, Wiring(here).engine)
+        house = Wiring(here)
+        app = application(here, house.engine)
     # A thread that reads the database would hold up answers for five milliseconds at a time.
     sys.setswitchinterval(0.0005)
     collect_seldom()
-    _open(here, Guesses(app), here.availability_port, most=512, proxy_headers=False)
+    guarded = Guesses(app, shared=shared_by(house))
+    _open(here, guarded, here.availability_port, house, most=512, proxy_headers=False)
 
 
 @serve.command()
@@ -113,15 +123,17 @@ def api() -> None:
     from workers.wiring import Wiring
 
     with sentences():
-        app = application(Wiring(here))
+        house = Wiring(here)
+        app = application(house)
     warm(app)
-    _open(here, app, here.api_port, most=256)
+    _open(here, app, here.api_port, house, most=256)
 
 
 @serve.command()
 def metrics() -> None:
     """Answer Prometheus (GET /metrics); one such process serves the whole house."""
     here = _here()
+    from console.guesses import shared_by
     from console.metrics.door import application
     from console.metrics.exporter import Exporter
     from workers.wiring import Wiring, now
@@ -129,8 +141,9 @@ def metrics() -> None:
     with sentences():
         wiring = Wiring(here)
         _ = wiring.engine
-    app = application(Exporter(wiring, now), here.metrics_token.get_secret_value())
-    _open(here, app, here.metrics_port, most=16, keep_alive_s=5)
+    shared = shared_by(wiring)
+    app = application(Exporter(wiring, now), here.metrics_token.get_secret_value(), shared=shared)
+    _open(here, app, here.metrics_port, wiring, most=16, keep_alive_s=5)
 
 
 @click.command()

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from console.guesses import Guesses
+from console.guesses import Guesses, Shared
 from console.metrics.exporter import Exporter
 
 log = structlog.get_logger(__name__)
@@ -21,10 +21,11 @@ log = structlog.get_logger(__name__)
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def application(exporter: Exporter, token: str) -> Starlette:
+def application(exporter: Exporter, token: str, *, shared: Shared | None = None) -> Starlette:
     """The door.
 
-    token    what a scrape has to bring as a bearer; "" lets everybody in who reaches the port
+    token     what a scrape has to bring as a bearer; "" lets everybody in who reaches the port
+    shared    what other doors have seen of who guesses
     """
 
     def metrics(request: Request) -> Response:
@@ -51,5 +52,5 @@ def application(exporter: Exporter, token: str) -> Starlette:
             Route("/metrics", metrics, methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
         ],
-        middleware=[Middleware(Guesses)],
+        middleware=[Middleware(Guesses, shared=shared)],
     )

@@ -180,6 +180,10 @@ _DOORS: Final = """
     SELECT 'lockstep_queue_paused', queue, NULL, NULL, (p.queue IS NOT NULL)::int
     FROM heartbeat AS h FULL JOIN queue_pause AS p USING (queue)
     UNION ALL
+    SELECT 'lockstep_clock_ahead_seconds', NULL, NULL, NULL, coalesce((
+        SELECT ahead_s FROM clock_off WHERE seen_at > :now - interval '2 minutes'
+        ORDER BY abs(ahead_s) DESC LIMIT 1), 0)
+    UNION ALL
     SELECT 'lockstep_incidents', rule, channel, severity, count(*)
     FROM incident WHERE resolved_at IS NULL GROUP BY rule, channel, severity
     UNION ALL

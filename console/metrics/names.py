@@ -295,6 +295,13 @@ _WORK: Final = (
         "queue-silent",
     ),
     Metric(
+        "lockstep_clock_ahead_seconds",
+        "gauge",
+        (),
+        "How far the machine whose clock is most off is ahead of the database's, 0 where none is off by five seconds",
+        "clock-differs",
+    ),
+    Metric(
         "lockstep_queue_paused",
         "gauge",
         ("queue",),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 import requests
+from starlette.responses import JSONResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from console.access.secrets import token_of
 from console.access.types import Role
-from console.guesses import MOST
+from console.guesses import MOST, WINDOW_S, Guesses, Shared
 from tests.console.api_door import Api, an_api
 from tests.console.door import TOKEN, Door, a_door_with_channels
 from tests.servers import Clock, Database
@@ -91,3 +95,77 @@ def test_who_guesses_at_the_relay_is_not_listened_to_and_webhooks_go_on(
     assert codes == [401] * MOST + [429] * 2
     assert forged == {401}
     assert door.hook().status_code == 200
+
+
+class Callers:
+    """Doors of one house that all refuse, and somebody who asks them from an address."""
+
+    def __init__(self, url: str, doors: int, now: list[float]) -> None:
+        self.redis = redis.Redis.from_url(url, socket_timeout=1)
+        self.doors = [
+            Guesses(refuses, shared=Shared(self.redis, "lockstep:test"), clock=lambda: now[0])
+            for _ in range(doors)
+        ]
+
+    def ask(self, door: int, token: str) -> int:
+        said: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        async def send(message: Message) -> None:
+            said.append(message)
+
+        scope = {
+            "type": "http",
+            "headers": [(b"authorization", token.encode())],
+            "client": ("203.0.113.9", 50_000),
+        }
+        asyncio.run(self.doors[door](scope, receive, send))
+        return int(said[0]["status"])
+
+
+async def refuses(scope: Scope, receive: Receive, send: Send) -> None:
+    await JSONResponse({}, 401)(scope, receive, send)
+
+
+def test_several_doors_count_together(valkey: str) -> None:
+    callers = Callers(valkey, 3, [0.0])
+
+    codes = [callers.ask(number % 2, f"guess {number}") for number in range(MOST)]
+    # A door that was shown nothing hears of it by the first that it is shown.
+    late = [callers.ask(2, "one more"), callers.ask(2, "and another")]
+
+    assert codes == [401] * MOST
+    assert [callers.ask(door, "next") for door in (0, 1, 2)].count(429) >= 2
+    assert late == [401, 429]
+
+
+def test_a_door_listens_again_once_the_window_is_over(valkey: str) -> None:
+    now = [0.0]
+    callers = Callers(valkey, 1, now)
+    for number in range(MOST):
+        callers.ask(0, f"guess {number}")
+    shut = callers.ask(0, "next")
+    now[0] += WINDOW_S + 1
+    callers.redis.flushdb()
+
+    assert (shut, callers.ask(0, "next")) == (429, 401)
+
+
+def test_what_is_kept_of_a_guess_is_too_little_to_find_a_token_by(valkey: str) -> None:
+    callers = Callers(valkey, 1, [0.0])
+    callers.ask(0, "Bearer let-me-im")
+
+    (key,) = callers.redis.keys("*")
+    assert [len(kept) for kept in callers.redis.smembers(key)] == [2]
+    assert 0 < callers.redis.ttl(key) <= WINDOW_S
+
+
+def test_a_door_whose_redis_is_away_counts_for_itself() -> None:
+    callers = Callers("redis://127.0.0.1:1/0", 2, [0.0])
+
+    codes = [callers.ask(0, f"guess {number}") for number in range(MOST + 1)]
+
+    assert codes == [401] * MOST + [429]
+    assert callers.ask(1, "next") == 401

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,6 +15,8 @@ from ledger.db import transaction
 from tests.channels.shopify_rig import CHANNEL
 from tests.journeys.drill import ShopDrill, a_shop, a_shop_drill
 from tests.servers import Database
+from workers.clock import Clock as MachineClock
+from workers.clock import Watch
 from workers.failures import mending
 from workers.flows import sweep
 from workers.flows.allocate import allocate
@@ -123,3 +127,23 @@ def test_drill_queue_silent(shop: ShopDrill) -> None:
     shop.staying = beats
 
     shop.drill("queue.silent")
+
+
+def test_drill_clock_differs(shop: ShopDrill) -> None:
+    """A relay's machine is an hour ahead; somebody puts it right."""
+    ahead = [timedelta(hours=1)]
+    clock = MachineClock(lambda: datetime.now(UTC) + ahead[0], time.monotonic)
+    watch = Watch(clock, "relay here/1", time.monotonic)
+
+    def look() -> None:
+        watch.look_again(shop.house.engine, 0.0)
+        # The desk's clock is not the database's.
+        shop.desk.run("UPDATE clock_off SET seen_at = :at", at=shop.desk.now)
+
+    look()
+
+    def mend() -> None:
+        ahead[0] = timedelta(0)
+        look()
+
+    shop.drill("clock.differs", mend=mend)

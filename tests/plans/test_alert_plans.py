@@ -24,6 +24,7 @@ SMALL = {
     "channel",
     "halt",
     "heartbeat",
+    "clock_off",
     "location",
     "exposure",
     "alarm",

@@ -58,6 +58,7 @@ SMALL = {
     "channel",
     "lag",
     "heartbeat",
+    "clock_off",
     "queue_pause",
     "location",
     "oversold_case",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import create_engine
 
 from ledger.db import transaction
 from tests.servers import Database
-from workers.clock import TOLERATED, Clock
+from workers.clock import TOLERATED, Clock, Watch
 from workers.flows import reconcile
 
 
@@ -105,6 +106,71 @@ def test_a_clock_is_in_doubt_when_it_was_set_and_when_time_has_gone_by(database:
 
     machine.seconds += 1.0
     assert clock.is_doubtful(1.0)
+
+
+def rows(database: Database) -> list[tuple[str, int]]:
+    with database.owner.connect() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT process, round(ahead_s) FROM clock_off ORDER BY 1"
+        )
+        return [(process, int(ahead_s)) for process, ahead_s in found]
+
+
+def test_a_machine_that_is_off_is_named_until_it_is_put_right(database: Database) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    watch = Watch(clock, "relay here/1", machine.runs_s)
+    watch.look_again(database.engine, 1.0)
+    before = rows(database)
+    machine.ahead = -timedelta(hours=1)
+
+    watch.look_again(database.engine, 1.0)
+    during = rows(database)
+    machine.ahead = timedelta(0)
+    watch.look_again(database.engine, 1.0)
+
+    assert (before, during, rows(database)) == ([], [("relay here/1", -3600)], [])
+
+
+def test_a_machine_that_stays_off_says_so_twice_a_minute(database: Database) -> None:
+    machine = Machine()
+    machine.ahead = timedelta(hours=1)
+    watch = Watch(machine.clock(), "api here/2", machine.runs_s)
+    watch.look_again(database.engine, 1.0)
+    with database.owner.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM clock_off")
+
+    said = []
+    for seconds in (29.0, 1.0):
+        machine.seconds += seconds
+        watch.look_again(database.engine, 1.0)
+        said.append(rows(database))
+
+    assert said == [[], [("api here/2", 3600)]]
+
+
+def test_a_door_looks_when_it_opens_and_again_while_it_is_open(database: Database) -> None:
+    machine = Machine()
+    machine.ahead = timedelta(hours=1)
+    clock = machine.clock()
+
+    with Watch(clock, "relay here/3", machine.runs_s).kept(database.engine, 0.01):
+        assert is_right(clock)
+        machine.ahead = timedelta(0)
+        while rows(database):
+            pass
+
+    assert clock.ahead_s == 0
+
+
+def test_a_database_that_is_away_leaves_the_clock_as_it_is() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    nowhere = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
+
+    Watch(clock, "relay here/4", machine.runs_s).look_again(nowhere, 1.0)
+
+    assert is_right(clock)
 
 
 def test_a_worker_that_is_ahead_opens_no_window_of_the_future(database: Database) -> None:

@@ -117,6 +117,13 @@ _CAPTURE_LATE: Final = """
     WHERE late > 0
 """
 
+# A process that ended says nothing more; one that differs says so twice a minute.
+_CLOCK_DIFFERS: Final = """
+    SELECT 'clock:' || process AS object, '' AS channel, '' AS severity, true AS fires,
+           jsonb_build_object('process', process, 'ahead_s', ahead_s::bigint, 'rank', abs(ahead_s)) AS detail
+    FROM clock_off WHERE seen_at > :now - interval '2 minutes'
+"""
+
 #: rule -> its SELECT; what it may name: `:now` and the fields of `Limits`.
 LOOKS: Final = {
     "stock.low": _LOW_STOCK,
@@ -125,5 +132,6 @@ LOOKS: Final = {
     "work.failed": _WORK_FAILED,
     "queue.silent": _QUEUE_SILENT,
     "capture.late": _CAPTURE_LATE,
+    "clock.differs": _CLOCK_DIFFERS,
     **looks_channel.LOOKS,
 }

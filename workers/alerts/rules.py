@@ -147,6 +147,15 @@ _RULES: Final = (
         calm_s=30,
     ),
     Rule(
+        name="clock.differs",
+        title="A machine's clock is wrong",
+        severity=Severity.WARNING,
+        impact="none while the database's clock is right, which counts instead; that machine's logs say a wrong time",
+        line="{process}  {ahead_s} s ahead of the database's (below zero: behind)",
+        next=("lockstep alert list --alarms --rule clock.differs",),
+        calm_s=30,
+    ),
+    Rule(
         name="channel.paused",
         title="A channel is paused",
         severity=Severity.ERROR,
