@@ -50,8 +50,14 @@ def listing(as_json: bool) -> None:
     type=click.FloatRange(1, 600),
     help="Seconds that a frozen process or a bad line lasts.",
 )
+@click.option(
+    "--release",
+    default="",
+    metavar="COMMIT",
+    help="What the fault `release` begins with; the last commit before the newest migration when absent.",
+)
 @as_json
-def run(only: tuple[str, ...], seed: int, hold_s: float, as_json: bool) -> None:
+def run(only: tuple[str, ...], seed: int, hold_s: float, release: str, as_json: bool) -> None:
     """One fault after another on a house of real processes under load. Exit code 3: something was lost or doubled,
     or is not as it should be a minute after a fault."""
     from console.faults import run as battery
@@ -61,7 +67,9 @@ def run(only: tuple[str, ...], seed: int, hold_s: float, as_json: bool) -> None:
     if unknown:
         raise Failed(f"no fault named {', '.join(unknown)}; see `lockstep faults list`", code=2)
     with _home() as home, sentences():
-        result = battery.measure(settings(), home, only=only, seed=seed, hold_s=hold_s, say=aside)
+        result = battery.measure(
+            settings(), home, only=only, seed=seed, hold_s=hold_s, release=release, say=aside
+        )
     tell(result, battery.table, as_json)
 
 

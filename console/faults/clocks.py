@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -47,19 +47,23 @@ def _own_clock(scene: Scene, made: Made) -> Iterator[Path]:
         supervisor.start(usual)
 
 
-def _jumps(made: Made, seconds: int) -> Callable[[Scene], list[str]]:
+def _jumps(seconds: int, *made: Made) -> Callable[[Scene], list[str]]:
     def does(scene: Scene) -> list[str]:
         house = scene.house
-        with _own_clock(scene, made) as offset:
+        with ExitStack() as clocks:
+            offsets = [clocks.enter_context(_own_clock(scene, one)) for one in made]
             # A process that has just begun is late with its first window, which is nothing of its clock.
             time.sleep(house.told.reconcile_s)
             begun = house.now()
             time.sleep(house.told.reconcile_s)
-            _set(offset, seconds)
+            for offset in offsets:
+                _set(offset, seconds)
             time.sleep(max(scene.hold_s, 4 * house.told.reconcile_s))
             said = slots_between(house, begun, house.now())
         others = house.one(_ELSEWHERE, since=begun)
-        return [*said, *([f"{others} windows of another hour were opened"] if others else [])]
+        wrong = house.one(_RECEIVED, since=begun)
+        said += [f"{others} windows of another hour were opened"] if others else []
+        return said + ([f"{wrong} deliveries were received at another hour"] if wrong else [])
 
     return does
 
@@ -69,21 +73,39 @@ _ELSEWHERE: Final = """
        AND abs(extract(epoch FROM window_at - coalesce(started_at, finished_at, now()))) > 1800
        AND coalesce(started_at, finished_at, now()) >= :since
 """
+#: Nothing waits for minutes in this house: a delivery that came lately and says otherwise was dated by a wrong clock.
+_RECEIVED: Final = """
+    SELECT count(*) FROM inbox
+    WHERE abs(extract(epoch FROM received_at - settled_at)) > 1800 AND settled_at >= :since
+"""
 
 
 def _beat(scene: Scene, entry: tuple[str, ...]) -> Service:
     return layout.beat(scene.house.told, entry)
 
 
-def _worker(scene: Scene, entry: tuple[str, ...]) -> Service:
+def _relay(scene: Scene, entry: tuple[str, ...]) -> Service:
+    return layout.relay(scene.house.stack.settings, entry)
+
+
+def _threads(scene: Scene, entry: tuple[str, ...]) -> Service:
     return layout.worker(scene.house.told, LAPTOP[0], entry)
 
 
-FAULTS: Final = (
-    Fault("beat-clock-back", "beat's clock is set back by an hour", _jumps(_beat, -_HOUR_S)),
-    Fault("beat-clock-on", "beat's clock is set on by an hour", _jumps(_beat, _HOUR_S)),
-    Fault(
-        "worker-clock-back", "one worker's clock is set back by an hour", _jumps(_worker, -_HOUR_S)
-    ),
-    Fault("worker-clock-on", "one worker's clock is set on by an hour", _jumps(_worker, _HOUR_S)),
+def _prefork(scene: Scene, entry: tuple[str, ...]) -> Service:
+    return layout.worker(scene.house.told, LAPTOP[1], entry)
+
+
+#: Whose clock is set: one process, as if it stood on a machine of its own, or all of ours beside PostgreSQL's.
+_WHOSE: Final[tuple[tuple[str, str, tuple[Made, ...]], ...]] = (
+    ("relay", "the relay's clock", (_relay,)),
+    ("beat", "beat's clock", (_beat,)),
+    ("worker", "one worker's clock", (_threads,)),
+    ("machine", "the clock of relay, beat and both workers", (_relay, _beat, _threads, _prefork)),
+)
+
+FAULTS: Final = tuple(
+    Fault(f"{name}-clock-{way}", f"{whose} is set {way} by an hour", _jumps(seconds, *made))
+    for name, whose, made in _WHOSE
+    for way, seconds in (("back", -_HOUR_S), ("on", _HOUR_S))
 )

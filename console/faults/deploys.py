@@ -1,17 +1,19 @@
-"""A deployment while the house works: the newest migration beside running workers."""
+"""A deployment while the house works: another release's processes, the newest migration, then our own."""
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import psycopg
 
+from console.faults.house import hands
+from console.faults.releases import commit_before
 from console.faults.types import Fault, Scene
-from console.local.stack import Stack
-from ledger.migrate import previous, upgrade
+from console.local import layout
+from ledger.migrate import upgrade, versions
 
 #: Nobody may wait for a lock of a migration for longer. Seconds.
 LOCK_S: Final = 1.0
@@ -41,17 +43,41 @@ class _Watch:
                     self.longest_s, self.query = float(waited_s), query
 
 
-def older(stack: Stack) -> None:
-    """The schema as it was before the newest migration."""
-    upgrade(stack.admin_url, to=previous())
+def _released(scene: Scene) -> list[str]:
+    """Another release's processes on its schema, migrated under them, then replaced one after the other."""
+    house, begun = scene.house, scene.house.now()
+    commit = commit_before()
+    scene.say(
+        f"    the release before: {commit[:12] or 'none is at hand, so this one stands for it'}"
+    )
+    pause_s = scene.hold_s / 4
+    time.sleep(pause_s)
+    said = _migrated(scene)
+    time.sleep(pause_s)
+    relay, (first, second, beat) = layout.relay(house.stack.settings), hands(house.told)
+    # Its worker with messages of the other's relay and beat; then the other's worker with messages of ours.
+    for together in ((first,), (relay, beat), (second,)):
+        for service in together:
+            house.stack.supervisor.stop(service.name)
+            house.stack.supervisor.up(replace(service, name=f"{service.name}-new"))
+        time.sleep(pause_s)
+    return [*said, *(f"{row.task} failed: {row.error}" for row in house.rows(_FAILED, since=begun))]
+
+
+#: Whatever was told of a failure, though it ended well later.
+_FAILED: Final = """
+    SELECT coalesce(task, origin) AS task, left(error, 200) AS error FROM failure
+    WHERE last_seen >= :since ORDER BY id LIMIT 10
+"""
 
 
 def _migrated(scene: Scene) -> list[str]:
+    """The newest migration beside running processes."""
     stack = scene.house.stack
     if stack.postgres is None:
         raise AssertionError("the house has a PostgreSQL of its own")
-    time.sleep(scene.hold_s / 4)
     watch = _Watch()
+    before, after = versions(stack.admin_url)
     with stack.postgres.connect("lockstep") as connection:
         watching = threading.Thread(target=watch.look, args=(connection,))
         watching.start()
@@ -63,10 +89,9 @@ def _migrated(scene: Scene) -> list[str]:
             watch.enough.set()
             watching.join()
     scene.say(
-        f"    from {previous()} on in {took_s:.1f} s; the longest wait for it {watch.longest_s:.3f} s,"
+        f"    from {before} to {after} in {took_s:.1f} s; the longest wait for it {watch.longest_s:.3f} s,"
         f" looked at {watch.looks} times"
     )
-    time.sleep(scene.hold_s / 4)
     if watch.longest_s > LOCK_S:
         return [f"a statement waited {watch.longest_s:.1f} s for the migration: {watch.query}"]
     return []
@@ -74,9 +99,10 @@ def _migrated(scene: Scene) -> list[str]:
 
 FAULTS: Final = (
     Fault(
-        "migration",
-        f"the newest migration beside running workers; nobody waits over {LOCK_S:g} s for it",
-        _migrated,
-        schema=older,
+        "release",
+        "an earlier release's processes; the newest migration under them, nobody waits over"
+        f" {LOCK_S:g} s for it; then ours in their place, one after the other",
+        _released,
+        release=commit_before,
     ),
 )

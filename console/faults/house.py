@@ -7,7 +7,7 @@ directly. Both shops show all there is of every SKU, so each sale and each recei
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,12 +23,15 @@ from allocation import backlog, store
 from allocation.document import read
 from console.demo.shop import Shop
 from console.faults.proxy import Proxy
+from console.faults.releases import Ran
 from console.local import layout, ports
 from console.local.errors import NotReady
 from console.local.layout import LAPTOP, Played
 from console.local.stack import Stack, forget
+from console.local.supervisor import Service
 from ledger import catalogue
 from ledger.db import transaction
+from ledger.migrate import upgrade
 from workers.flows import mapping
 from workers.settings import Settings
 from workers.wiring import Wiring
@@ -129,12 +132,14 @@ def opened(
     *,
     skus: int = 8,
     seed: int = 0,
-    prepare: Callable[[Stack], None] = lambda _: None,
+    schema: str = "head",
+    ran: Ran = lambda service: service,
 ) -> Iterator[House]:
     """Servers, relay, workers, beat and both shops, until every number is shown; all of it is gone afterwards.
 
     home       of its own, empty
-    prepare    done when the servers run, before the schema is brought to its newest version
+    schema     its version
+    ran        how relay, workers and beat are run, where that is by another release
     raises     LocalError when something does not start
     """
     with ExitStack() as ending:
@@ -142,8 +147,7 @@ def opened(
         ending.callback(forget, home)
         stack = ending.enter_context(Stack(_wished(settings, home)))
         stack.start_servers(SHOPS)
-        prepare(stack)
-        stack.migrate()
+        upgrade(stack.admin_url, to=schema)
         servers = {
             "postgres": stack.settings.database_url,
             "valkey": stack.settings.redis_url,
@@ -163,9 +167,7 @@ def opened(
             }
         )
         stack.supervisor.up(
-            layout.relay(stack.settings),
-            *(layout.worker(told, worker) for worker in LAPTOP),
-            layout.beat(told),
+            *map(ran, (layout.relay(stack.settings), *hands(told))),
         )
         wiring = ending.enter_context(closing(Wiring(stack.settings, pause=time.sleep)))
         shops = {
@@ -177,6 +179,11 @@ def opened(
         ending.callback(house.session.close)
         _furnish(house)
         yield house
+
+
+def hands(told: Settings) -> list[Service]:
+    """Both workers and beat."""
+    return [*(layout.worker(told, worker) for worker in LAPTOP), layout.beat(told)]
 
 
 def through(url: str, proxy: Proxy) -> str:

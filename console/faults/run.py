@@ -7,7 +7,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -19,8 +19,10 @@ from console.faults.catalogue import FAULTS
 from console.faults.house import PLACE, House, opened
 from console.faults.judge import SETTLES_S, Verdict, judge
 from console.faults.load import EVERY_S, Load
+from console.faults.releases import run_from, schema_of, taken_out
 from console.faults.types import Fault, Scene
 from ledger.db import transaction
+from ledger.migrate import previous
 from workers.settings import Settings
 
 #: The house is busy for so long before a fault begins, and after it has ended.
@@ -35,6 +37,7 @@ def measure(
     only: Sequence[str] = (),
     seed: int = 0,
     hold_s: float = 20.0,
+    release: str = "",
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Do the faults and judge each.
@@ -42,6 +45,7 @@ def measure(
     home      a folder of its own, for the servers
     only      names of faults; all of them when empty
     hold_s    how long what can be held is held
+    release   the commit that stands for an earlier release; "": the last one before the newest migration
     returns   `faults` (one object each), `skipped` (name -> why), `passed`, and how it was measured
     """
     chosen = [fault for fault in FAULTS if not only or fault.name in only]
@@ -51,10 +55,9 @@ def measure(
     durability: dict[str, str] = {}
     for number, (alone, together) in enumerate(_houses(able)):
         folder = home / str(number)
-        schema = alone.schema if alone and alone.schema else lambda _: None
         with (
             alone.home(folder) if alone and alone.home else nullcontext(folder) as place,
-            opened(settings, place, seed=seed, prepare=schema) as house,
+            _opened(settings, place, alone, release, seed, say) as house,
         ):
             for fault in together:
                 said = one(house, fault, seed=seed + able.index(fault), hold_s=hold_s, say=say)
@@ -73,6 +76,27 @@ def measure(
         # A fault that could not be tried here is told, and is no failure; one that was asked for by name is.
         "passed": bool(told) and all(one["passed"] for one in told) and not (only and skipped),
     }
+
+
+def _opened(
+    settings: Settings,
+    place: Path,
+    alone: Fault | None,
+    release: str,
+    seed: int,
+    say: Callable[[str], None],
+) -> AbstractContextManager[House]:
+    """The house, as it is or as an earlier release ran it."""
+    if alone is None or alone.release is None:
+        return opened(settings, place, seed=seed)
+    commit = release or alone.release()
+    schema = schema_of(commit) if commit else ""
+    if not schema:
+        say(f"    no commit {commit or 'before this one'} is at hand: this release stands for it")
+        return opened(settings, place, seed=seed, schema=previous())
+    say(f"    begins as of commit {commit[:12]}, schema {schema}")
+    source = taken_out(commit, place.with_name(f"release-{commit[:12]}"))
+    return opened(settings, place, seed=seed, schema=schema, ran=run_from(source))
 
 
 def _houses(faults: Sequence[Fault]) -> Iterator[tuple[Fault | None, Sequence[Fault]]]:

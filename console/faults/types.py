@@ -10,7 +10,6 @@ from random import Random
 
 from console.faults.house import House
 from console.faults.load import Load
-from console.local.stack import Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Fault:
     does        makes it go wrong; returns when it is over, and says what did not hold meanwhile
     missing     why it cannot be tried on this machine, "" when it can
     home        makes a place for a house of its own, in a folder that is given; None: done to the house of all others
-    schema      brings the schema of a house of its own to an older version
+    release     the house begins as it was at this commit, on the schema before the newest migration; "": as it is
     """
 
     name: str
@@ -48,9 +47,9 @@ class Fault:
     does: Callable[[Scene], list[str]]
     missing: Callable[[], str] = _always
     home: Callable[[Path], AbstractContextManager[Path]] | None = None
-    schema: Callable[[Stack], None] | None = None
+    release: Callable[[], str] | None = None
 
     @property
     def is_alone(self) -> bool:
         """Whether it is done to a house of its own."""
-        return self.home is not None or self.schema is not None
+        return self.home is not None or self.release is not None
