@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from allocation.planning.accuracy import Score
 from allocation.planning.classes import DemandClass
-from allocation.planning.mixing import Chosen
+from allocation.planning.mixing import USUAL, Chosen, Pool, Powers
 from allocation.planning.need import Demand, Forecast
 from allocation.planning.order_store import Spot
 from allocation.planning.spread import NOTHING_LEARNED, Learned, Spread
@@ -297,7 +297,8 @@ def _demand(row: Any) -> Demand:
 def _told(of: Learned) -> str:
     told = {
         "series": of.series,
-        "parts": {str(horizon): dict(parts) for horizon, parts in of.parts.items()},
+        "parts": {str(horizon): dict(pool.errors) for horizon, pool in of.pools.items()},
+        "powers": {str(horizon): asdict(pool.powers) for horizon, pool in of.pools.items()},
         "spreads": {
             str(horizon): {kind: list(spread.k) for kind, spread in kinds.items()}
             for horizon, kinds in of.spreads.items()
@@ -308,8 +309,13 @@ def _told(of: Learned) -> str:
 
 def _learned(told: Mapping[str, Any]) -> Learned:
     spreads: Mapping[str, Mapping[str, Sequence[float]]] = told["spreads"]
+    # Runs before 2026-11 kept no powers.
+    powers: Mapping[str, Mapping[str, float]] = told.get("powers", {})
     return Learned(
-        {int(horizon): parts for horizon, parts in told["parts"].items()},
+        {
+            int(horizon): Pool(errors, Powers(**powers[horizon]) if horizon in powers else USUAL)
+            for horizon, errors in told["parts"].items()
+        },
         {
             int(horizon): {kind: Spread(tuple(k)) for kind, k in kinds.items()}
             for horizon, kinds in spreads.items()

@@ -17,6 +17,7 @@ Sources: Croston 1972, "Forecasting and stock control for intermittent demands",
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
@@ -27,10 +28,14 @@ from typing import Final, TypeAlias
 Periods: TypeAlias = Sequence[float | None]
 #: periods, how many to forecast -> units of each
 Model: TypeAlias = Callable[[Periods, int], list[float]]
+#: The same of a season of so many periods
+SeasonalModel: TypeAlias = Callable[[Periods, int, int], list[float]]
 
 ALPHA: Final = 0.1
 WINDOW: Final = 12
 YEAR_WEEKS: Final = 52
+#: So many of them tell what a short season is like.
+SEASONS: Final = 8
 
 
 def known(periods: Periods) -> list[float]:
@@ -134,7 +139,10 @@ def seasonal(periods: Periods, horizon: int, season: int = YEAR_WEEKS) -> list[f
     """Each period as the three around it were a season before, times how much more is wanted now than then.
 
     More or less is told by the last `WINDOW` periods over those before that moment; nothing then is told as no change.
+    Of a season shorter than `WINDOW` (days of a week) it is the mean of that place in the last `SEASONS` instead.
     """
+    if season < WINDOW:
+        return _as_in_seasons(periods, horizon, season)
     now = moving_average(periods)
     at = len(periods) - season
     then = moving_average(periods[:at]) if at > 0 else 0.0
@@ -147,8 +155,23 @@ def seasonal(periods: Periods, horizon: int, season: int = YEAR_WEEKS) -> list[f
     return ahead
 
 
+def _as_in_seasons(periods: Periods, horizon: int, season: int) -> list[float]:
+    usual = moving_average(periods)
+    ahead = []
+    for step in range(horizon):
+        first = len(periods) - season + step % season
+        places = range(first, max(-1, first - SEASONS * season), -season)
+        units = known([periods[place] for place in places if place >= 0])
+        ahead.append(math.fsum(units) / len(units) if units else usual)
+    return ahead
+
+
 def _flat(level: Callable[[Sequence[float]], list[float]]) -> Model:
     return lambda periods, horizon: [level(known(periods))[-1]] * horizon
+
+
+def _yearly(model: SeasonalModel) -> Model:
+    return lambda periods, horizon: model(periods, horizon, YEAR_WEEKS)
 
 
 #: A level after each of the values, the first after none of them.
@@ -165,22 +188,29 @@ SINGLE: Final[Mapping[str, Levels]] = MappingProxyType(
         "naive": partial(moving_averages, window=1),
     }
 )
-#: What a mix is made of (`mixing.py`), beside the seasonal one.
+#: What a mix is made of (`mixing.py`), beside the seasonal one: from those that forget at once to those that never do,
+#: because nobody knows before how fast a market moves.
 PARTS: Final[Mapping[str, Levels]] = MappingProxyType(
     {
         "moving_average": moving_averages,
+        "moving_average_4": partial(moving_averages, window=4),
+        "moving_average_26": partial(moving_averages, window=26),
+        "mean": partial(moving_averages, window=sys.maxsize),
+        "warm_ses_05": partial(smoothed, alpha=0.05, warm=True),
         "warm_ses_12": partial(smoothed, alpha=0.12, warm=True),
         "warm_ses_20": partial(smoothed, alpha=0.2, warm=True),
         "warm_ses_30": partial(smoothed, alpha=0.3, warm=True),
+        "warm_tsb_05": partial(tsbs, alpha=0.1, beta=0.05, warm=True),
         "warm_tsb_10": partial(tsbs, alpha=0.1, beta=0.1, warm=True),
         "warm_tsb_20": partial(tsbs, alpha=0.2, beta=0.2, warm=True),
         "warm_tsb_30": partial(tsbs, alpha=0.2, beta=0.3, warm=True),
     }
 )
 #: Levels of a season, which are had from whole periods.
-SEASONAL: Final[Mapping[str, Model]] = MappingProxyType(
+SEASONAL: Final[Mapping[str, SeasonalModel]] = MappingProxyType(
     {"seasonal_naive": seasonal_naive, "seasonal": seasonal}
 )
 MODELS: Final[Mapping[str, Model]] = MappingProxyType(
-    {name: _flat(level) for name, level in {**SINGLE, **PARTS}.items()} | dict(SEASONAL)
+    {name: _flat(level) for name, level in {**SINGLE, **PARTS}.items()}
+    | {name: _yearly(model) for name, model in SEASONAL.items()}
 )

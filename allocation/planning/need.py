@@ -10,7 +10,7 @@ from typing import Final
 from allocation.planning.chances import Shape, Wanted, chance_enough, quantile, shape_of, wanted
 from allocation.planning.classes import DemandClass, pattern
 from allocation.planning.mixing import Chosen, choose, mixed
-from allocation.planning.models import SINGLE, Periods
+from allocation.planning.models import Periods
 from allocation.planning.past import past, spread_of
 from allocation.planning.series import Series, per_day, per_day_spread, periods, together
 from allocation.planning.spread import NOTHING_LEARNED, Learned, Spread
@@ -79,7 +79,7 @@ def forecast(demand: Demand, days: float, learned: Learned = NOTHING_LEARNED) ->
     """What is wanted of this in the next `days` (above 0)."""
     horizon = max(1, math.ceil(days / WEEK_DAYS))
     of = past(demand.weeks)
-    chosen = choose(of, horizon, learned.pool(horizon), tuple(SINGLE))
+    chosen = choose(of, horizon, learned.pool(horizon))
     end = len(of.periods)
     mean = mixed(of, end, horizon, chosen.weights)
     found = pattern(demand.weeks)

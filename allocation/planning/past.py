@@ -41,6 +41,7 @@ class Past:
     levels     by model: after none, one, two ... known periods
     steps      mean squared step from one known period to the next, of so many known periods
     means      mean of them;  errors  mean squared error of one period ahead, of the newest ones
+    season     periods after which a season comes again
     """
 
     periods: Periods
@@ -49,6 +50,7 @@ class Past:
     steps: Sequence[float]
     means: Sequence[float]
     errors: Sequence[float]
+    season: int = YEAR_WEEKS
 
     @property
     def known(self) -> int:
@@ -59,8 +61,8 @@ class Past:
 _ALL: Final[Mapping[str, Levels]] = {**SINGLE, **PARTS}
 
 
-def past(periods: Periods, models: Mapping[str, Levels] = _ALL) -> Past:
-    """What is known of these periods at each moment."""
+def past(periods: Periods, season: int = YEAR_WEEKS) -> Past:
+    """What is known of these periods at each moment; a season is so many of them long."""
     begun = from_first_sale(periods)
     values = known(begun)
     sums = [0.0, *accumulate(values)]
@@ -72,10 +74,11 @@ def past(periods: Periods, models: Mapping[str, Levels] = _ALL) -> Past:
     return Past(
         begun,
         [0, *accumulate(int(units is not None) for units in begun)],
-        {name: array("d", level(values)) for name, level in models.items()},
+        {name: array("d", level(values)) for name, level in _ALL.items()},
         array("d", [squares[at - 1] / (at - 1) if at > 1 else 0.0 for at in range(count)]),
         array("d", [sums[at] / at if at else 0.0 for at in range(count)]),
         array("d", [_recent(off, at) for at in range(count)]),
+        season,
     )
 
 
@@ -87,13 +90,13 @@ def _recent(off: Sequence[float], at: int) -> float:
 
 def has(of: Past, model: str, place: int) -> bool:
     """Whether a model can say anything that others do not: a season must have been there before."""
-    return model not in SEASONAL or of.before[place] >= YEAR_WEEKS + LEAST_TRAIN
+    return model not in SEASONAL or of.before[place] >= of.season + LEAST_TRAIN
 
 
 def ahead(of: Past, model: str, place: int, horizon: int) -> Sequence[float]:
     """What a model says at a moment of the periods from `place` on."""
     if model in SEASONAL:
-        return SEASONAL[model](of.periods[:place], horizon)
+        return SEASONAL[model](of.periods[:place], horizon, of.season)
     return (of.levels[model][of.before[place]],) * horizon
 
 
@@ -137,6 +140,36 @@ def judged(of: Past, place: int, said: Sequence[float]) -> Score | None:
     bias = math.fsum(errors) / len(errors) / of.means[train]
     squared = math.fsum(error * error for error in errors) / len(errors)
     return Score(math.sqrt(squared / of.steps[train]), bias, abs(bias))
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came in the periods after a moment, with what it is measured by: to hold many levels against it.
+
+    units      mean of a period;  variance  about it
+    step       root of the mean squared step before;  usual  mean before
+    """
+
+    units: float
+    variance: float
+    step: float
+    usual: float
+
+    def off(self, level: float) -> tuple[float, float]:
+        """RMSSE and error of the sum of the same level said of every period."""
+        error = level - self.units
+        return math.sqrt(self.variance + error * error) / self.step, abs(error) / self.usual
+
+
+def came(of: Past, place: int, horizon: int) -> Came | None:
+    """What came of the periods from `place` on; None where nothing can be said of it or measured by."""
+    actual = known(of.periods[place : place + horizon])
+    train = of.before[place]
+    if not actual or not of.steps[train] or not of.means[train]:
+        return None
+    mean = math.fsum(actual) / len(actual)
+    variance = math.fsum((units - mean) ** 2 for units in actual) / len(actual)
+    return Came(mean, variance, math.sqrt(of.steps[train]), of.means[train])
 
 
 def judge(of: Past, model: str, place: int, horizon: int) -> Score | None:

@@ -17,8 +17,9 @@ from itertools import pairwise
 from statistics import NormalDist
 from typing import Final
 
+from allocation.planning import powers
 from allocation.planning.classes import pattern
-from allocation.planning.mixing import mixed, pooled, trials, tried, weights
+from allocation.planning.mixing import Pool, Trials, mixed, trials, weights
 from allocation.planning.past import LEAST_TO_LEARN, Past, moments, spread_of
 
 #: Chances that are learned; others lie between, on the scale of the normal.
@@ -69,18 +70,18 @@ _Z: Final = tuple(_NORMAL.inv_cdf(service) for service in SERVICES)
 class Learned:
     """What all series together teach.
 
-    parts      error of each part of the mix, in means of all parts; by horizon in periods
+    pools      what is said of models, by horizon in periods
     spreads    by horizon and kind of demand (`any`: all of them)
     series     how many it was learned from
     """
 
-    parts: Mapping[int, Mapping[str, float]]
+    pools: Mapping[int, Pool]
     spreads: Mapping[int, Mapping[str, Spread]]
     series: int
 
-    def pool(self, horizon: float) -> Mapping[str, float]:
-        """Of the nearest horizon; empty where nothing was learned."""
-        return self.parts[_nearest(horizon, self.parts)] if self.parts else {}
+    def pool(self, horizon: float) -> Pool:
+        """Of the nearest horizon; what is believed of models where nothing was learned."""
+        return self.pools[_nearest(horizon, self.pools)] if self.pools else Pool()
 
     def spread(self, horizon: float, kind: str | None) -> Spread | None:
         """Of the nearest horizon and this kind; None where too little was learned."""
@@ -103,12 +104,10 @@ def kind_at(of: Past, place: int) -> str | None:
     return found.kind.value if found else None
 
 
-def misses(
-    of: Past, until: int, horizon: int, pool: Mapping[str, float]
-) -> list[tuple[str | None, float]]:
+def misses(of: Past, known: Trials, pool: Pool) -> list[tuple[str | None, float]]:
     """Kind, and by how many deviations less one unit a lead time's demand missed its forecast, at each moment."""
     found = []
-    known = trials(of, until, horizon)
+    until, horizon = known.until, known.horizon
     places = moments(
         of, until, horizon, least=LEAST_TO_LEARN, folds=_MISSES_OF, apart=max(1, horizon // 2)
     )
@@ -147,16 +146,17 @@ def learn(
     until    of each: the period from which on nothing is known yet; all of it is known if left out
     """
     ends = [len(of.periods) for of in of_all] if until is None else until
-    parts: dict[int, Mapping[str, float]] = {}
+    pools: dict[int, Pool] = {}
     spreads: dict[int, Mapping[str, Spread]] = {}
     for horizon in horizons:
-        pool = pooled(tried(of, end, horizon) for of, end in zip(of_all, ends, strict=True))
-        if not pool:
+        tried_on = [trials(of, end, horizon) for of, end in zip(of_all, ends, strict=True)]
+        pool = powers.pool(of_all, tried_on)
+        if pool is None:
             continue
-        parts[horizon] = pool
+        pools[horizon] = pool
         by_kind: dict[str, list[float]] = {}
-        for of, end in zip(of_all, ends, strict=True):
-            for kind, miss in misses(of, end, horizon, pool):
+        for of, known in zip(of_all, tried_on, strict=True):
+            for kind, miss in misses(of, known, pool):
                 by_kind.setdefault(ANY, []).append(miss)
                 if kind is not None:
                     by_kind.setdefault(kind, []).append(miss)
@@ -167,4 +167,4 @@ def learn(
         }
         if enough:
             spreads[horizon] = enough
-    return Learned(parts, spreads, len(of_all))
+    return Learned(pools, spreads, len(of_all))

@@ -165,6 +165,14 @@ def _as_told(found: Rehearsed) -> dict[str, Any]:
             }
             for name, score in found.scores.items()
         },
+        "beside": {
+            measure: {
+                "model": name,
+                "above": round(found.above(name, measure), 4),
+                "by_chance": round(found.doubt[name][measure], 4),
+            }
+            for measure, name in found.best_single.items()
+        },
         "cycles": [_cycle(each) for each in found.cycles],
         "by_kind": {kind: [_cycle(each) for each in rows] for kind, rows in found.by_kind.items()},
         "goals": goals,
@@ -191,6 +199,11 @@ def _table(found: dict[str, Any], say: Callable[[str], None]) -> None:
         say(
             f"{name:<18}{score['rmsse']:>8.4f}{score['bias']:>+9.4f}{score['sum_error']:>11.4f}"
             f"{score['units_off']:>+11.1%}"
+        )
+    for measure, each in found["beside"].items():
+        say(
+            f"{measure}: mix less {each['model']} {each['above']:+.4f}; by chance up to"
+            f" {each['by_chance']:.4f} (two standard errors)"
         )
     for name, rows in {"all": found["cycles"], **found["by_kind"]}.items():
         for each in rows:
