@@ -123,8 +123,16 @@ def show(sku: str, days: int, location: str | None, as_json: bool) -> None:
     type=click.IntRange(1, 26),
     help="Moments of the past, a horizon apart, to forecast from.",
 )
+@click.option(
+    "--period",
+    type=click.Choice(["day", "week", "month"]),
+    default=None,
+    help="How long a period of --file is; left out: as its columns say, of lines a week. Days add up to weeks.",
+)
 @as_json
-def backtest(files: tuple[Path, ...], horizon: int, moments: int, as_json: bool) -> None:
+def backtest(
+    files: tuple[Path, ...], horizon: int, moments: int, period: str | None, as_json: bool
+) -> None:
     """Forecast moments of the past, each knowing no more than was known, and hold it against what came.
 
     The mix beside every single model; and of replenishment cycles of HORIZON that begin at the reorder point, the part
@@ -133,9 +141,13 @@ def backtest(files: tuple[Path, ...], horizon: int, moments: int, as_json: bool)
     from workers.flows import forecasting, past_sales
     from workers.flows.history import UnusableFile
 
+    length = past_sales.Period(period) if period else past_sales.Period.WEEK
+    if not files and length is not past_sales.Period.WEEK:
+        raise click.UsageError("a run reads weeks: give --file with --period")
     try:
         if files:
-            series = past_sales.read(files)
+            read = past_sales.read(files, length if period else None)
+            series, length = read.series, read.period
         else:
             with house() as wiring:
                 series = forecasting.pasts(wiring.engine)
@@ -146,7 +158,7 @@ def backtest(files: tuple[Path, ...], horizon: int, moments: int, as_json: bool)
     found = rehearse(
         series, horizon, moments=moments, progress=lambda done, of: aside(f"moment {done} of {of}")
     )
-    tell(_as_told(found), _table, as_json)
+    tell({"period": length.value, **_as_told(found)}, _table, as_json)
 
 
 def _as_told(found: Rehearsed) -> dict[str, Any]:
@@ -190,7 +202,7 @@ def _cycle(each: Any) -> dict[str, Any]:
 
 def _table(found: dict[str, Any], say: Callable[[str], None]) -> None:
     say(
-        f"{found['series']} series, {found['forecasts']} forecasts of {found['horizon']} periods from"
+        f"{found['series']} series, {found['forecasts']} forecasts of {found['horizon']} {found['period']}s from"
         f" {found['moments']} moments"
     )
     say(f"{'':<18}{'RMSSE':>8}{'bias':>9}{'sum error':>11}{'units off':>11}")

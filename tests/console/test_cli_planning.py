@@ -223,6 +223,11 @@ def test_a_past_is_tried_and_its_table_told(run: Lockstep, tmp_path: Path) -> No
     assert said.read["forecasts"] == 240
     assert {"mix", "moving_average", "ses", "naive"} <= set(said.read["scores"])
     assert said.read["passed"] is (said.code == 0)
+    assert said.read["period"] == "month"
+    assert set(said.read["beside"]) == {"rmsse", "sum_error"}
+    refused = run("forecast", "backtest", "--file", str(file), "--period", "week")
+    assert "its columns are months" in refused.err
+    assert "give --file with --period" in run("forecast", "backtest", "--period", "day").err
     strange = tmp_path / "strange.csv"
     strange.write_text("a,b\n1,2\n")
     assert "names neither InvoiceNo" in run("forecast", "backtest", "--file", str(strange)).err
