@@ -159,7 +159,7 @@ def _event(row: Row, at: float, rules: Rules, channels: set[str], lines: set[str
         if row.kind not in _WAYS:
             known = ", ".join(["order", *_WAYS])
             raise Unusable(f"{row.where}: event type {row.kind!r} is not known; known: {known}")
-        return Movement(at, row.location, row.units, _way(row, lines), row.ref)
+        return Movement(at, row.location, row.units, _way(row, lines), row.ref, row.kind)
     if row.channel not in channels:
         raise Unusable(
             f"{row.where}: channel {row.channel!r} is not in the rules; known: {', '.join(sorted(channels))}."

@@ -55,6 +55,7 @@ class Movement:
     way      plain: as it is; ship, receive: two legs of a transfer, of which the second brings what the first took;
              cancel: brings back at most what the line sold
     ref      names the transfer, or the line that is cancelled; "" for a plain one
+    kind     what it was written down as, such as `return`; "" where nobody wrote it down
     """
 
     at: float
@@ -62,6 +63,7 @@ class Movement:
     units: int
     way: Way = Way.PLAIN
     ref: str = ""
+    kind: str = ""
 
 
 Event: TypeAlias = Line | Movement

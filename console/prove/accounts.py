@@ -19,8 +19,9 @@ from channels.simulators.square.control import Control as SquareControl
 from channels.simulators.square.simulator import SquareSimulator
 from console.prove.clockwork import Clockwork
 from console.prove.demand import HOME
+from console.prove.partner import PARTNER, PARTNERSHIP, STORE, Partner
 
-SHOP, TILLS, MARKET, PARTNER = "shopify", "retail_pos", "amazon_fbm", "wholesale_edi"
+SHOP, TILLS, MARKET = "shopify", "retail_pos", "amazon_fbm"
 STORES: Final = ("STORE-1", "STORE-2", "STORE-3")
 PLACES: Final = (HOME, *STORES)
 _URLS: Final = {
@@ -51,13 +52,14 @@ class Pace:
 
 
 class Accounts:
-    """One shop, one market, one seller's tills."""
+    """One shop, one market, one seller's tills, one wholesale partner."""
 
     def __init__(self, works: Clockwork, post: Any, seed: int, pace: Pace) -> None:
         clock, agenda = works.clock, works.agenda
         self.shop = ShopifySimulator(clock, seed=seed, agenda=agenda, post=post)
         self.tills = SquareSimulator(clock, seed=seed, agenda=agenda, post=post)
         self.market = AmazonSimulator(clock, seed=seed, agenda=agenda, post=post)
+        self.partner = Partner(works, seed)
         self.shop.base_url, self.market.base_url = _URLS[SHOP], _URLS[MARKET]
         self._shop = ShopifyControl(self.shop)
         self._tills = SquareControl(self.tills)
@@ -107,7 +109,7 @@ class Accounts:
                 TILLS, "square", _URLS[TILLS], by_id[TILLS], {"notification_url": hook_of(TILLS)}
             ),
             _channel(MARKET, "amazon", _URLS[MARKET], by_id[MARKET], options),
-            _channel(PARTNER, "edi", "sftp://partner.invalid/orders", {HOME: "0001"}, _PARTNERSHIP),
+            _channel(PARTNER, "edi", "sftp://partner.invalid/orders", {HOME: STORE}, PARTNERSHIP),
         ]
         return f"[locations.{HOME}]\n{stores}\n" + "\n".join(channels)
 
@@ -133,8 +135,12 @@ class Accounts:
             MARKET: self.market.hook_secret,
         }
 
-    def list_goods(self, listed: Mapping[str, Sequence[str]]) -> None:
-        """SKU -> locations where it is sold; nothing of it in stock yet."""
+    def list_goods(self, listed: Mapping[str, Sequence[str]], wholesale: Sequence[str]) -> None:
+        """List everything; nothing of it is in stock yet.
+
+        listed       SKU -> locations where it is sold
+        wholesale    SKUs in the partner's catalogue
+        """
         self._shop.products(
             {
                 "products": [
@@ -154,6 +160,9 @@ class Accounts:
             {"listings": [{"sku": sku, "units": 0} for sku, at in listed.items() if HOME in at]}
         )
         self.selling = (SHOP, MARKET, TILLS) if items else (SHOP, MARKET)
+        if wholesale:
+            self.partner.list_goods(wholesale)
+            self.selling = (*self.selling, PARTNER)
         merchant = self.tills.merchant
         self._variations = {
             one.sku: one.id for one in merchant.objects.values() if one.type == "ITEM_VARIATION"
@@ -183,9 +192,6 @@ class Accounts:
             self._tills.sale({"lines": lines, "location": location})
         else:
             self._market.order({"lines": lines, "paid": True})
-
-
-_PARTNERSHIP: Final = {"our_id": "ZZ:LOCKSTEP", "partner_id": "12:5551234", "version": "4010"}
 
 
 def hook_of(channel: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine, text
@@ -23,20 +24,23 @@ _NEXT = text("""
         (SELECT min(check_at) FROM receipt WHERE state = 'waiting'),
         (SELECT min(orders_asked_at) FROM channel),
         (SELECT min(CAST(:now AS timestamptz)) FROM inbox WHERE state = 'pending'),
+        (SELECT min(CAST(:now AS timestamptz)) FROM edi_interchange WHERE state = 'posted'),
         (SELECT min(run_at) FROM halt WHERE state IN ('setting', 'lifting')),
         (SELECT min(until_at) FROM halt WHERE state IN ('setting', 'set')),
         (SELECT min(CAST(:now AS timestamptz)) FROM due)
     )
 """)
 
-_AVAILABLE = text("""
-    SELECT coalesce(sum(units), 0)::bigint FROM balance
-    WHERE sku = :sku AND location = :location AND state = 'available'
+_PROMISED = text("""
+    SELECT number, CAST(line AS integer) AS line, accepted FROM edi_line
+    WHERE partner = :partner AND number = ANY(CAST(:numbers AS text[]))
+    ORDER BY number, line
 """)
 
 _HAND_WORK = text("""
     SELECT (SELECT count(*) FROM push_due WHERE parked)
          + (SELECT count(*) FROM inbox WHERE state IN ('parked', 'rejected'))
+         + (SELECT count(*) FROM edi_document WHERE state IN ('parked', 'held', 'rejected'))
 """)
 
 _HALTS = text("SELECT count(*) FROM halt")
@@ -49,11 +53,14 @@ def next_at(engine: Engine, now: datetime) -> datetime | None:
     return found
 
 
-def available(engine: Engine, sku: str, location: str) -> int:
-    """What there is to promise of a SKU at a location, in units."""
+def promised(engine: Engine, partner: str, numbers: Sequence[str]) -> dict[str, dict[int, int]]:
+    """What a partner was promised of these orders: number -> line, from 1 -> units. One not worked yet is missing."""
+    found: dict[str, dict[int, int]] = {}
     with transaction(engine) as connection:
-        found = connection.execute(_AVAILABLE, {"sku": sku, "location": location})
-        return int(found.scalar_one())
+        values = {"partner": partner, "numbers": list(numbers)}
+        for row in connection.execute(_PROMISED, values):
+            found.setdefault(row.number, {})[row.line] = row.accepted
+    return found
 
 
 def hand_work(engine: Engine) -> int:

@@ -6,35 +6,47 @@ One worker does everything, one thing after the other; so what really runs side 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import Engine
-from starlette.datastructures import Headers
 
 from allocation import backlog, store
 from allocation.document import read
+from channels import bindings
 from channels.base import Channel
 from channels.lane import Lane as Vendor
 from channels.registry import LANES
 from channels.simulators.memory import Wire
 from console.prove import book
 from console.prove.accounts import MARKET, SHOP, TILLS, Accounts, hook_of
+from console.prove.bells import found
 from console.prove.clients import Clients
 from console.prove.clockwork import Clockwork
+from console.prove.demand import HOME
+from console.prove.door import Door
+from console.prove.partner import LOOKS_S, PARTNER
 from console.prove.windows import between, quarter_hour
-from ledger import catalogue, inbox
+from ledger import catalogue
 from ledger.context import Catalogue
 from ledger.db import transaction
-from ledger.inbox import FACT_TOPIC, Delivery
-from workers.flows import early_reads, halts, ingest, mapping, measure, orders, sweep
+from workers.flows import (
+    early_reads,
+    edi_desk,
+    edi_exchange,
+    edi_work,
+    halts,
+    ingest,
+    mapping,
+    measure,
+    orders,
+    sweep,
+)
 from workers.flows.allocate import allocate
 from workers.flows.lane import Lane
 from workers.flows.push import push
 from workers.flows.receipts import work_receipts
-from workers.flows.receive import kept_headers
 from workers.flows.verify import verify
 from workers.settings import Settings
 from workers.wiring import proof_of
@@ -60,14 +72,16 @@ class House:
         self._drain = ingest.House(
             engine, LANES, Catalogue(), self._dice.randbytes, rows=settings.drain_rows
         )
+        self._keys: dict[str, random.Random] = {}
         self._lanes: dict[str, Lane] = {}
         #: Clients that leave half of each limit to pushes, as `Wiring.reader` makes them.
         self._readers: dict[str, Channel] = {}
-        self._arrived: list[Delivery] = []
         self._swallowed: dict[str, int] = {}
         self._lost_at: dict[str, float] = {}
         self._in_vain = 0
-        self._serial = 0
+        self.door = Door(engine, accounts, works, self._arrived)
+        #: Called when orders of the partner were worked.
+        self.when_promised: Callable[[], object] = lambda: None
 
     # -- opening ------------------------------------------------------------------------------------------------------
 
@@ -77,6 +91,25 @@ class House:
         skus    SKU -> location -> units
         wire    makes what carries calls from then on
         """
+        self._set_up(list(skus))
+        lying = [(sku, at, units) for sku, of in skus.items() for at, units in of.items()]
+        for sku, location, units in lying:
+            if units > 0:
+                self.door.tell("opening", sku, location, units)
+        while self._one_go():
+            self.works.on_the_way(30.0)
+        for channel in sorted(set(self._lanes) - {PARTNER}):
+            client = self._lanes[channel].client
+            mapping.subscribe(self.engine, client, channel=channel, uri=hook_of(channel))
+        self._accounts.partner.when_put(self._look_into_mailbox)
+        # From now on a call takes its time, and nobody waits for a limit.
+        known = Clients(self.engine, self._accounts, self.works, wire)
+        for channel in self._accounts.selling:
+            self._lanes[channel] = self._lane(channel, known.client(channel))
+            self._readers[channel] = known.reader(channel)
+        self.works.forget_once()
+
+    def _set_up(self, skus: Sequence[str]) -> None:
         rules = self._accounts.rules()
         now = self.works.now()
         with transaction(self.engine) as connection:
@@ -87,35 +120,28 @@ class House:
         known = Clients(self.engine, self._accounts, self.works, Wire, patient=True)
         for channel in self._accounts.selling:
             self._lanes[channel] = self._lane(channel, known.client(channel))
-            self._map(channel)
-        lying = [(sku, at, units) for sku, of in skus.items() for at, units in of.items()]
-        for sku, location, units in lying:
-            if units > 0:
-                self.tell("opening", sku, location, units)
-        while self._one_go():
-            self.works.on_the_way(30.0)
-        for channel, lane in self._lanes.items():
-            mapping.subscribe(self.engine, lane.client, channel=channel, uri=hook_of(channel))
-        # From now on a call takes its time, and nobody waits for a limit.
-        known = Clients(self.engine, self._accounts, self.works, wire)
-        for channel in self._accounts.selling:
-            self._lanes[channel] = self._lane(channel, known.client(channel))
-            self._readers[channel] = known.reader(channel)
-        self.works.forget_once()
+            if channel != PARTNER:
+                self._map(channel)
+        with transaction(self.engine) as connection:
+            bindings.bind(connection, self._accounts.partner.bindings(HOME), now=now)
 
     def _one_go(self) -> bool:
         """Everything that waits, once; whether there may be more."""
-        self._take_up()
+        self.door.take_up()
         ingest.drain(self._drain, now=self.works.now())
         allocate(self.engine, now=self.works.now, rise_wait_s=0.0)
         for lane in self._lanes.values():
             push(lane)
             work_receipts(lane)
             verify(lane)
+        if PARTNER in self._lanes:
+            self._exchange()
+            self._trade()
         return book.next_at(self.engine, self.works.now()) is not None
 
     def _lane(self, channel: str, client: Channel) -> Lane:
-        numbers = random.Random(f"{channel}:keys")
+        # One row of keys for all lanes of a channel: a vendor remembers a key that it has seen.
+        numbers = self._keys.setdefault(channel, random.Random(f"{channel}:keys"))
         return Lane(
             engine=self.engine,
             client=client,
@@ -141,48 +167,11 @@ class House:
         if mapped.problems:
             raise AssertionError(f"{channel}: {mapped.problems[:3]}")
 
-    # -- doors --------------------------------------------------------------------------------------------------------
+    # -- what the world asks and tells ---------------------------------------------------------------------------------
 
-    def hook(self, channel: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
-        """A vendor's message at the relay: verified, kept, and the bell rung."""
-        lane = LANES[url.rsplit("/", 1)[-1]]
-        told = Headers(headers)
-        signed = lane.signed(told)
-        if not lane.verify(body, signed.signature, [self._accounts.signing()[channel]], url):
-            raise AssertionError(f"{channel}: the signature of a message does not hold")
-        said = lane.routing(told, body)
-        kept = kept_headers(headers)
-        self._arrive(Delivery(channel, said.delivery_id, said.topic, body, kept))
-
-    def tell(self, kind: str, sku: str, location: str, units: int, **more: object) -> None:
-        """A canonical fact at the door for events."""
-        self._serial += 1
-        fact = {
-            "kind": kind,
-            "source": "wms",
-            "id": f"{kind}:{self._serial}",
-            "occurred_at": self.works.now().isoformat(),
-            "sku": sku,
-            "location": location,
-            "units": units,
-            **more,
-        }
-        self._arrive(Delivery("wms", str(fact["id"]), FACT_TOPIC, orjson.dumps(fact)))
-
-    def _arrive(self, delivery: Delivery) -> None:
-        self._arrived.append(delivery)
-        self.ring("drain", after_s=_TAKEN_UP_S)
-
-    def _take_up(self) -> None:
-        """What arrived since the last time goes into the inbox, in one commit."""
-        arrived, self._arrived = self._arrived, []
-        if arrived:
-            with transaction(self.engine) as connection:
-                inbox.keep(connection, arrived, now=self.works.now())
-
-    def available(self, sku: str, location: str) -> int:
-        """What the book has to promise."""
-        return book.available(self.engine, sku, location)
+    def promised(self, orders: Sequence[str]) -> dict[str, dict[int, int]]:
+        """What the partner was promised of these orders, as far as they were worked: order -> line -> units."""
+        return book.promised(self.engine, PARTNER, orders)
 
     def lost_a_message(self, channel: str) -> None:
         """A message of this channel will never come: a window's poll of its orders finds what it told.
@@ -197,6 +186,9 @@ class House:
         since_s = self.works.now().timestamp() % window_s
         # A moment later: rounded down, the clock would still stand in the window before.
         self.ring(bell, after_s=window_s - since_s + _HOP_S)
+
+    def _arrived(self) -> None:
+        self.ring("drain", after_s=_TAKEN_UP_S)
 
     # -- work ---------------------------------------------------------------------------------------------------------
 
@@ -217,13 +209,15 @@ class House:
             "early": self._read_early,
             "window": lambda: self._window(channel),
             "halts": lambda: self._work_halts(channel),
+            "exchange": self._exchange,
+            "trade": self._trade,
             "measure": self._measure,
             "sweep": self._sweep,
         }
         tasks[task]()
 
     def _drained(self) -> None:
-        self._take_up()
+        self.door.take_up()
         if ingest.drain(self._drain, now=self.works.now(), batches=10).entries:
             self.ring("allocate")
             self.ring("early", after_s=self._settings.sweep_s)
@@ -257,7 +251,9 @@ class House:
         report = push(self._lanes[channel])
         if report.let_go:
             self.ring("allocate")
-        if report.confirmed:
+        if channel == PARTNER:
+            self.ring("exchange")
+        elif report.confirmed:
             self.ring(f"verify:{channel}", after_s=self._settings.verify_after_s)
             self.ring("measure", after_s=_MEASURE_S)
             self._at_window(f"window:{channel}")
@@ -323,8 +319,35 @@ class House:
         if report.ring_push:
             self.ring(f"push:{channel}")
 
+    def _look_into_mailbox(self) -> None:
+        """The partner put a file there: it is found when the mailbox is looked into next."""
+        self.ring("exchange", after_s=LOOKS_S - self.works.now_s % LOOKS_S + _HOP_S)
+
+    def _exchange(self) -> None:
+        """A visit to the mailbox."""
+        with transaction(self.engine) as connection:
+            partner = edi_desk.partner(connection, PARTNER)
+        mailbox = self._accounts.partner.mailbox
+        done = edi_exchange.visit(self.engine, partner, mailbox, now=self.works.now)
+        if done.stopped or done.refused:
+            raise AssertionError(f"{PARTNER}: {done.stopped or done.refused}")
+        if done.kept:
+            self.ring("trade")
+
+    def _trade(self) -> None:
+        """Interchanges are worked: promised, committed and answered."""
+        done = edi_work.work(self._drain, now=self.works.now())
+        if any(each.applied for each in done):
+            self.when_promised()
+            self.ring("allocate")
+            self.ring("early", after_s=self._settings.sweep_s)
+        if done:
+            self.ring("exchange")
+            self._look_soon()
+
     def _vendor(self, channel: str) -> Vendor:
-        return LANES[{SHOP: "shopify", TILLS: "square", MARKET: "amazon"}[channel]]
+        kinds = {SHOP: "shopify", TILLS: "square", MARKET: "amazon", PARTNER: "edi"}
+        return LANES[kinds[channel]]
 
     def _hear(self, channel: str) -> None:
         """The quarter hour's poll of orders; once more where the vendor does not tell of the last one lost yet."""
@@ -365,16 +388,5 @@ class House:
 
     def _swept(self) -> None:
         waiting = sweep.sweep(self.engine, now=self.works.now())
-        if waiting.inbox:
-            self.ring("drain")
-        if waiting.due:
-            self.ring("allocate")
-        for channel in sorted(set(waiting.pushes) & set(self._accounts.selling)):
-            self.ring(f"push:{channel}")
-            self.ring(f"verify:{channel}")
-        for channel in waiting.receipts:
-            self.ring(f"receipts:{channel}")
-        for channel in waiting.asked:
-            self.ring(f"poll:{channel}")
-        for channel in waiting.halts:
-            self.ring(f"halts:{channel}")
+        for bell in found(waiting, self._accounts.selling):
+            self.ring(bell)

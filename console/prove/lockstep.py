@@ -16,30 +16,39 @@ from sqlalchemy import Engine
 from starlette.applications import Starlette
 
 from allocation.simulate.score import Tally
-from allocation.simulate.types import Event, History, Line, Place, Stream
+from allocation.simulate.types import Event, History, Line, Movement, Place, Stream
 from allocation.simulate.world import Layout, Sale, World, listed_places
 from channels.simulators.clock import Clock
 from channels.simulators.memory import Wire
 from console.prove import book
-from console.prove.accounts import MARKET, PARTNER, PLACES, SHOP, TILLS, Accounts, Pace, hook_of
+from console.prove.accounts import MARKET, PLACES, SHOP, TILLS, Accounts, Pace, hook_of
 from console.prove.clockwork import Clockwork, Job
-from console.prove.demand import HOME
 from console.prove.house import House
+from console.prove.partner import PARTNER
 from workers.settings import Settings
 
 _Z99 = NormalDist().inv_cdf(0.99)
 #: An assumption, not a measurement: until somebody has found an order that cannot be served, refunded it and written to
 #: the customer. Nobody knows of it sooner, the house least of all.
 HANDLING_S: Final = 900.0
-#: A partner's order is in the book after so long; it is answered out of the book, so nothing hangs on it.
-_PARTNER_S = 1.0
+#: What a partner ordered last is answered, though the history has ended.
+_ANSWERED_S: Final = 300.0
+
+
+#: What comes in is told as what it was written down as, and why; all else as a correction. A return is told by whoever
+#: received it and names no channel: its vendor puts nothing on display again.
+_BY_KIND: Final[Mapping[str, Mapping[str, str]]] = {
+    "return": {"disposition": "sellable"},
+    "receipt": {},
+    "adjustment": {"reason": "as it was written down"},
+}
 
 
 @dataclass(slots=True)
 class Run:
     """What a run came to.
 
-    hand_work    what was left to people, beside what was oversold and halted
+    hand_work    what was left to people, beside what was oversold and halted; the partner's complaints are of it
     halts        SKUs that were taken off sale on a channel
     lost         messages that never came
     swallowed    writes that were taken and not shown
@@ -52,6 +61,15 @@ class Run:
     swallowed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A line that a partner's buyer ordered."""
+
+    world: World
+    line: Line
+    place: Place
+
+
 @dataclass(slots=True)
 class _Basket:
     """What one customer has taken so far, of one order."""
@@ -60,6 +78,7 @@ class _Basket:
     location: str = ""
     lines: list[tuple[str, int]] = field(default_factory=list)
     of: dict[tuple[str, str], int] = field(default_factory=dict)
+    wholesale: list[_Asked] = field(default_factory=list)
 
 
 class Lockstep:
@@ -69,6 +88,16 @@ class Lockstep:
         """begins: when the history begins, in seconds of the clockwork"""
         self._accounts, self._house, self._begins = accounts, house, begins
         self._basket = _Basket()
+        #: Of what happens now.
+        self._kind = ""
+        #: Orders of the partner that are not answered yet, by number.
+        self._asked: dict[str, list[_Asked]] = {}
+        house.when_promised = self.promised
+
+    def happens(self, world: World, event: Event) -> None:
+        """What customers do, or what moves stock."""
+        self._kind = event.kind if isinstance(event, Movement) else ""
+        world.happen(self, event)
 
     def begins(self, world: World) -> None:
         """What the vendors show already."""
@@ -78,10 +107,9 @@ class Lockstep:
                 world.show((channel, location), units, 0.0)
 
     def wanted(self, world: World, line: Line, place: Place) -> None:
-        """Put into the basket what is shown, or have a partner's order promised."""
+        """Put into the basket what is shown, or, at the partner's, what is wanted."""
         if line.channel == PARTNER:
-            works = self._house.works
-            works.house_later(_PARTNER_S, lambda: self._promise(world, line, place))
+            self._basket.wholesale.append(_Asked(world, line, place))
             return
         sku = world.stream.sku
         taken = self._basket.of.get((sku, place[1]), 0)
@@ -103,29 +131,34 @@ class Lockstep:
             why = "oversold: refunded, the customer was told"
             sku, at = world.stream.sku, sale.place[1]
             self._house.works.house_later(
-                HANDLING_S, lambda: self._house.tell("adjustment", sku, at, missing, reason=why)
+                HANDLING_S,
+                lambda: self._house.door.tell("adjustment", sku, at, missing, reason=why),
             )
 
     def moved(self, world: World, location: str, units: int, at: float) -> None:
         """Who moves stock tells the house."""
         if location in PLACES:
-            why = "as it was written down"
-            self._house.tell("adjustment", world.stream.sku, location, units, reason=why)
+            kind = self._kind if self._kind in _BY_KIND and units > 0 else "adjustment"
+            self._house.door.tell(kind, world.stream.sku, location, units, **_BY_KIND[kind])
 
     def check_out(self) -> None:
         """The customer pays for what is in the basket."""
         basket, self._basket = self._basket, _Basket()
         if basket.lines:
             self._accounts.sell(basket.channel, basket.location, basket.lines)
+        if basket.wholesale:
+            lines = [(asked.world.stream.sku, asked.line.units) for asked in basket.wholesale]
+            order = basket.wholesale[0].line.key.partition(":")[0]
+            self._asked[self._accounts.partner.order(order, lines)] = basket.wholesale
 
-    def _promise(self, world: World, line: Line, place: Place) -> None:
-        sku, at = world.stream.sku, self._house.works.now_s - self._begins
-        sale = world.take(line, place, self._house.available(sku, HOME), at)
-        if sale.accepted:
-            self.sold(world, sale)
-            order, _, number = line.key.partition(":")
-            facts = {"channel": PARTNER, "order": order, "line": number or "1"}
-            self._house.tell("order", sku, HOME, sale.accepted, **facts)
+    def promised(self) -> None:
+        """Orders of the partner were worked: it has bought what it was promised."""
+        at = self._house.works.now_s - self._begins
+        for order, units in self._house.promised(list(self._asked)).items():
+            for number, asked in enumerate(self._asked.pop(order), 1):
+                sale = asked.world.take(asked.line, asked.place, units.get(number, 0), at)
+                if sale.accepted:
+                    self.sold(asked.world, sale)
 
 
 @dataclass(slots=True)
@@ -150,7 +183,7 @@ class _Way:
         else:
             after_s = self._hook_s(channel)
             kept = dict(headers)
-            self.works.world_later(after_s, lambda: house.hook(channel, url, kept, body))
+            self.works.world_later(after_s, lambda: house.door.hook(channel, url, kept, body))
         return 200, "OK"
 
     def _hook_s(self, channel: str) -> float:
@@ -207,7 +240,12 @@ def play(
         sku: sorted({place[1] for place in world.shown if place[0] != PARTNER} & set(PLACES))
         for sku, world in worlds.items()
     }
-    accounts.list_goods({sku: at for sku, at in listed.items() if at})
+    wholesale = sorted(
+        stream.sku
+        for stream in history.streams
+        if any(isinstance(event, Line) and event.channel == PARTNER for event in stream.events)
+    )
+    accounts.list_goods({sku: at for sku, at in listed.items() if at}, wholesale)
     house.open(
         {sku: {p: n for p, n in w.truth.items() if p in PLACES} for sku, w in worlds.items()},
         way.wire,
@@ -217,10 +255,11 @@ def play(
     for world in worlds.values():
         world.begin(lockstep)
     demand = _demand(history, worlds, lockstep, begins, progress)
-    works.run(demand, begins + history.ends)
+    works.run(demand, begins + history.ends + _ANSWERED_S)
     for world in worlds.values():
         world.end()
-    run.hand_work, run.halts = book.hand_work(engine), book.halts(engine)
+    run.hand_work = book.hand_work(engine) + len(accounts.partner.complaints())
+    run.halts = book.halts(engine)
     run.swallowed = sum(map(accounts.swallowed, (SHOP, TILLS, MARKET)))
     return run
 
@@ -241,7 +280,7 @@ def _demand(
 
         def happen(together: list[tuple[float, str, Event]] = together, done: int = done) -> None:
             for _, sku, event in together:
-                worlds[sku].happen(lockstep, event)
+                lockstep.happens(worlds[sku], event)
             lockstep.check_out()
             progress(done, history.events)
 

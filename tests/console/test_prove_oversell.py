@@ -7,12 +7,17 @@ from typing import Any
 import click
 import pytest
 
-from allocation.simulate.types import Line
+from allocation.simulate.types import Event, History, Line, Movement, Stream
+from allocation.simulate.world import layout_of
 from console.cli import prove
-from console.prove import demand, oversell, verdict
+from console.prove import demand, lockstep, oversell, verdict
 from console.prove.clockwork import Clockwork
-from console.prove.oversell import BEST, OURS, SCENARIOS, WEEK, Size
+from console.prove.demand import HOME
+from console.prove.lockstep import Run
+from console.prove.oversell import BEST, OURS, PACE, SCENARIOS, WEEK, Size
+from console.prove.partner import PARTNER
 from tests.databases import Shelf
+from tests.reconcile.house import rows
 from tests.servers import Database
 from workers.settings import Settings
 
@@ -75,6 +80,49 @@ def test_two_runs_by_one_seed_agree_to_the_letter(shelf: Shelf, scenario: str) -
     assert one["accepted_lines"] > 0
     for each in databases:
         shelf.take_back(each)
+
+
+def played(database: Database, *events: Event) -> Run:
+    """One SKU of which ten lie in the warehouse."""
+    history = History(demand.WEEK_BEGINS, 3600.0, [Stream("TEE", {HOME: 10}, events)])
+    layout = layout_of(oversell.rules_of_all())
+    return lockstep.play(history, layout, database.engine, Settings(), PACE, 1, nobody)
+
+
+def test_wholesale_orders_come_by_850_and_are_promised_answered_and_told(
+    database: Database,
+) -> None:
+    run = played(
+        database,
+        Line(60.0, "PO1:1", PARTNER, HOME, 8),
+        Line(1800.0, "PO2:1", PARTNER, HOME, 5),
+    )
+
+    documents = rows(
+        database.engine,
+        "SELECT direction, set_id, state, ack_state FROM edi_document WHERE set_id <> '997' ORDER BY id",
+    )
+    assert (run.tally.accepted_units, run.tally.sold_units, run.hand_work) == (10, 10, 0)
+    assert documents.count(("in", "850", "applied", "none")) == 2
+    assert documents.count(("out", "855", "posted", "accepted")) == 2
+    assert {row for row in documents if row[1] == "846"} == {("out", "846", "posted", "accepted")}
+    assert rows(database.engine, "SELECT known_units FROM edi_availability") == [(0,)]
+
+
+def test_what_comes_in_is_told_as_what_it_was_written_down_as(database: Database) -> None:
+    played(
+        database,
+        Movement(60.0, HOME, 3, kind="return"),
+        Movement(120.0, HOME, 4, kind="receipt"),
+        Movement(180.0, HOME, -2, kind="write_off"),
+    )
+
+    told = rows(database.engine, "SELECT kind FROM event ORDER BY seq")
+    assert told == [("opening",), ("return",), ("receipt",), ("adjustment",)]
+    assert rows(
+        database.engine,
+        "SELECT units FROM balance WHERE state = 'available' AND location = 'WH-MAIN'",
+    ) == [(15,)]
 
 
 def test_the_same_seed_brings_the_same_demand_and_another_brings_another() -> None:
