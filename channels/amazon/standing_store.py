@@ -231,12 +231,16 @@ _COLUMNS: Final = (
 )  # fmt: skip
 _NAMES: Final = ", ".join(name for name, _ in _COLUMNS)
 _KEEP = text(f"""
-    INSERT INTO fba_standing (channel, stood_at, {_NAMES})
-    SELECT :channel, :now, {_NAMES}
+    INSERT INTO fba_standing AS s (channel, stood_at, removal_since, send_since, {_NAMES})
+    SELECT :channel, :now, CASE WHEN removal_units > 0 THEN CAST(:now AS timestamptz) END,
+           CASE WHEN send_units > 0 THEN CAST(:now AS timestamptz) END, {_NAMES}
     FROM json_to_recordset(CAST(:rows AS json)) AS given ({", ".join(f"{n} {of}" for n, of in _COLUMNS)})
     ORDER BY seller_sku
     ON CONFLICT (channel, seller_sku) DO UPDATE SET
-        stood_at = excluded.stood_at, {", ".join(f"{n} = excluded.{n}" for n, _ in _COLUMNS[1:])}
+        stood_at = excluded.stood_at,
+        removal_since = CASE WHEN excluded.removal_units > 0 THEN coalesce(s.removal_since, :now) END,
+        send_since = CASE WHEN excluded.send_units > 0 THEN coalesce(s.send_since, :now) END,
+        {", ".join(f"{n} = excluded.{n}" for n, _ in _COLUMNS[1:])}
 """)  # noqa: S608 -- names of columns, from a constant
 _FORGET = text("DELETE FROM fba_standing WHERE channel = :channel AND stood_at < :before")
 _KEEP_FACTORS = text("""

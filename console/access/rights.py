@@ -63,6 +63,7 @@ _TABLE: Final = (
     Verb("recon.owner", _LEAD, "debt", ("channel", "cause")),
     Verb("recon.release", _OPERATOR, "place", ("channel", "sku", "location")),
     Verb("recon.run", _OPERATOR, "channel", ("channel",)),
+    Verb("review.dismiss", _OPERATOR, "suggestion", ("kind", "name")),
     Verb("review.quarter", _OPERATOR, "review", ("since", "until")),
     Verb("session.login", _VIEWER, "session"),
     Verb("session.logout", _VIEWER, "session"),

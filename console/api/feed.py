@@ -12,10 +12,12 @@ from channels.outbound import host_of
 from console.access.types import Role, Unknown
 from console.api.acts import does
 from console.api.answers import PAGE, PROBLEMS, sliced, told
-from console.api.state import Reading, TheAct, TheFirmAct, needs
-from console.api.words import Paging, PathName, Said
+from console.api.state import Reading, TheAct, TheFirmAct, TheHouse, needs
+from console.api.words import Paging, PathName, Reason, Said
 from console.review import store as reviews
+from console.review import suggestions
 from console.verbs import hooks as verbs
+from console.verbs import suggestions as suggestion_verbs
 from workers.feed import hook_store
 
 router = APIRouter(responses=PROBLEMS)
@@ -35,6 +37,24 @@ class HookAdd(Said):
         return {"name": self.name, "host": host_of(self.url), "kinds": list(self.kinds)}
 
 
+Suggested = Literal["reorder", "weight", "take-out", "send-in", "unpark"]
+
+
+class SuggestionsQuery(Said):
+    """kind: only these;  every: what was dismissed, too."""
+
+    kind: Suggested | None = None
+    every: bool = False
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 50
+
+
+class Dismissal(Reason):
+    """What is suggested and not wanted; name: as the list names it."""
+
+    kind: Suggested
+    name: Annotated[str, Field(min_length=1, max_length=500)]
+
+
 @router.get("/hooks", responses=PAGE, dependencies=[Depends(needs(Role.ADMIN))], tags=["hooks"])
 def listed(reading: Reading, query: Annotated[Paging, Query()]) -> Response:
     """Addresses that are told, by name, and how each stands; never a secret. For admins."""
@@ -48,6 +68,27 @@ def review(reading: Reading) -> Response:
     if found is None:
         raise Unknown("no review was made yet: lockstep review quarter")
     return told(found)
+
+
+@router.get("/suggestions", tags=["reviews"])
+def suggested(
+    house: TheHouse, reading: Reading, query: Annotated[SuggestionsQuery, Query()]
+) -> Response:
+    """What the house suggests and nobody followed or dismissed. As `lockstep review suggestions --json`."""
+    found = suggestions.standing(
+        reading, house.now(), kind=query.kind, every=query.every, most=query.limit
+    )
+    return told(found)
+
+
+@does("review.dismiss", "/suggestions/dismiss", "reviews", router)
+def dismiss(act: TheAct, body: Dismissal) -> Response:
+    """Say that a suggestion is not wanted; it holds until it has gone and comes anew."""
+    with act.doing({"kind": body.kind, "name": body.name}, reason=body.reason):
+        done = suggestion_verbs.dismiss(
+            act.engine, body.kind, body.name, reason=body.reason, by=act.by, now=act.now()
+        )
+    return told(done)
 
 
 @does("hook.add", "/hooks", "hooks", router)

@@ -50,7 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "queue": ("queue", "Queues of the workers: list, pause, resume."),
     "recon": ("recon", "Compare what channels show with what they should."),
     "reorder": ("reorder", "What to order now, and why: list; by what: terms, set, import."),
-    "review": ("review", "What a quarter came to, as one page: quarter."),
+    "review": ("review", "What a quarter came to, as one page: quarter, suggestions, dismiss."),
     "serve": ("serve", "Run a door: relay, availability, api."),
     "sim": ("sim", "The vendors, played: accounts on this machine, and buyers in them."),
     "sku": ("stock", "SKUs: search, show, timeline, explain, resync, atp."),

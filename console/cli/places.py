@@ -46,7 +46,7 @@ LOCAL: Final[dict[str, str]] = {
     "recon bench": _THROWN,
     "recon drill": _THROWN,
     "recon run": _VENDOR,
-    "review": _WHOLE,
+    "review quarter": _WHOLE,
     "serve": _PROCESS,
     "sim": _PROCESS,
     "up": _PROCESS,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from console.api.feed import HookAdd
+from console.api.feed import Dismissal, HookAdd
 from console.api.state import Act
 from console.api.words import Name
 from console.api.words import Said as Words
-from console.pages.sheets import Came, Field, Sheet
-from console.verbs import hooks
+from console.pages.sheets import WHY, Came, Field, Sheet
+from console.review.suggestions import KINDS as KINDS_OF_SUGGESTION
+from console.verbs import hooks, suggestions
 from workers.feed.hook_words import KINDS
 
 
@@ -39,6 +40,14 @@ def _test(act: Act, said: HookNamed) -> Came:
     return Came(f"{said.name} did not take {done['message']}: {done['error']}")
 
 
+def _dismiss(act: Act, said: Dismissal) -> Came:
+    with act.doing({"kind": said.kind, "name": said.name}, reason=said.reason):
+        suggestions.dismiss(
+            act.engine, said.kind, said.name, reason=said.reason, by=act.by, now=act.now()
+        )
+    return Came(f"{said.kind} of {said.name} is dismissed")
+
+
 _NAME: Final = Field("name", "Name", required=True)
 
 SHEETS: Final[tuple[Sheet[Any], ...]] = (
@@ -50,4 +59,8 @@ SHEETS: Final[tuple[Sheet[Any], ...]] = (
           "What waits for it is dropped.", lambda _: True),
     Sheet("hook.test", "Try an address", HookNamed, (_NAME,), _test, "/settings",
           "It is told something harmless at once."),
+    Sheet("review.dismiss", "Dismiss a suggestion", Dismissal,
+          (Field("kind", "Kind", "choice", required=True, choices=tuple(KINDS_OF_SUGGESTION)),
+           Field("name", "Of what", required=True, hint="as the review names it, such as MUG@WH"), WHY),
+          _dismiss, "/review", "It holds until the suggestion has gone; when it comes anew it counts anew."),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from allocation.fit import Fit
 from console.pages import words
-from console.review import plots, store
+from console.review import plots, store, suggestions
 from console.views.plain import dumps
 from ledger.db import transaction
 from reconcile import count_reports, debt
@@ -82,6 +82,8 @@ def _rest(
     return {
         "shrinkage": [asdict(row) for row in count_reports.shrunk(connection, since, until, None)],
         "owed": store.owed(connection),
+        "suggestions": suggestions.counted(connection, since, until),
+        "ignored": suggestions.standing(connection, now, before=until, most=_MOST),
         "debts": [asdict(row) for row in debts],
         "complete": [
             asdict(row) | {"percent": row.percent} for row in completeness(connection, since)
@@ -154,6 +156,11 @@ def sentences(found: Mapping[str, Any]) -> Iterable[str]:
     flagged = [row["channel"] for row in found["fit"] if row["flagged"]]
     if flagged:
         yield f"Demand has left the weight of {', '.join(flagged)}: see what is suggested below."
+    ignored = [row for row in found.get("suggestions", ()) if row["ignored"]]
+    if ignored:
+        many = sum(row["ignored"] for row in ignored)
+        oldest = min(row["oldest_at"] for row in ignored)[:10]
+        yield f"{many:,} suggestions were neither followed nor dismissed, the oldest since {oldest}."
     undone = [row for row in found["owed"] if row["how_many"]]
     if undone:
         yield f"{len(undone)} kinds of work are left undone."

@@ -114,14 +114,8 @@ _OWED = text("""
     SELECT 'deliveries parked or rejected', count(*), min(received_at), '', 'lockstep inbox list'
     FROM inbox WHERE state IN ('parked', 'rejected')
     UNION ALL
-    SELECT 'numbers that a channel refuses', count(*), min(since), '', 'lockstep push parked'
-    FROM push_due WHERE parked
-    UNION ALL
     SELECT 'places in quarantine', count(*), min(since), '', 'lockstep recon quarantine'
     FROM quarantine WHERE released_at IS NULL
-    UNION ALL
-    SELECT 'weights that demand has left', count(*), min(since), coalesce(string_agg(object, ', ' ORDER BY object), ''),
-           'lockstep alloc fit' FROM alarm WHERE rule = 'alloc.fit' AND resolved_at IS NULL
     UNION ALL
     SELECT 'recounts that nobody made', count(*), min(ordered_at), '', 'lockstep count orders' FROM count_open
     UNION ALL

@@ -67,6 +67,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/counts/worth": {"rows": [{"sku": "MUG-RED", "cost": "4.20"}]},
     "/api/v1/reorder/terms": {"rows": [{"sku": "MUG-RED", "pack": 6}]},
     "/api/v1/reorder/terms/set": {"supplier": "Acme", "service": 98},
+    "/api/v1/suggestions/dismiss": {"kind": "reorder", "name": "MUG-RED@OSLO", **WHY},
     "/api/v1/debt/owner": {"owner": "the web team", "channel": "shop"},
     "/api/v1/edi/notices": {"partner": "grocer", "number": "PO-1"},
     "/api/v1/edi/documents/{document}/resend": {},

@@ -41,7 +41,8 @@ READS = {
     "op list",
     "op show", "op watch", "pace", "partner burn", "partner list", "partner show", "pickup show", "push list",
     "push parked", "push show", "queue list", "recon causes", "recon debt", "recon drift", "recon early",
-    "recon quarantine", "recon report", "recon status", "reorder list", "reorder terms", "sku atp", "sku explain",
+    "recon quarantine", "recon report", "recon status", "reorder list", "reorder terms", "review suggestions",
+    "sku atp", "sku explain",
     "sku search", "sku show",
     "sku timeline", "supply list", "supply requests", "token list",
 }  # fmt: skip
@@ -103,6 +104,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "recon owner": ("ann",),
     "recon release": ("TEA", "--channel", "shop", *WHY),
     "recon run": ("shop",),
+    "review dismiss": ("reorder", "MUG-RED@OSLO", *WHY),
     "review quarter": (),
     "reorder import": ("TERMS",),
     "reorder set": ("--supplier", "Acme"),

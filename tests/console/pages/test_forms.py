@@ -65,6 +65,7 @@ FORMS: dict[str, dict[str, str]] = {
     "hook.add": {"name": "erp", "url": "https://erp.example/hooks", "kinds": "halt.set"},
     "hook.test": {"name": "nobody"},
     "hook.remove": {"name": "nobody"},
+    "review.dismiss": {"kind": "reorder", "name": "MUG-RED@WH", **WHY},
     "token.create": {"name": "carl", "role": "viewer"},
     "token.rotate": {"name": "nobody"},
     "token.revoke": {"name": "nobody"},
