@@ -223,9 +223,7 @@ def apply_rules(
         },
     ).scalar_one()
     rules = document.rules()
-    connection.execute(_NO_TURNS)
-    coming = [at for at in turns(rules) if at > now]
-    connection.execute(_TURNS, {"version": version, "at": coming})
+    _wait_for_turns(connection, version, rules, now)
     # Who writes the book holds what is due when it comes to a channel: so it is here.
     _make_all_due(connection, now)
     _write_channels(connection, rules)
@@ -234,10 +232,21 @@ def apply_rules(
 
 def turn(connection: Connection, now: datetime) -> bool:
     """Make every SKU due when a season of the rules has begun or ended since somebody last asked."""
-    turned = bool(connection.execute(_TURNED, {"now": now}).all())
-    if turned:
+    if turned := bool(connection.execute(_TURNED, {"now": now}).all()):
         _make_all_due(connection, now)
     return turned
+
+
+def turn_again(connection: Connection, now: datetime) -> None:
+    """Make every SKU due, and wait again for the seasons that begin or end from now on: the clock was set back."""
+    _wait_for_turns(connection, *current_rules(connection), now)
+    _make_all_due(connection, now)
+
+
+def _wait_for_turns(connection: Connection, version: int, rules: Rules, now: datetime) -> None:
+    connection.execute(_NO_TURNS)
+    coming = {"version": version, "at": [at for at in turns(rules) if at > now]}
+    connection.execute(_TURNS, coming)
 
 
 def _make_all_due(connection: Connection, now: datetime) -> None:

@@ -104,7 +104,12 @@ def units_are_conserved(house: House, deeds: Deeds) -> Iterator[str]:
 
 
 def targets_are_of_the_moment(house: House, _: Deeds) -> Iterator[str]:
-    """Every target is what the rules and the book say at this moment, whatever day has begun."""
+    """Every target is what the rules and the book say at this moment, whatever day has begun.
+
+    Where a clock was set, buffers follow what was measured by it for as long.
+    """
+    if house.clock_was_set:
+        return
     with transaction(house.engine) as connection:
         targets = targets_now(connection, list(house.cast.skus), house.now())[1]
     stand = {(row.channel, row.sku, row.location): row.units for row in house.rows(_SHOULD)}

@@ -12,7 +12,7 @@ from channels.edi import awaited, visits
 from ledger import inbox
 from ledger.db import transaction
 from reconcile import halt_store, runs
-from workers.flows import counts, fit, halt_scopes, held_watch, orders, program_watch
+from workers.flows import counts, fit, halt_scopes, held_watch, orders, program_watch, set_back
 from workers.flows.ingest import sweep_inbox
 from workers.flows.reconcile_terms import JOB
 
@@ -64,6 +64,7 @@ def sweep(engine: Engine, *, now: datetime) -> Waiting:
     with transaction(engine) as connection:
         outlook_store.look_again(connection, now)
     halt_scopes.tend(engine, now=now)
+    set_back.take_up(engine, now=now)
     with transaction(engine) as connection:
         open_runs = runs.open_runs(connection, now)
         return Waiting(
