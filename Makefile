@@ -77,6 +77,13 @@ REFEREES_STAMP := .venv-referees/.made-for-$(shell (pwd; cat requirements-refere
 test-referees: $(REFEREES_STAMP) ## The vendors' own SDKs against the simulators, in .venv-referees
 	$(REFEREES) -m pytest -W ignore::DeprecationWarning -W ignore::SyntaxWarning --confcutdir=tests/referees tests/referees
 
+FORECASTERS := .venv-forecasters/bin/python
+FORECASTERS_STAMP := .venv-forecasters/.made-for-$(shell (pwd; cat requirements-forecasters.lock) | cksum | tr ' ' '-')
+
+.PHONY: test-forecasters
+test-forecasters: $(FORECASTERS_STAMP) ## Our forecasts against a reference library (statsforecast), in .venv-forecasters
+	$(FORECASTERS) -m pytest --confcutdir=tests/forecasters tests/forecasters
+
 .PHONY: test-fast
 test-fast: $(STAMP) ## The tests that need no long wait
 	$(RUN) -m pytest $(SPREAD) -m "not slow and not battery and not browser" -q
@@ -125,6 +132,7 @@ lock: $(STAMP) ## Resolve the lock files anew
 	.venv/bin/uv pip compile $(COMPILE) --group dev pyproject.toml -o requirements-dev.lock
 	.venv/bin/uv pip compile $(HASHED) --group referees -o requirements-referees.lock
 	.venv/bin/uv pip compile $(HASHED) --group audit -o requirements-audit.lock
+	.venv/bin/uv pip compile $(HASHED) --extra statsforecast --group forecasters pyproject.toml -o requirements-forecasters.lock
 	.venv/bin/uv pip compile $(HASHED) --group guided -o requirements-guided.lock
 
 HASHED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
@@ -133,7 +141,7 @@ COMPILE := $(HASHED) --extra local --extra sftp --extra otel --extra export
 .PHONY: clean
 clean: ## Remove .venv, caches and the local stack's home with its data
 	if [ -d .lockstep ] && [ -x $(RUN) ]; then $(RUN) -m console.local forget; fi
-	rm -rf .venv .venv-referees .venv-audit .venv-guided .lockstep .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .venv-referees .venv-audit .venv-guided .venv-forecasters .lockstep .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv reads none of pip's settings: hand over where this machine gets its packages. Every file is checked against the lock's
@@ -188,6 +196,16 @@ $(REFEREES_STAMP): $(STAMP)
 	if ! .venv/bin/uv pip sync --python $(REFEREES) --require-hashes requirements-referees.lock >.venv-referees/setup.log 2>&1; then \
 		echo "uv could not do it; pip does, more slowly"; \
 		$(REFEREES) -m pip install -qq --require-hashes -r requirements-referees.lock; \
+	fi
+	@touch $@
+
+$(FORECASTERS_STAMP): $(STAMP)
+	@echo "installing what requirements-forecasters.lock names (log: .venv-forecasters/setup.log)"
+	$(RUN) -m venv --clear .venv-forecasters
+	@$(PIP_TO_UV); \
+	if ! .venv/bin/uv pip sync --python $(FORECASTERS) --require-hashes requirements-forecasters.lock >.venv-forecasters/setup.log 2>&1; then \
+		echo "uv could not do it; pip does, more slowly"; \
+		$(FORECASTERS) -m pip install -qq --require-hashes -r requirements-forecasters.lock; \
 	fi
 	@touch $@
 

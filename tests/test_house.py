@@ -18,6 +18,7 @@ NOT_OURS = {
     ".venv-referees",
     ".venv-audit",
     ".venv-guided",
+    ".venv-forecasters",
     ".lockstep",
     ".git",
     "__pycache__",

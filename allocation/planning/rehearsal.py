@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from allocation.planning.accuracy import Score, together
+from allocation.planning.library import Beside
 from allocation.planning.mixing import MIX, mixed, mixed_ahead, tried, weights
-from allocation.planning.models import MODELS, PARTS, SINGLE
+from allocation.planning.models import MODELS, PARTS, SINGLE, known
 from allocation.planning.past import (
     LEAST_TRAIN,
     Past,
@@ -124,20 +125,29 @@ def rehearse(
     horizon: int,
     *,
     moments: int = 4,
+    beside: Beside | None = None,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Rehearsed:
     """Forecast `horizon` periods from the last `moments` moments of these series, which all end with the same period.
 
+    beside      models of others, to be told with ours
     progress    told of moments done, and how many there are
     """
     sums = _Sums()
     for fold in range(moments, 0, -1):
         ends = [max(0, len(of.periods) - fold * horizon) for of in series]
         learned = learn(series, ends, [horizon])
-        for number, (of, place) in enumerate(zip(series, ends, strict=True)):
-            train = of.before[place]
-            is_long = train >= LEAST_TRAIN and of.steps[train] > 0
-            if is_long and _hold(of, place, horizon, learned, sums):
+        long = [
+            number
+            for number, (of, place) in enumerate(zip(series, ends, strict=True))
+            if of.before[place] >= LEAST_TRAIN and of.steps[of.before[place]] > 0
+        ]
+        others = _others(
+            beside, [series[number] for number in long], [ends[number] for number in long], horizon
+        )
+        for at, number in enumerate(long):
+            theirs = {name: said[at] for name, said in others.items()}
+            if _hold(series[number], ends[number], horizon, learned, theirs, sums):
                 sums.series.append(number)
         progress(moments - fold + 1, moments)
     kinds = sorted({kind for kind, _ in sums.cycles})
@@ -155,7 +165,23 @@ def rehearse(
     )
 
 
-def _hold(of: Past, place: int, horizon: int, learned: Learned, sums: _Sums) -> bool:
+def _others(
+    beside: Beside | None, of_all: Sequence[Past], places: Sequence[int], horizon: int
+) -> Mapping[str, Sequence[Sequence[float]]]:
+    if beside is None or not of_all:
+        return {}
+    trains = [known(of.periods[:place]) for of, place in zip(of_all, places, strict=True)]
+    return beside(trains, horizon, of_all[0].season)
+
+
+def _hold(
+    of: Past,
+    place: int,
+    horizon: int,
+    learned: Learned,
+    others: Mapping[str, Sequence[float]],
+    sums: _Sums,
+) -> bool:
     """Whether there was anything to hold it against."""
     by = weights(tried(of, place, horizon), learned.pool(horizon))
     mean = mixed(of, place, horizon, by)
@@ -168,6 +194,10 @@ def _hold(of: Past, place: int, horizon: int, learned: Learned, sums: _Sums) -> 
         score = judge(of, name, place, horizon) if has(of, name, place) else None
         if score is not None:
             said[name] = (score, mean_ahead(of, name, place, horizon))
+    for name, ahead in others.items():
+        score = judged(of, place, ahead)
+        if score is not None:
+            said[name] = (score, math.fsum(ahead) / horizon)
     for name, (score, level) in said.items():
         sums.scores.setdefault(name, []).append(score)
         units = sums.units.setdefault(name, [0.0, 0.0])

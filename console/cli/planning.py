@@ -129,15 +129,28 @@ def show(sku: str, days: int, location: str | None, as_json: bool) -> None:
     default=None,
     help="How long a period of --file is; left out: as its columns say, of lines a week. Days add up to weeks.",
 )
+@click.option(
+    "--with",
+    "library",
+    type=click.Choice(["statsforecast"]),
+    default=None,
+    help="Tell models of this library, too; it must be installed, and takes some 10 ms a series and moment.",
+)
 @as_json
 def backtest(
-    files: tuple[Path, ...], horizon: int, moments: int, period: str | None, as_json: bool
+    files: tuple[Path, ...],
+    horizon: int,
+    moments: int,
+    period: str | None,
+    library: str | None,
+    as_json: bool,
 ) -> None:
     """Forecast moments of the past, each knowing no more than was known, and hold it against what came.
 
     The mix beside every single model; and of replenishment cycles of HORIZON that begin at the reorder point, the part
     in which it was enough. Exit code 3: goals missed.
     """
+    from allocation.planning.library import NotInstalled, statsforecast
     from workers.flows import forecasting, past_sales
     from workers.flows.history import UnusableFile
 
@@ -145,18 +158,23 @@ def backtest(
     if not files and length is not past_sales.Period.WEEK:
         raise click.UsageError("a run reads weeks: give --file with --period")
     try:
+        beside = statsforecast() if library else None
         if files:
             read = past_sales.read(files, length if period else None)
             series, length = read.series, read.period
         else:
             with house() as wiring:
                 series = forecasting.pasts(wiring.engine)
-    except UnusableFile as error:
+    except (UnusableFile, NotInstalled) as error:
         raise Failed(str(error)) from None
     if not series:
         raise Failed("there is no past to try: give --file, or run `lockstep forecast run` before")
     found = rehearse(
-        series, horizon, moments=moments, progress=lambda done, of: aside(f"moment {done} of {of}")
+        series,
+        horizon,
+        moments=moments,
+        beside=beside,
+        progress=lambda done, of: aside(f"moment {done} of {of}"),
     )
     tell({"period": length.value, **_as_told(found)}, _table, as_json)
 

@@ -7,6 +7,7 @@ import io
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +232,13 @@ def test_a_past_is_tried_and_its_table_told(run: Lockstep, tmp_path: Path) -> No
     strange = tmp_path / "strange.csv"
     strange.write_text("a,b\n1,2\n")
     assert "names neither InvoiceNo" in run("forecast", "backtest", "--file", str(strange)).err
+
+
+@pytest.mark.skipif(find_spec("statsforecast") is not None, reason="statsforecast is installed")
+def test_a_library_that_is_not_installed_is_told_with_how_to_get_it(
+    run: Lockstep, tmp_path: Path
+) -> None:
+    said = run("forecast", "backtest", "--with", "statsforecast")
+
+    assert said.code == 1
+    assert "pip install 'lockstep[statsforecast]'" in said.err
