@@ -16,7 +16,7 @@ LOCATIONS: Final = ("WH-1", "WH-2", "ST-1", "ST-2", "ST-3")
 CHANNELS: Final = ("shop", "market", "grocer", "till")
 
 _SKU = "'S' || lpad((CASE WHEN n % 51 = 0 THEN 1 ELSE 1 + CAST(n AS bigint) * 7919 % :skus END)::text, 7, '0')"
-_AT = "CAST(:now AS timestamptz) - make_interval(secs => (:events - n) * 5184000.0 / :events)"
+_AT = "CAST(:now AS timestamptz) - make_interval(secs => (:events - n) * CAST(:span_s AS float8) / :events)"
 _LOCATION = "(CAST(:locations AS text[]))[1 + n / 7 % 5]"
 _CHANNEL = "(CAST(:channels AS text[]))[1 + n / 3 % 4]"
 

@@ -19,12 +19,17 @@ from workers.settings import Settings
 from workers.wiring import now
 
 
-def fill(settings: Settings, *, skus: int, events: int, failed: int) -> dict[str, Any]:
-    """Fill an empty house; returns how much of what is in it."""
+def fill(
+    settings: Settings, *, skus: int, events: int, failed: int, days: int = 60
+) -> dict[str, Any]:
+    """Fill an empty house; returns how much of what is in it.
+
+    days    that the events and pushes are spread over
+    """
     engine, owner = connect(settings.database_url), create_engine(settings.database_admin_url)
     given = {
         "skus": skus, "events": events, "failed": failed, "now": now(), "hot": HOT,
-        "locations": list(LOCATIONS), "channels": list(CHANNELS),
+        "locations": list(LOCATIONS), "channels": list(CHANNELS), "span_s": days * 86_400.0,
     }  # fmt: skip
     try:
         _rules(engine)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import click
 
-from console.cli.bench_house import export, scale, sync
+from console.cli.bench_house import export, review, scale, sync
 from console.cli.common import as_json, aside, durable, house
 from console.cli.measured import tell
 from workers.settings import Settings
@@ -268,5 +268,6 @@ def pages(skus: int, events: int, failed: int, rounds: int, durable: bool, as_js
 
 
 bench.add_command(export)
+bench.add_command(review)
 bench.add_command(scale)
 bench.add_command(sync)

@@ -144,6 +144,35 @@ def export(events: int, skus: int, form: str, durable: bool, as_json: bool) -> N
     tell(result, measuring.table, as_json)
 
 
+@click.command()
+@click.option(
+    "--events",
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(1000, 20_000_000),
+    help="How many, and as many pushes.",
+)
+@click.option(
+    "--skus",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(1000, 1_000_000),
+    help="How many.",
+)
+@click.option(
+    "--days", default=90, show_default=True, type=click.IntRange(7, 366), help="Of the review."
+)
+@durable
+@as_json
+def review(events: int, skus: int, days: int, durable: bool, as_json: bool) -> None:
+    """Make the review of a full quarter: under a minute, as one page. Exit code 3: goals missed."""
+    from console.bench import review as measuring
+
+    with house(throw_away=True, durable=durable) as wiring:
+        result = measuring.measure(wiring.settings, skus=skus, events=events, days=days, say=aside)
+    tell(result, measuring.table, as_json)
+
+
 def _phase(said: str) -> Phase:
     from console.bench import sync as measuring
 
