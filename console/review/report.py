@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from sqlalchemy import Connection, Engine, text
 
 from allocation.fit import Fit
+from allocation.planning import afterwards, afterwards_store
 from console.pages import words
 from console.review import plots, store, suggestions
 from console.views.plain import dumps
@@ -89,7 +90,16 @@ def _rest(
             asdict(row) | {"percent": row.percent} for row in completeness(connection, since)
         ],
         "forecast": store.forecast_error(connection),
+        "foreseen": _foreseen(connection, since.date(), until.date()),
     }
+
+
+def _foreseen(connection: Connection, since: date, until: date) -> dict[str, Any]:
+    """Forecasts that were made before, against what came in these days."""
+    runs = afterwards_store.earlier(connection, since, until)
+    kept = (each for run in runs for each in afterwards_store.kept(connection, run))
+    rows = afterwards.foreseen(kept, since, until)
+    return {"runs": [asdict(run) for run in runs], "rows": [asdict(row) for row in rows]}
 
 
 def _fit(each: Fit, flagged: Mapping[str, datetime | None]) -> dict[str, Any]:
@@ -161,9 +171,23 @@ def sentences(found: Mapping[str, Any]) -> Iterable[str]:
         many = sum(row["ignored"] for row in ignored)
         oldest = min(row["oldest_at"] for row in ignored)[:10]
         yield f"{many:,} suggestions were neither followed nor dismissed, the oldest since {oldest}."
+    for row in found.get("foreseen", {}).get("rows", ())[:1]:
+        yield _how_foreseen(row)
     undone = [row for row in found["owed"] if row["how_many"]]
     if undone:
         yield f"{len(undone)} kinds of work are left undone."
+
+
+def _how_foreseen(row: Mapping[str, Any]) -> str:
+    """Of all forecasts that were held against what came."""
+    off, reached = row["units_off"], row["reached"]
+    units = (
+        "no units came"
+        if off is None
+        else f"{abs(off):.0%} {'more' if off > 0 else 'fewer'} units came"
+    )
+    enough = "" if reached is None else f"; what was to be enough in 95 % was in {reached:.0%}"
+    return f"Of {row['places']:,} places {units} than were forecast before{enough}."
 
 
 def plotted(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -133,6 +133,47 @@ def test_the_forecast_is_judged_by_the_mix_of_the_newest_run_that_is_done(house:
     assert row == {"kind": "smooth", "places": 1, "rmsse": 0.7, "bias": -0.1, "sum_error": 0.5}
 
 
+def test_forecasts_that_were_made_before_are_held_against_what_came(house: Database) -> None:
+    with house.superuser.begin() as connection:
+        connection.execute(
+            text("""
+                INSERT INTO forecast_run (until_day, stage, of_skus, began_at, moved_at)
+                VALUES ('2025-12-28', 'done', 1, now(), now()), ('2026-02-01', 'done', 1, now(), now()),
+                       ('2026-02-08', 'done', 1, now(), now()), ('2026-03-29', 'done', 1, now(), now())
+            """)
+        )
+        # The last week of the first run lies before the quarter in part; the third is too near to the second.
+        connection.execute(
+            text("""
+                INSERT INTO forecast (run_id, sku, location, until_day, kind, model, weights, scores, folds,
+                                      horizon_days, per_day, sd_per_day, sd_per_week, units, quantiles)
+                SELECT id, 'MUG', 'WH', until_day, 'smooth', 'ses', '{}', '{}', 3, 21, per_day, 1, 3, 21,
+                       '{"0.95": 40}'
+                FROM forecast_run JOIN (VALUES (1, 1), (2, 2), (3, 900), (4, 900)) AS said (run, per_day) ON run = id
+            """)
+        )
+        connection.execute(
+            text("""
+                INSERT INTO demand_weeks (sku, location, run_id, until_day, weeks, per_day, sd_per_day, left_out)
+                SELECT 'MUG', 'WH', 4, '2026-03-29',
+                       array_agg(CASE WHEN week < 10 THEN 7 + week % 2 * 7 ELSE 14 END ORDER BY week), 2, 1, '{}'
+                FROM generate_series(0, 22) AS week
+            """)
+        )
+
+    found = made(house)["foreseen"]
+
+    assert [run["until_day"] for run in found["runs"]] == ["2025-12-28", "2026-02-01", "2026-03-29"]
+    total, smooth = found["rows"]
+    assert (total["kind"], smooth["kind"]) == ("all", "smooth")
+    assert {**smooth, "kind": "all"} == total
+    # Two weeks of 14 against 7 a week, and three of 14 against 14: 70 came, 56 were said.
+    assert (total["places"], total["forecasts"]) == (1, 2)
+    assert total["units_off"] == pytest.approx(14 / 70)
+    assert total["reached"] == 0
+    assert total["rmsse"] == pytest.approx(0.5)
+
+
 def test_what_lies_outside_the_span_is_not_in_it(house: Database) -> None:
     found = report.make(
         house.engine,
