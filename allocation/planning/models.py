@@ -106,7 +106,8 @@ def tsbs(
 
 def moving_average(periods: Periods, window: int = WINDOW) -> float:
     """Mean of the last known periods, at most `window` of them; 0 without any."""
-    return moving_averages(known(periods), window)[-1]
+    newest = known(periods)[-window:]
+    return math.fsum(newest) / len(newest) if newest else 0.0
 
 
 def croston(periods: Periods, alpha: float = ALPHA) -> float:

@@ -12,7 +12,9 @@ from sqlalchemy import Engine, text
 
 from allocation.planning import forecast_store, level_store, terms_store
 from allocation.planning.forecast_store import AtWork
+from allocation.planning.mixing import BELIEVED, USUAL
 from allocation.planning.ordering import Said
+from allocation.planning.powers import CHOICES
 from allocation.planning.terms_store import HOUSE, SKU, SUPPLIER, Stated
 from ledger.db import transaction
 from tests.builders import NOON, a_fact, book, stock_the_house
@@ -145,12 +147,26 @@ def test_what_all_places_teach_is_kept_with_the_run(engine: Engine, clock: Clock
 
     assert newest is not None
     assert newest.learned.series == len(SKUS)
+    assert all(newest.learned.pool(weeks).errors != BELIEVED for weeks in (1, 2, 4))
+    assert {pool.powers for pool in newest.learned.pools.values()} <= set(CHOICES)
     spread = newest.learned.spread(1, "any")
     assert spread is not None
     assert spread.at(0.95) > spread.at(0.75)
     with transaction(engine) as connection:
         shapes = {of.level.shape for of in level_store.every(connection)}
     assert shapes == {"learned"}
+
+
+def test_a_run_of_before_that_kept_no_powers_is_read_with_the_usual_ones(
+    engine: Engine, clock: Clock
+) -> None:
+    forecasting.run(engine, lambda: clock.now)
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE forecast_run SET learned = learned - 'powers'"))
+        newest = forecast_store.newest(connection)
+
+    assert newest is not None
+    assert {pool.powers for pool in newest.learned.pools.values()} == {USUAL}
 
 
 def test_a_service_that_is_stated_moves_the_levels_of_whom_it_concerns(
