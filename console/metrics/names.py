@@ -55,11 +55,7 @@ _SYMPTOMS: Final = (
         "drift-open",
     ),
     Metric(
-        "lockstep_drifts",
-        "gauge",
-        ("channel", "cause"),
-        "Drifts that are open now",
-        "drift-open",
+        "lockstep_drifts", "gauge", ("channel", "cause"), "Drifts that are open now", "drift-open"
     ),
     Metric(
         "lockstep_drift_exposure_unit_seconds_total",
@@ -302,11 +298,7 @@ _WORK: Final = (
         "clock-differs",
     ),
     Metric(
-        "lockstep_queue_paused",
-        "gauge",
-        ("queue",),
-        "1 while the queue is paused",
-        "queue-silent",
+        "lockstep_queue_paused", "gauge", ("queue",), "1 while the queue is paused", "queue-silent"
     ),
     Metric(
         "lockstep_channel_paused",
