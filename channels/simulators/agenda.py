@@ -32,7 +32,8 @@ class Agenda:
         self._workers: list[threading.Thread] = []
         self._stopped = False
         self.failures: list[BaseException] = []
-        clock.on_advance(self._wake)
+        if threads:
+            clock.on_advance(self._wake)
 
     def call_at(self, moment: datetime, job: Callable[[], None]) -> None:
         """Run `job` once, at or soon after `moment`."""
@@ -45,6 +46,9 @@ class Agenda:
 
     def due_at(self) -> datetime | None:
         """The moment of the next job; None when there is none."""
+        if not self._threads:
+            # Whoever asks is the only one who takes a job away.
+            return self._heap[0][0] if self._heap else None
         with self._changed:
             return self._heap[0][0] if self._heap else None
 

@@ -22,6 +22,8 @@ class Clock:
         self._advanced_s = 0.0
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
+        #: The moment of a clock that is held, told without a computation: it is asked at every step of a schedule.
+        self._held = self._start if scale == 0 else None
 
     @classmethod
     def held(cls, start: datetime | None = None) -> Clock:
@@ -30,6 +32,8 @@ class Clock:
 
     def now(self) -> datetime:
         """The simulated moment, aware, UTC."""
+        if self._held is not None:
+            return self._held
         passed_s = (time.monotonic() - self._begun_s) * self._scale
         with self._lock:
             return self._start + timedelta(seconds=passed_s + self._advanced_s)
@@ -40,6 +44,8 @@ class Clock:
             raise ValueError("a clock does not go back")
         with self._lock:
             self._advanced_s += seconds
+            if self._held is not None:
+                self._held = self._start + timedelta(seconds=self._advanced_s)
         for listener in self._listeners:
             listener()
         return self.now()

@@ -65,6 +65,7 @@ class Broker:
         self._pending: dict[str, datetime] = {}
         self._beats = dict.fromkeys(BEAT, now())
         self._idle = dict.fromkeys(BEAT, 0)
+        self._beats_at = now()
 
     def ring(
         self,
@@ -99,6 +100,8 @@ class Broker:
     def waiting(self) -> list[Message]:
         """Messages that can be taken now, the oldest first."""
         at = self._now()
+        if not self._heap or self._heap[0].due_at > at:
+            return []
         return sorted(message for message in self._heap if message.due_at <= at)
 
     def take(self, message: Message) -> None:
@@ -114,16 +117,20 @@ class Broker:
     def touch(self) -> None:
         """Something happened: what waits is looked for as often as the settings say again."""
         self._idle |= {"sweep": 0, "look_early": 0}
+        self._beats_at = self._first_beat()
 
     def calm(self) -> None:
         """From here on waiting work is looked for seldom: bells are not lost any more."""
         self._every |= {"sweep": _CALM_S, "look_early": _CALM_S}
+        self._beats_at = self._first_beat()
 
     def beat(self) -> None:
         """Send what the clock asks for by now."""
         at = self._now()
+        if self._beats_at > at:
+            return
         for task, every_s in self._every.items():
-            if self.next_beat(task) > at:
+            if self._next_beat(task) > at:
                 continue
             self._beats[task] = at
             self._idle[task] += 1
@@ -133,8 +140,12 @@ class Broker:
                 )
             if self._dice.random() >= self._weather().bell_lost / 3:
                 heapq.heappush(self._heap, self._message(task, "", "", 0.0))
+        self._beats_at = self._first_beat()
 
-    def next_beat(self, task: str) -> datetime:
+    def _first_beat(self) -> datetime:
+        return min(map(self._next_beat, BEAT))
+
+    def _next_beat(self, task: str) -> datetime:
         """When the clock asks for this again."""
         every_s = self._every[task]
         if task in _SELDOM:
@@ -143,8 +154,7 @@ class Broker:
 
     def next_at(self) -> datetime:
         """The next moment at which something is to be done."""
-        beats = [self.next_beat(task) for task in BEAT]
-        return min([*beats, *(message.due_at for message in self._heap)])
+        return min(self._beats_at, self._heap[0].due_at) if self._heap else self._beats_at
 
     def _message(self, task: str, channel: str, window_at: str, after_s: float) -> Message:
         due_at = self._now() + timedelta(seconds=after_s)

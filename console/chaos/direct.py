@@ -149,11 +149,12 @@ class Director:
             due_at = account.simulator.agenda.due_at()
             if due_at is not None and due_at <= at:
                 found.append((f"{name} sends", account.simulator.agenda.do_one))
-        found += [
-            (entry[2], partial(self._do_later, entry))
-            for entry in sorted(self.house.later, key=lambda entry: entry[:2])
-            if entry[0] <= at
-        ]
+        if self.house.later:
+            found += [
+                (entry[2], partial(self._do_later, entry))
+                for entry in sorted(self.house.later, key=lambda entry: entry[:2])
+                if entry[0] <= at
+            ]
         if self._steps and self._step_at <= at:
             found.append((str(self._steps[0]), self._step))
         return found

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy import Engine, event
 
 from console.chaos.stage import Died, Stage
+from console.chaos.straight import go_straight
 from ledger.db import connect
 
 
@@ -22,6 +26,7 @@ def mortal_engine(url: str, stage: Stage) -> Engine:
     _take_turns(engine, stage)
     _die(engine, stage)
     _see_writes(engine, stage)
+    go_straight(engine)
     return engine
 
 
@@ -31,6 +36,8 @@ def _plan_once(engine: Engine) -> None:
         connection.prepare_threshold, connection.prepared_max = 0, None
         # Tables are small and stay so: a plan for these values is no better than one for any.
         connection.execute("SET plan_cache_mode = force_generic_plan")
+        # The next transaction is begun with the end of the one before, however long nobody comes.
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
         connection.commit()
 
 
@@ -63,15 +70,34 @@ def _take_turns(engine: Engine, stage: Stage) -> None:
 
 def _die(engine: Engine, stage: Stage) -> None:
     dialect: Any = engine.dialect
-    commit = dialect.do_commit
 
     def do_commit(connection: Any) -> None:
         stage.point("before a commit")
-        commit(connection)
+        _end(connection, "COMMIT")
         stage.point("after a commit")
 
+    def do_rollback(connection: Any) -> None:
+        _end(connection, "ROLLBACK")
+
     # SQLAlchemy has no event after a commit; the dialect is this engine's own.
-    dialect.do_commit = do_commit
+    dialect.do_commit, dialect.do_rollback = do_commit, do_rollback
+
+
+def _end(connection: Any, how: str) -> None:
+    """End a transaction, if anything was done in it, and begin the next one in the same breath.
+
+    Not by the driver, which after a rollback has every statement planned anew: no table comes or goes here.
+    """
+    # While a connection is being made it comes in a wrapping, and is not marked yet.
+    connection = getattr(connection, "driver_connection", connection)
+    if not getattr(connection, "used", True):
+        return
+    chained = "" if getattr(connection, "apart", True) else " AND CHAIN"
+    connection.used = connection.apart = False
+    if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        result = connection.pgconn.exec_(f"{how}{chained}".encode())
+        if result.status != ExecStatus.COMMAND_OK:
+            raise error_from_result(result)
 
 
 def _see_writes(engine: Engine, stage: Stage) -> None:
@@ -79,16 +105,25 @@ def _see_writes(engine: Engine, stage: Stage) -> None:
 
     class Seen(psycopg.Cursor[Any]):
         def execute(self, *of: Any, **more: Any) -> Any:
-            worker = stage.on
-            if worker is None:
-                return super().execute(*of, **more)
-            if worker.dead:
+            return self._seen(super().execute, *of, **more)
+
+        def executemany(self, *of: Any, **more: Any) -> None:
+            self._seen(super().executemany, *of, **more)
+
+        def _seen(self, do: Callable[..., Any], *of: Any, **more: Any) -> Any:
+            worker, connection = stage.on, self.connection
+            if worker is not None and worker.dead:
                 raise psycopg.OperationalError("the connection is closed")
-            done = super().execute(*of, **more)
-            if self.rowcount > 0 and not (self.statusmessage or "SELECT").startswith("SELECT"):
+            connection.used = True  # type: ignore[attr-defined]
+            done = do(*of, **more)
+            said = self.statusmessage or "SELECT"
+            if said == "SET":
+                # The next transaction would inherit it.
+                connection.apart = True  # type: ignore[attr-defined]
+            elif worker is not None and self.rowcount > 0 and not said.startswith("SELECT"):
                 worker.wrote = True
             return done
 
     @event.listens_for(engine, "connect")
     def _watch(connection: Any, _record: Any) -> None:
-        connection.cursor_factory = Seen
+        connection.cursor_factory, connection.used, connection.apart = Seen, True, False

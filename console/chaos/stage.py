@@ -125,9 +125,7 @@ class Stage:
         if worker.points == worker.dies_at:
             worker.dead, worker.at = True, f"dies {at}"
         if worker.dead:
-            for connection in worker.connections:
-                # What a server does some time after its client is gone; at once, so that it is always the same.
-                connection.rollback()
+            # Its transaction is taken back on the way out, at once; a server does it when it sees its client gone.
             raise Died(worker.name)
 
     def refuse_inside_transaction(self) -> None:

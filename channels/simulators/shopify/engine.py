@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import orjson
 from graphql import (
     ExecutionResult,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     execute,
@@ -27,6 +29,14 @@ VERSIONS: Final = ("2026-04", "2026-07", "2026-10")
 SERVED: Final = "2026-07"
 _DOCS: Final = "https://shopify.dev/api/usage/rate-limits"
 _ERROR_PAGE: Final = b"<!DOCTYPE html><html><head><title>Shopify</title></head><body>Something went wrong</body></html>"
+
+
+@cache
+def _answering_schema() -> GraphQLSchema:
+    """The schema with what answers on it: the same for every shop."""
+    schema = load_schema()
+    reads.install(schema, (*reads.TABLES, *mutations.TABLES))
+    return schema
 
 
 @dataclass(slots=True)
@@ -63,8 +73,7 @@ class Engine:
         self._shop = shop
         self._faults = faults
         self._size, self._rate = bucket_size, restore_rate
-        self._schema = load_schema()
-        reads.install(self._schema, (*reads.TABLES, *mutations.TABLES))
+        self._schema = _answering_schema()
         shop.run_bulk = self._run_bulk
         self.reset()
 
