@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -25,8 +24,9 @@ def mortal_engine(url: str, stage: Stage) -> Engine:
     _plan_once(engine)
     _take_turns(engine, stage)
     _die(engine, stage)
-    _see_writes(engine, stage)
-    go_straight(engine)
+    eye = Eye(stage)
+    _see_writes(engine, eye)
+    go_straight(engine, eye)
     return engine
 
 
@@ -100,30 +100,43 @@ def _end(connection: Any, how: str) -> None:
             raise error_from_result(result)
 
 
-def _see_writes(engine: Engine, stage: Stage) -> None:
-    """Have every worker know whether it changed anything, and nothing reach the server of one that is dead."""
+class Eye:
+    """Has every worker know whether it changed anything, and nothing reach the server of one that is dead."""
 
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def before(self, connection: Any) -> None:
+        """A statement is about to be asked. Raises OperationalError where whoever asks is dead."""
+        worker = self._stage.on
+        if worker is not None and worker.dead:
+            raise psycopg.OperationalError("the connection is closed")
+        connection.used = True
+
+    def after(self, connection: Any, said: str, rows: int) -> None:
+        """A statement was done, in the server's word for it."""
+        worker = self._stage.on
+        if said == "SET":
+            # The next transaction would inherit it.
+            connection.apart = True
+        elif worker is not None and rows > 0 and not said.startswith("SELECT"):
+            worker.wrote = True
+
+
+def _see_writes(engine: Engine, eye: Eye) -> None:
     class Seen(psycopg.Cursor[Any]):
         def execute(self, *of: Any, **more: Any) -> Any:
-            return self._seen(super().execute, *of, **more)
+            eye.before(self.connection)
+            done = super().execute(*of, **more)
+            eye.after(self.connection, self.statusmessage or "", self.rowcount)
+            return done
 
         def executemany(self, *of: Any, **more: Any) -> None:
-            self._seen(super().executemany, *of, **more)
-
-        def _seen(self, do: Callable[..., Any], *of: Any, **more: Any) -> Any:
-            worker, connection = stage.on, self.connection
-            if worker is not None and worker.dead:
-                raise psycopg.OperationalError("the connection is closed")
-            connection.used = True  # type: ignore[attr-defined]
-            done = do(*of, **more)
-            said = self.statusmessage or "SELECT"
-            if said == "SET":
-                # The next transaction would inherit it.
-                connection.apart = True  # type: ignore[attr-defined]
-            elif worker is not None and self.rowcount > 0 and not said.startswith("SELECT"):
-                worker.wrote = True
-            return done
+            eye.before(self.connection)
+            super().executemany(*of, **more)
+            eye.after(self.connection, self.statusmessage or "", self.rowcount)
 
     @event.listens_for(engine, "connect")
     def _watch(connection: Any, _record: Any) -> None:
         connection.cursor_factory, connection.used, connection.apart = Seen, True, False
+        connection.known = {}
