@@ -15,6 +15,7 @@ from uuid import uuid4
 import redis
 
 from console.faults.house import House, fact
+from console.faults.judge import SETTLES_S
 from console.faults.types import Fault, Scene
 from ledger import inbox
 from ledger.db import transaction
@@ -29,6 +30,7 @@ _GONE_S: Final = 20.0
 _STATE: Final = (
     "SELECT state, coalesce(error, '') FROM inbox WHERE source = 'wms' AND delivery_id = :id"
 )
+_SKEW: Final = "SELECT count(*) FROM heartbeat WHERE queue = 'skew'"
 
 
 class _Harm:
@@ -131,6 +133,12 @@ def _thrown_in(scene: Scene) -> list[str]:
     return said
 
 
+def _is_told(house: House, delivery: str) -> bool:
+    """Whether the task was done and the fact is set aside."""
+    state, _ = house.rows(_STATE, id=delivery)[0]
+    return bool(house.one(_SKEW)) and state != "pending"
+
+
 def _other_versions(scene: Scene) -> list[str]:
     """A newer sender's arguments, an older one's lack of them, a task and a fact that only a newer house knows."""
     house, said = scene.house, []
@@ -156,9 +164,13 @@ def _other_versions(scene: Scene) -> list[str]:
     with transaction(house.wiring.engine) as connection:
         kept = Delivery("wms", str(unknown["id"]), FACT_TOPIC, body)
         inbox.keep(connection, [kept], now=house.now())
+    # Long enough to die of it, and then as long as a busy machine needs to come to it.
     time.sleep(5)
     for name in house.workers:
         house.stack.supervisor.wait_ready(name, limit_s=120)
+    until_s = time.monotonic() + SETTLES_S
+    while time.monotonic() < until_s and not _is_told(house, str(unknown["id"])):
+        time.sleep(0.5)
     said += [f"{name} ended" for name, count in _restarts(house).items() if count > before[name]]
     state, why = house.rows(_STATE, id=unknown["id"])[0]
     # Either can be replayed, by the newer house.
@@ -166,7 +178,7 @@ def _other_versions(scene: Scene) -> list[str]:
         said.append(
             f"a fact of a newer kind is {state} ({why}), should be set aside with its reason"
         )
-    if not house.one("SELECT count(*) FROM heartbeat WHERE queue = 'skew'"):
+    if not house.one(_SKEW):
         said.append("a task with arguments of a newer version was not done")
     return said
 
