@@ -361,16 +361,6 @@ def two_shops_by_location(**stock: int) -> tuple[Allotment, list[Bound]]:
     return done, bounds(done, rules)
 
 
-def test_what_is_missing_is_not_covered_by_what_another_keeps_for_its_own_sales() -> None:
-    market = Target("market", "TEE", "WH", 0, share=1, exposed=1, quota=True)
-    shop = Target("shop", "TEE", "WH", 1, share=1, quota=True)
-    bound = Bound(frozenset({("market", "WH"), ("shop", "WH")}), 2)
-
-    raised = hold_rises([market, shop], [bound], {("shop", "WH"): Hold(1, missing=1)})
-
-    assert [(target.units, target.held) for target in raised] == [(0, 0), (0, 1)]
-
-
 def test_units_of_one_location_make_no_room_for_a_number_of_another() -> None:
     done, limits = two_shops_by_location(WH=10, ST=10)
 

@@ -19,7 +19,7 @@ from channels.base import (
     Subscription,
     nothing_known,
 )
-from tests.servers import Clock
+from tests.servers import Clock, Database
 
 CHANNEL = "shopify"
 OSLO = "OSLO"
@@ -42,6 +42,35 @@ def furnish(
             place = {"c": channel, "s": sku, "l": location, "u": units, "t": long_ago, "k": kind}
             for statement in _PLACE:
                 connection.execute(text(statement), place)
+
+
+def sells(
+    database: Database,
+    clock: Clock,
+    sku: str,
+    per_minute: float,
+    *,
+    fast: float = 0.0,
+    each: int = 1,
+) -> None:
+    """So many lines a minute for sixty days, and `fast` a minute of late."""
+    lines, days = per_minute / 60 * 28 * 86_400, timedelta(days=600)
+    with database.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO pace (sku, channel, location, fast_lines, slow_lines, slow_units, slow_squares, at, since)"
+                " VALUES (:s, 'web', :l, :fast, :n, :n * CAST(:each AS integer), :n * 4, :now, :since)"
+            ),
+            {
+                "s": sku,
+                "l": OSLO,
+                "fast": max(fast, per_minute) * 10,
+                "n": lines,
+                "each": each,
+                "now": clock.now,
+                "since": clock.now - days,
+            },
+        )
 
 
 def _channel(connection: Connection, channel: str, at: datetime) -> None:

@@ -15,41 +15,12 @@ from channels.base import Binding, Reading, Throttled, Unavailable
 from ledger.db import transaction
 from reconcile import early
 from reconcile.cadence import EPS, EPS_OF_BEST, sold_by
-from tests.reconcile.house import CHANNEL, OSLO, MemoryChannel, furnish, rows
+from tests.reconcile.house import CHANNEL, OSLO, MemoryChannel, furnish, rows, sells
 from tests.servers import Clock, Database
 from tests.workers.rounds import run_once
 from workers.flows import early_reads
 from workers.flows.early_reads import EarlyReport
 from workers.flows.reconcile import Terms
-
-
-def sells(
-    database: Database,
-    clock: Clock,
-    sku: str,
-    per_minute: float,
-    *,
-    fast: float = 0.0,
-    each: int = 1,
-) -> None:
-    """So many lines a minute for sixty days, and `fast` a minute of late."""
-    lines, days = per_minute / 60 * 28 * 86_400, timedelta(days=600)
-    with database.engine.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO pace (sku, channel, location, fast_lines, slow_lines, slow_units, slow_squares, at, since)"
-                " VALUES (:s, 'web', :l, :fast, :n, :n * CAST(:each AS integer), :n * 4, :now, :since)"
-            ),
-            {
-                "s": sku,
-                "l": OSLO,
-                "fast": max(fast, per_minute) * 10,
-                "n": lines,
-                "each": each,
-                "now": clock.now,
-                "since": clock.now - days,
-            },
-        )
 
 
 def go(
@@ -63,26 +34,6 @@ def go(
         terms=terms or Terms(),
         hear=lambda: None,
     )
-
-
-def heard_ahead(database: Database, client: MemoryChannel, clock: Clock) -> int:
-    """How often a go asks for orders ahead of the windows."""
-    asked: list[str] = []
-    early_reads.go(
-        database.engine,
-        client,
-        channel=CHANNEL,
-        now=lambda: clock.now,
-        terms=Terms(),
-        hear=lambda: None,
-        hear_ahead=lambda: asked.append(CHANNEL),
-    )
-    return len(asked)
-
-
-def sets_plainly(database: Database) -> None:
-    with database.engine.begin() as connection:
-        connection.execute(text("UPDATE channel SET kind = 'amazon'"))
 
 
 def plan(database: Database) -> dict[object, object]:
@@ -131,36 +82,6 @@ def test_a_sku_is_read_when_its_time_has_come(
     assert rows(database.engine, "SELECT reads, drifts FROM early_read WHERE sku = 'HOT'") == [
         (1, 1)
     ]
-
-
-def test_while_a_sku_sells_out_a_channel_that_sets_plainly_is_asked_for_orders_once_a_minute(
-    database: Database, clock: Clock, shop: MemoryChannel
-) -> None:
-    sets_plainly(database)
-
-    asked = []
-    for _ in range(3):
-        asked.append(heard_ahead(database, shop, clock))
-        clock.advance(30)
-
-    assert asked == [1, 0, 1]
-
-
-def test_a_channel_that_compares_before_it_sets_is_not_asked_ahead(
-    database: Database, clock: Clock, shop: MemoryChannel
-) -> None:
-    assert heard_ahead(database, shop, clock) == 0
-
-
-def test_where_nothing_sells_out_before_its_window_the_windows_ask(
-    database: Database, clock: Clock
-) -> None:
-    furnish(database.engine, {"SLOW": 5, "SPIKE": 5000}, clock=clock)
-    sells(database, clock, "SLOW", 0.01)
-    sells(database, clock, "SPIKE", 0.2, fast=2.0)
-    sets_plainly(database)
-
-    assert heard_ahead(database, MemoryChannel(clock, {}), clock) == 0
 
 
 def test_after_two_calm_windows_the_windows_read_it_again(
