@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import psycopg
@@ -119,6 +120,9 @@ class Eye:
         if said == "SET":
             # The next transaction would inherit it.
             connection.apart = True
+        elif said == "ROLLBACK":
+            # To a savepoint: the driver has made the server forget every plan.
+            connection.known.clear()
         elif worker is not None and rows > 0 and not said.startswith("SELECT"):
             worker.wrote = True
 
@@ -139,4 +143,4 @@ def _see_writes(engine: Engine, eye: Eye) -> None:
     @event.listens_for(engine, "connect")
     def _watch(connection: Any, _record: Any) -> None:
         connection.cursor_factory, connection.used, connection.apart = Seen, True, False
-        connection.known = {}
+        connection.known, connection.numbers = {}, itertools.count()

@@ -46,11 +46,11 @@ class Known:
     """A statement as the server reads it.
 
     names     of its values, in their order;  plain: False where SQLAlchemy has more to say about a value
-    prepared  types of the values -> its name on the server
+    prepared  types of the values -> its name on the server, where it is known to one connection
     keys      names of what it returns, once that is known
     """
 
-    def __init__(self, statement: TextClause, number: int) -> None:
+    def __init__(self, statement: TextClause) -> None:
         binds = statement._bindparams.values()
         compiled: Any = statement.compile(dialect=_NUMBERED)
         self.plain = all(type(bind.type) is NullType and not bind.expanding for bind in binds)
@@ -58,7 +58,6 @@ class Known:
         self.names: Sequence[str] = compiled.positiontup or ()
         self.formats = [PyFormat.AUTO] * len(self.names)
         self.prepared: dict[tuple[int, ...], bytes] = {}
-        self.number = number
         self.keys: SimpleResultMetaData | None = None
 
     def ask(self, driver: Any, values: Mapping[str, Any], watch: Watch) -> Rows:
@@ -68,17 +67,17 @@ class Known:
         given = adapters.dump_sequence([values[name] for name in self.names], self.formats)
         if server.transaction_status == TransactionStatus.IDLE:
             _fine(server.exec_(b"BEGIN"))
-        name = self._prepare(server, adapters.types or ())
+        name = self._prepare(driver, adapters.types or ())
         result = _fine(server.exec_prepared(name, given, adapters.formats))
         rows = _rows(self, adapters, result)
         watch.after(driver, (result.command_status or b"").decode(), rows.rowcount)
         return rows
 
-    def _prepare(self, server: Any, types: tuple[int, ...]) -> bytes:
+    def _prepare(self, driver: Any, types: tuple[int, ...]) -> bytes:
         name = self.prepared.get(types)
         if name is None:
-            name = f"straight {self.number} {len(self.prepared)}".encode()
-            _fine(server.prepare(name, self.query, types))
+            name = f"straight {next(driver.numbers)}".encode()
+            _fine(driver.pgconn.prepare(name, self.query, types))
             self.prepared[types] = name
         return name
 
@@ -114,7 +113,7 @@ def _connection_of(watch: Watch) -> type[Connection]:
             driver: Any = self.connection.driver_connection
             known: dict[TextClause, Known] = driver.known
             if (of := known.get(statement)) is None and len(known) < _KNOWN:
-                of = known[statement] = Known(statement, len(known))
+                of = known[statement] = Known(statement)
             if of is None or not of.plain:
                 return super().execute(statement, parameters)
             try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from console.chaos.mortal import mortal_engine
 from console.chaos.plans import plan_of, shrunk
@@ -78,6 +80,46 @@ def test_a_call_inside_a_transaction_is_refused(database: Database) -> None:
         stage.go_on(worker)
 
     assert isinstance(worker.error, NotOver)
+    engine.dispose()
+
+
+def test_what_was_asked_can_be_asked_again_after_a_part_was_taken_back(database: Database) -> None:
+    engine = mortal_engine(database.app_url, Stage())
+
+    with transaction(engine) as connection:
+        catalogue.add_skus(connection, {"TEA": ""})
+        part = connection.begin_nested()
+        catalogue.add_skus(connection, {"JAM": ""})
+        part.rollback()
+        catalogue.add_skus(connection, {"RYE": ""})
+        kept = count(connection, "sku")
+
+    assert kept == 2
+    engine.dispose()
+
+
+def test_a_transaction_that_only_reads_binds_the_next_one_to_nothing(database: Database) -> None:
+    engine = mortal_engine(database.app_url, Stage())
+
+    with transaction(engine) as connection:
+        connection.execute(text("SET TRANSACTION READ ONLY"))
+        count(connection, "sku")
+    with transaction(engine) as connection:
+        catalogue.add_skus(connection, {"TEA": ""})
+
+    with transaction(engine) as connection:
+        assert count(connection, "sku") == 1
+    engine.dispose()
+
+
+def test_what_the_server_refuses_is_told_as_everywhere(database: Database) -> None:
+    engine = mortal_engine(database.app_url, Stage())
+
+    with pytest.raises(IntegrityError), transaction(engine) as connection:
+        connection.execute(text("INSERT INTO sku (sku) VALUES (:sku), (:sku)"), {"sku": "TEA"})
+
+    with transaction(engine) as connection:
+        assert count(connection, "sku") == 0
     engine.dispose()
 
 
