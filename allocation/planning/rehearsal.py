@@ -45,11 +45,19 @@ class Cycles:
 
     reached    part of them in which no more was wanted than it
     units      mean of the reorder points
+    count      how many there were
     """
 
     target: float
     reached: float
     units: float
+    count: int
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the service was reached within OFF_BY, or as near as so few cycles can tell."""
+        by_chance = _TOLD_APART * math.sqrt(self.target * (1 - self.target) / self.count)
+        return abs(self.reached - self.target) <= max(OFF_BY, by_chance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +111,8 @@ class Rehearsed:
             goal = f"{measure} within {HINDSIGHT:.0%} of the best part in hindsight, or chance"
             found[goal] = self.above(best, measure) <= max(margin, self.doubt[best][measure])
         for each in self.cycles:
-            found[f"service {each.target:.0%} reached within {OFF_BY:.0%}"] = (
-                abs(each.reached - each.target) <= OFF_BY
+            found[f"service {each.target:.0%} reached within {OFF_BY:.0%}, or chance"] = (
+                each.is_kept
             )
         return found
 
@@ -241,4 +249,5 @@ def _hold_cycle(
 def _cycles(sums: _Sums, kinds: Sequence[str], target: float) -> Cycles:
     rows = [sums.cycles[kind, target] for kind in kinds]
     count = sum(row[0] for row in rows)
-    return Cycles(target, sum(row[1] for row in rows) / count, sum(row[2] for row in rows) / count)
+    reached, units = (sum(row[place] for row in rows) / count for place in (1, 2))
+    return Cycles(target, reached, units, int(count))

@@ -215,6 +215,7 @@ def _cycle(each: Any) -> dict[str, Any]:
         "target": each.target,
         "reached": round(each.reached, 4),
         "mean_reorder_point": round(each.units, 1),
+        "cycles": each.count,
     }
 
 

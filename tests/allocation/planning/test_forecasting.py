@@ -28,7 +28,7 @@ from allocation.planning.mixing import (
 from allocation.planning.models import MODELS, PARTS, SINGLE
 from allocation.planning.need import Demand, forecast, need
 from allocation.planning.past import Past, ahead, came, has, judge, judged, moments, past
-from allocation.planning.rehearsal import Rehearsed, rehearse
+from allocation.planning.rehearsal import Cycles, Rehearsed, rehearse
 from allocation.planning.spread import (
     ANY,
     NOTHING_LEARNED,
@@ -332,3 +332,10 @@ def test_days_of_a_week_are_forecast_as_they_were_in_the_weeks_before() -> None:
     assert not has(past(week * 9), "seasonal", 60)
     assert list(ahead(of, "seasonal", len(of.periods), 9)) == [*week, 9.0, 1.0]
     assert mixed_ahead(of, len(of.periods), 7, {"seasonal": 1.0}) == week
+
+
+def test_a_service_is_missed_by_more_than_two_points_where_many_cycles_tell() -> None:
+    assert not Cycles(0.9, 0.93, 5.0, 5_000).is_kept
+    assert Cycles(0.9, 0.93, 5.0, 300).is_kept
+    assert Cycles(0.9, 0.915, 5.0, 5_000).is_kept
+    assert not Cycles(0.9, 0.8, 5.0, 300).is_kept
