@@ -76,6 +76,13 @@ def each_delivery_once(house: House, _: Deeds) -> Iterator[str]:
             yield f"{key[0]} {key[1]} is {state} {error}".rstrip()
 
 
+def no_file_is_refused(house: House, _: Deeds) -> Iterator[str]:
+    """Of a partner's whole files none is refused, however often it comes."""
+    for name, account in house.accounts.items():
+        for path in account.shelves.refused() if account.shelves is not None else ():
+            yield f"{name}: {path}"
+
+
 def _put_in(house: House) -> Iterator[tuple[str, str]]:
     """What partners put into their folders long enough ago, as deliveries."""
     before = house.clock.now() - timedelta(seconds=_VISITED_S)
@@ -104,11 +111,11 @@ def units_are_conserved(house: House, deeds: Deeds) -> Iterator[str]:
 
 
 def targets_are_of_the_moment(house: House, _: Deeds) -> Iterator[str]:
-    """Every target is what the rules and the book say at this moment, whatever day has begun.
+    """Where a season begins, every target is what the rules and the book say at this moment.
 
-    Where a clock was set, buffers follow what was measured by it for as long.
+    Elsewhere a target may stay as it is while its buffer would be another one by a unit.
     """
-    if house.clock_was_set:
+    if house.clock_was_set or not house.cast.season:
         return
     with transaction(house.engine) as connection:
         targets = targets_now(connection, list(house.cast.skus), house.now())[1]
@@ -174,8 +181,18 @@ def no_drift_without_cause(house: House, deeds: Deeds) -> Iterator[str]:
             yield f"{row.channel} {row.sku} {row.location}: {row.actual} for {row.expected}, called {row.cause}"
 
 
+def each_window_once(house: House, deeds: Deeds) -> Iterator[str]:
+    """Where no call went wrong and no worker died, no window is compared twice."""
+    if deeds.deadly or house.clock_was_set:
+        return
+    for (channel, window_at), times in sorted(deeds.compared.items()):
+        if times > 1 and channel not in deeds.troubled:
+            yield f"{channel}: the window of {window_at} was read {times} times"
+
+
 CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("each delivery once", each_delivery_once),
+    ("no file is refused", no_file_is_refused),
     ("the book proves itself", the_book_proves_itself),
     ("units are conserved", units_are_conserved),
     ("targets are of the moment", targets_are_of_the_moment),
@@ -186,6 +203,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("no halted SKU is sold", no_halted_sku_is_sold),
     ("no confirmed number goes back", no_confirmed_number_goes_back),
     ("no drift without cause", no_drift_without_cause),
+    ("each window once", each_window_once),
 )
 
 

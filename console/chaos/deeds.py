@@ -54,6 +54,7 @@ class Deeds:
     diary      (SKU, place, state) -> units as they must be when everything is known
     oversold   order lines taken beyond what was there;  breaches: promises that broke on the spot
     touched    (channel, SKU) of numbers that somebody changed behind our back;  troubled: channels that failed
+    skews_s, deadly    as of the plan, workers die;  compared: how often each window (channel, moment) was read
     """
 
     house: House
@@ -67,6 +68,8 @@ class Deeds:
     touched: set[tuple[str, str]] = field(default_factory=set)
     troubled: set[str] = field(default_factory=set)
     skews_s: tuple[float, ...] = ()
+    deadly: bool = False
+    compared: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         for (sku, place), units in self.house.cast.opened.items():

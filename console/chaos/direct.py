@@ -56,7 +56,7 @@ class Director:
     def __init__(self, plan: Plan, house: House, stage: Stage) -> None:
         self.plan, self.house, self.stage = plan, house, stage
         self.dice, self.clock = house.dice, house.clock
-        self.deeds = Deeds(house, skews_s=plan.skews_s)
+        self.deeds = Deeds(house, skews_s=plan.skews_s, deadly=plan.weather.dies > 0)
         self.turns = self.windows = 0
         self.broken: list[Breach] = []
         self._steps = list(plan.steps)
@@ -180,6 +180,9 @@ class Director:
         if not worker.over:
             return
         message = self._messages.pop(worker)
+        self.house.afterwards(self.house, message.task)
+        if message.task == "reconcile" and worker.called and not worker.dead:
+            self.deeds.compared[message.channel, message.window_at] += 1
         if worker.wrote and message.task not in _LOOKS:
             self.house.broker.touch()
         if worker.dead:

@@ -96,7 +96,8 @@ class House:
 
     What a planted mistake takes the place of (`plants.py`): the drain's lanes, `keep` (a delivery into the inbox),
     `limit` (the bucket of an account), `met` (our client of one), `without` (tasks that are not done), `twisted` (the
-    terms of windows).
+    terms of windows), `lag_s` (how far an order API is said to be behind), `taken` (a partner's file as it is taken),
+    `afterwards` (is called after each task).
     """
 
     engine: Engine
@@ -122,6 +123,9 @@ class House:
     met: Callable[[Channel], Channel] = field(default=lambda client: client)
     without: frozenset[str] = frozenset()
     twisted: Callable[[Terms], Terms] = field(default=lambda terms: terms)
+    lag_s: Callable[[float], float] = field(default=lambda lag_s: lag_s)
+    taken: Callable[[bytes], bytes] = field(default=lambda body: body)
+    afterwards: Callable[[House, str], None] = field(default=lambda house, task: None)
 
     def __post_init__(self) -> None:
         self.broker = Broker(
@@ -226,7 +230,13 @@ def people(house: House, shown: Mapping[tuple[str, str, str], int], later: Later
         limits = partial(house.limit, house, name)
         if account.shelves is not None:
             house.boxes[name] = Box(
-                name, account.shelves, house.stage, house.clock, house.dice, lambda: house.weather
+                name,
+                account.shelves,
+                house.stage,
+                house.clock,
+                house.dice,
+                lambda: house.weather,
+                house.taken,
             )
         client = account.made(LANES[account.kind].connect(named, limits, house.now))
         house.clients[name] = house.met(Packed(client))

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Final, TypeVar
 
 from channels.base import Binding, Unavailable
-from channels.edi.mailbox import INBOUND, OUTBOUND, Entry, Mailbox
+from channels.edi.mailbox import FAILED, INBOUND, OUTBOUND, Entry, Mailbox
 from channels.simulators.agenda import Agenda
 from channels.simulators.clock import Clock
 from channels.simulators.courier import Post
@@ -31,6 +31,7 @@ REFUSALS: Final = (Refused,)
 #: Its name of the place that serves it, and how often it looks into the mailbox.
 _STORE: Final = "0001"
 _LOOKS_S: Final = 20.0
+_NEXT: Final = 1000
 #: What goes wrong with its files. One of ours that it loses is told a day later, when its 997 is overdue.
 FAULTS: Final = ("webhook_duplicate", "webhook_late", "webhook_reorder", "webhook_drop")
 #: Seconds of one thing done in a mailbox; how long one waits for a server that does not answer.
@@ -65,6 +66,10 @@ class Shelves(Folders):
         """Every whole file of outbound/, oldest first; they are gone afterwards."""
         found = sorted((e.modified_s, e.name) for e in self.entries(OUTBOUND) if e.name[0] != ".")
         return [(name, self.files.pop(f"{OUTBOUND}/{name}")[0]) for _, name in found]
+
+    def refused(self) -> list[str]:
+        """Files that we did not take."""
+        return sorted(path for path in self.files if path.startswith(FAILED))
 
     def clear(self) -> None:
         """Remove every file."""
@@ -125,11 +130,12 @@ class Box:
         clock: Clock,
         dice: Random,
         weather: Callable[[], Weather],
+        taken: Callable[[bytes], bytes],
     ) -> None:
         # The partner renames what it has written: no file of it grows.
         self._mailbox = Mailbox(shelves, name, quiet_s=0.0)
         self._name, self._stage, self._clock = name, stage, clock
-        self._dice, self._weather = dice, weather
+        self._dice, self._weather, self._taken = dice, weather, taken
 
     def inbound(self) -> list[str]:
         """See `channels.edi.mailbox.Exchange`, as of what follows."""
@@ -137,7 +143,7 @@ class Box:
 
     def take(self, name: str) -> bytes:
         """The whole file."""
-        return self._call(lambda: self._mailbox.take(name))
+        return self._taken(self._call(lambda: self._mailbox.take(name)))
 
     def archive(self, name: str) -> None:
         """Put away what was kept."""
@@ -198,6 +204,8 @@ def edi(
     )
     do = partial(by_verb, Control(simulator).verbs())
     place = cast.places[0]
+    # It has sent others while the house was opened.
+    do("reset_counters", to=_NEXT if stock else 1)
     do("store", code=_STORE)
     do("items", items=[{"sku": sku} for sku in cast.skus])
     return Account(

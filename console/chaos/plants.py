@@ -7,10 +7,13 @@ delivery, which tasks are done), so that the code that runs is the product's own
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from sqlalchemy import text
 
 from channels.base import Binding, Channel, ChannelOrder, Level, Outcome, Reading, Subscription
 from channels.lane import Booker, Message
@@ -19,6 +22,7 @@ from channels.limits import Allowance, Bucket, Limiter
 from channels.names import Names
 from channels.registry import LANES
 from console.chaos.house import House
+from ledger.db import transaction
 from ledger.events import AnyFact, OrderCancel
 from workers.flows.receive import receive
 from workers.flows.reconcile_terms import Terms
@@ -213,6 +217,43 @@ def _without(*tasks: str) -> Callable[[House], None]:
     return spoil
 
 
+def _holds_nothing(house: House) -> None:
+    """What a worker has claimed is free for everybody at once."""
+    house.settings = house.settings.model_copy(update={"push_lease_s": 0.001})
+    house.wiring.settings = house.settings
+
+
+_FORGET_WINDOWS = text("DELETE FROM run WHERE job = 'reconcile' AND state = 'done'")
+
+
+def _forgets_windows(house: House) -> None:
+    def afterwards(house: House, task: str) -> None:
+        if task == "reconcile":
+            with transaction(house.engine) as connection:
+                connection.execute(_FORGET_WINDOWS)
+
+    house.afterwards = afterwards
+
+
+def _orders_anew(house: House) -> None:
+    """A file that comes again is taken for another one, with an order of its own."""
+    seen: Counter[bytes] = Counter()
+
+    def taken(body: bytes) -> bytes:
+        seen[body] += 1
+        if seen[body] == 1 or b"*850*" not in body:
+            return body
+        control = body.split(b"*", 14)[13]
+        other = b"%09d" % (900_000_000 + int(control))
+        return body.replace(control, other).replace(b"*45000", b"*99000")
+
+    house.taken = taken
+
+
+def _hears_at_once(house: House) -> None:
+    house.lag_s = lambda _: 0.0
+
+
 def _judges_in_flight(house: House) -> None:
     def twisted(terms: Terms) -> Terms:
         at_once = timedelta(0)
@@ -279,5 +320,26 @@ PLANTS: Final[Mapping[str, Plant]] = {
         _without("reconcile", "read_early"),
         8,
         "every channel shows its target",
+    ),
+    "no-lease": Plant(
+        "what a worker has claimed is free for others at once",
+        _holds_nothing,
+        0,
+        "no older call wins",
+    ),
+    "no-slot-row": Plant(
+        "nobody keeps that a window was compared", _forgets_windows, 0, "each window once"
+    ),
+    "doubled-850": Plant(
+        "an order's file that comes again is taken for another order",
+        _orders_anew,
+        0,
+        "units are conserved",
+    ),
+    "no-order-lag": Plant(
+        "an order API is believed to tell what happened a moment ago",
+        _hears_at_once,
+        0,
+        "units are conserved",
     ),
 }

@@ -40,6 +40,7 @@ class Worker:
     connections    what it holds of the database
     at             where it stands
     ahead_s        seconds by which the clock of its machine is ahead
+    called         whether it called a vendor
     wrote          whether it changed anything in the database
     """
 
@@ -53,6 +54,7 @@ class Worker:
     over: bool = False
     dead: bool = False
     wrote: bool = False
+    called: bool = False
     error: BaseException | None = None
     connections: list[Any] = field(default_factory=list)
     turn: threading.Lock = field(default_factory=_held)
@@ -131,6 +133,8 @@ class Stage:
     def refuse_inside_transaction(self) -> None:
         """Raises NotOver when the worker of this thread holds the database while it calls a vendor."""
         worker = self.on
+        if worker is not None:
+            worker.called = True
         if worker is not None and worker.connections:
             raise NotOver(f"{worker.name} calls a vendor inside a transaction")
 
