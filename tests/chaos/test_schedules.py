@@ -58,6 +58,46 @@ def test_a_mistake_made_on_purpose_is_found(theatre: Theatre, mistake: str) -> N
     assert plant.breaks in {breach.invariant for breach in outcome.breaches}
 
 
+def test_an_orders_file_that_comes_again_is_one_order_and_two_would_be_found(
+    theatre: Theatre,
+) -> None:
+    purchase = {"partner": "depot", "sku": "A", "units": 2}
+    again = {"partner": "depot", "nth": 0}
+    steps = (Step(0, "purchase", purchase), Step(20, "purchase_again", again))
+    plan = Plan(1, CALM, steps, cast="shop and partner", compared=False)
+
+    once, twice = theatre.play(plan), theatre.play(plan, plant="doubled-850")
+
+    assert once.breaches == ()
+    assert "units are conserved" in {breach.invariant for breach in twice.breaches}
+
+
+@pytest.mark.parametrize("by_s", [3600.0, -3600.0])
+def test_a_clock_that_was_wrong_by_an_hour_leaves_nothing_behind(
+    theatre: Theatre, by_s: float
+) -> None:
+    order = {"shop": "shop", "sku": "A", "place": "OSLO", "units": 1}
+    steps = (
+        Step(0, "set_clock", {"by_s": by_s}),
+        Step(0, "order", order),
+        Step(8, "receive", {"sku": "A", "place": "OSLO", "units": 4}),
+        Step(4, "set_clock", {"by_s": -by_s}),
+    )
+
+    outcome = theatre.play(Plan(1, CALM, steps, cast="shop and till"))
+
+    assert outcome.breaches == ()
+
+
+def test_on_the_night_of_a_clock_change_a_season_begins_when_the_house_says(
+    theatre: Theatre,
+) -> None:
+    goods = {"sku": "A", "place": "OSLO", "units": 4}
+    plan = Plan(1, CALM, (Step(0, "receive", goods),), cast="autumn in Berlin")
+
+    assert theatre.play(plan).breaches == ()
+
+
 def test_the_page_tells_every_mistake_as_it_is() -> None:
     rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
 
