@@ -96,7 +96,7 @@ class House:
 
     What a planted mistake takes the place of (`plants.py`): the drain's lanes, `keep` (a delivery into the inbox),
     `limit` (the bucket of an account), `met` (our client of one), `without` (tasks that are not done), `twisted` (the
-    terms of windows), `lag_s` (how far an order API is said to be behind), `taken` (a partner's file as it is taken),
+    terms of windows), `taken` (a partner's file as it is taken),
     `afterwards` (is called after each task).
     """
 
@@ -123,7 +123,6 @@ class House:
     met: Callable[[Channel], Channel] = field(default=lambda client: client)
     without: frozenset[str] = frozenset()
     twisted: Callable[[Terms], Terms] = field(default=lambda terms: terms)
-    lag_s: Callable[[float], float] = field(default=lambda lag_s: lag_s)
     taken: Callable[[bytes], bytes] = field(default=lambda body: body)
     afterwards: Callable[[House, str], None] = field(default=lambda house, task: None)
 

@@ -217,12 +217,6 @@ def _without(*tasks: str) -> Callable[[House], None]:
     return spoil
 
 
-def _holds_nothing(house: House) -> None:
-    """What a worker has claimed is free for everybody at once."""
-    house.settings = house.settings.model_copy(update={"push_lease_s": 0.001})
-    house.wiring.settings = house.settings
-
-
 _FORGET_WINDOWS = text("DELETE FROM run WHERE job = 'reconcile' AND state = 'done'")
 
 
@@ -248,10 +242,6 @@ def _orders_anew(house: House) -> None:
         return body.replace(control, other).replace(b"*45000", b"*99000")
 
     house.taken = taken
-
-
-def _hears_at_once(house: House) -> None:
-    house.lag_s = lambda _: 0.0
 
 
 def _judges_in_flight(house: House) -> None:
@@ -321,25 +311,13 @@ PLANTS: Final[Mapping[str, Plant]] = {
         8,
         "every channel shows its target",
     ),
-    "no-lease": Plant(
-        "what a worker has claimed is free for others at once",
-        _holds_nothing,
-        0,
-        "no older call wins",
-    ),
     "no-slot-row": Plant(
-        "nobody keeps that a window was compared", _forgets_windows, 0, "each window once"
+        "nobody keeps that a window was compared", _forgets_windows, 6, "each window once"
     ),
     "doubled-850": Plant(
         "an order's file that comes again is taken for another order",
         _orders_anew,
-        0,
-        "units are conserved",
-    ),
-    "no-order-lag": Plant(
-        "an order API is believed to tell what happened a moment ago",
-        _hears_at_once,
-        0,
+        121,
         "units are conserved",
     ),
 }

@@ -54,7 +54,7 @@ class InProcess(Wiring):
 
     def orders_lag_s(self, channel: str) -> float:
         """How far a channel's order API is behind."""
-        return self._of.lag_s(self._of.lane_of(channel).orders_lag_s)
+        return self._of.lane_of(channel).orders_lag_s
 
     def terms(self, channel: str) -> Terms:
         """How windows are judged; a planted mistake may have changed it."""
