@@ -50,6 +50,8 @@ def look_back(
     connection: Connection, job: str, channels: Sequence[str], window_at: datetime, now: datetime
 ) -> list[Late]:
     """How the window before this one ended, for channels of which this one has just been opened."""
+    if not channels:
+        return []
     found: list[Late] = []
     values = {"job": job, "channels": list(channels), "window_at": window_at}
     for row in connection.execute(_BEFORE, values).all():

@@ -90,6 +90,8 @@ def open_windows(
 
     window_s    length of a window, at least 1
     """
+    if not channels:
+        return Windows([], [])
     window_at = window_of(now, window_s)
     values = {"job": job, "channels": sorted(set(channels)), "window_at": window_at}
     opened = sorted(connection.execute(_OPEN, values).scalars())

@@ -50,6 +50,13 @@ class Clock:
             listener()
         return self.now()
 
+    def creep(self, step_s: float, moment: datetime) -> None:
+        """As `advance(step_s)` again and again until `moment` has come, at a held clock that nobody listens to."""
+        with self._lock:
+            while self._start + timedelta(seconds=self._advanced_s) < moment:
+                self._advanced_s += step_s
+            self._held = self._start + timedelta(seconds=self._advanced_s)
+
     def real_seconds_until(self, moment: datetime) -> float | None:
         """How long to wait in real seconds; None when only `advance` can bring the moment."""
         ahead_s = (moment - self.now()).total_seconds()

@@ -152,9 +152,9 @@ class Broker:
             every_s = min(_SELDOM[task], every_s * 2 ** max(0, self._idle[task] - 1))
         return self._beats[task] + timedelta(seconds=every_s)
 
-    def next_at(self) -> datetime:
-        """The next moment at which something is to be done."""
-        return min(self._beats_at, self._heap[0].due_at) if self._heap else self._beats_at
+    def moments(self) -> list[datetime]:
+        """When the clock asks for something next, and when the next message may be taken, or might have been."""
+        return [self._beats_at, *(message.due_at for message in self._heap[:1])]
 
     def _message(self, task: str, channel: str, window_at: str, after_s: float) -> Message:
         due_at = self._now() + timedelta(seconds=after_s)

@@ -28,6 +28,8 @@ from workers.settings import Settings
 _WORKERS: Final = 4
 #: Points of a task at which it may die, if it is to die.
 _POINTS: Final = 14
+#: What time goes by in where nobody can do anything, at least; seconds.
+_STEP_S: Final = 0.001
 #: A choice takes a moment, seconds.
 _MOMENT_S: Final = 0.004
 #: Windows after the storm in which all must come right: the second judges what the first repaired.
@@ -161,7 +163,7 @@ class Director:
 
     def _wait(self, until: datetime | None) -> None:
         """Nobody can go on: the clock goes to the next moment."""
-        moments = [self.house.broker.next_at()]
+        moments = self.house.broker.moments()
         moments += [w.wakes_at for w in self.stage.workers if w.wakes_at is not None]
         moments += [entry[0] for entry in self.house.later]
         for account in self.house.accounts.values():
@@ -172,8 +174,12 @@ class Director:
             moments.append(self._step_at)
         if until is not None:
             moments.append(until)
-        ahead_s = (min(moments) - self.clock.now()).total_seconds()
-        self.clock.advance(max(ahead_s, 0.001))
+        at = self.clock.now()
+        if min(moments) <= at:
+            # A message waits for one of the workers, who all wait for vendors.
+            self.clock.creep(_STEP_S, min(moment for moment in moments if moment > at))
+            return
+        self.clock.advance(max((min(moments) - at).total_seconds(), _STEP_S))
 
     def _go_on(self, worker: Worker) -> None:
         self.stage.go_on(worker)
