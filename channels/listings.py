@@ -21,6 +21,7 @@ from typing import Final
 from channels.names import Part
 from ledger.events import is_name
 from ledger.names import as_written
+from ledger.separated import separator
 
 #: Units of ours in one of theirs, for the units of measure whose size is in their name (X12 data element 355).
 SIZES: Final[Mapping[str, int]] = {
@@ -53,7 +54,9 @@ class Assortment:
 def read(source: str) -> Assortment:
     """Read a mapping file (CSV with a header line); a byte order mark and blank lines do no harm."""
     # Lines may end in \r alone; the reader of the csv module wants them as \n.
-    rows = csv.reader(io.StringIO(source.removeprefix("\ufeff"), newline=None))
+    text = source.removeprefix("\ufeff")
+    first = text.replace("\r", "\n").split("\n", 1)[0]
+    rows = csv.reader(io.StringIO(text, newline=None), delimiter=separator(first))
     try:
         header = [name.strip().lower() for name in next(rows, [])]
     except csv.Error as error:

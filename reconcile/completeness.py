@@ -6,6 +6,7 @@ are there up to the channel's mark, and one that is not applied is a gap: it wai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -53,6 +54,20 @@ GAPS: Final = f"""
         ) AS i WHERE {_ABOUT_ORDERS} GROUP BY i.source
 """  # noqa: S608 -- composed of constants
 
+# By channel the most frequent reasons of gaps, whichever order they name, each with how many it keeps out.
+_REASONS = text(f"""
+    SELECT source, state, why, orders, oldest_at FROM (
+        SELECT i.source, i.state, coalesce(regexp_replace(i.error, ' in order ''[^'']*''', '', 'g'),
+                                           'waits for ' || i.wait_for, '') AS why, count(*) AS orders,
+               min(i.received_at) AS oldest_at,
+               row_number() OVER (PARTITION BY i.source ORDER BY count(*) DESC, min(i.received_at)) AS place
+        FROM inbox AS i
+        WHERE i.state IN ('pending', 'waiting', 'parked', 'rejected') AND i.source = ANY(CAST(:channels AS text[]))
+          AND {_ABOUT_ORDERS}
+        GROUP BY 1, 2, 3
+    ) AS reasons WHERE place <= :most ORDER BY source, place
+""")  # noqa: S608 -- composed of constants
+
 _COMPLETE = text(f"""
     WITH came AS (
         SELECT i.source AS channel, count(*) AS told, count(*) FILTER (WHERE i.state = 'applied') AS booked,
@@ -75,3 +90,24 @@ def completeness(
     """How complete the book is for each channel, or for one, by name."""
     rows = connection.execute(_COMPLETE, {"since": since, "channel": channel})
     return [Completeness(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why orders of a channel are not booked; state: of their deliveries."""
+
+    state: str
+    why: str
+    orders: int
+    oldest_at: datetime
+
+
+def reasons(
+    connection: Connection, channels: Sequence[str], most: int = 3
+) -> dict[str, list[Reason]]:
+    """By channel, why its gaps are not booked, the most frequent first."""
+    found: dict[str, list[Reason]] = {}
+    values = {"channels": list(channels), "most": most}
+    for source, *said in connection.execute(_REASONS, values):
+        found.setdefault(source, []).append(Reason(*said))
+    return found

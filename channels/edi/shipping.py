@@ -28,6 +28,7 @@ from channels.edi.documents import (
     ShippedOrder,
 )
 from channels.edi.standing import Standing, StandingLine
+from ledger.separated import separator
 
 LineKey: TypeAlias = tuple[str, str]
 
@@ -76,7 +77,9 @@ def read_packing(source: str) -> list[Packed]:
     raises    NotToNotice, naming the line
     """
     try:
-        rows = csv.DictReader(io.StringIO(source.removeprefix("\ufeff")))
+        plain = source.removeprefix("\ufeff")
+        first = plain.split("\n", 1)[0]
+        rows = csv.DictReader(io.StringIO(plain), delimiter=separator(first))
         header, listed = rows.fieldnames or [], list(rows)
     except csv.Error as error:
         raise NotToNotice(f"the packing list cannot be read as CSV: {error}") from None

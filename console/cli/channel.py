@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from console.cli.elsewhere import asked, done, listed, quoted, trying
 from console.verbs import work
 from console.views import channels
 from console.views.work import CHANNELS
+from ledger.separated import NotText, decoded
 from workers.flows import mapping
 from workers.wiring import NotSetUp, Wiring, now
 
@@ -50,7 +52,8 @@ def list_(as_json: bool) -> None:
 def complete_(name: str | None, hours: int, as_json: bool) -> None:
     """Orders that each channel told, by notification or by its order API, against those in the book.
 
-    Gaps are orders that are not booked, whenever they came. Exit code 3 when there are any.
+    Gaps are orders that are not booked, whenever they came; stderr says why (JSON: `reasons`). Exit code 3 when there
+    are any, or when an order API was not read for an hour: then nobody knows what is missing.
     """
     rows = asked(
         "/channels/complete",
@@ -59,8 +62,29 @@ def complete_(name: str | None, hours: int, as_json: bool) -> None:
         hours=hours,
     )
     emit(rows, as_json=as_json, table=_COMPLETE)
-    if any(row["gaps"] for row in rows):
+    for row in rows if not as_json else ():
+        for line in _missing(row):
+            click.echo(line, err=True)
+    if any(row["gaps"] or row["late"] for row in rows):
         raise SystemExit(3)
+
+
+def _missing(row: Mapping[str, Any]) -> Iterator[str]:
+    """What keeps the orders of a channel out of the book, and what to do."""
+    name = row["channel"]
+    if row["late"]:
+        yield (
+            f"{name}: its orders were last asked for at {row['complete_to']}; later ones may be missing: see"
+            f" lockstep channel test {name}, lockstep recon status"
+        )
+    for gap in row["reasons"]:
+        why = f": {gap['why']}" if gap["why"] else ""
+        next_ = (
+            "the queue is behind: see lockstep queue list"
+            if gap["state"] == "pending"
+            else f"see lockstep inbox list --source {name} --state {gap['state']}"
+        )
+        yield f"{name}: {gap['orders']} {gap['state']} since {gap['oldest_at']}{why}; {next_}"
 
 
 @channel.command()
@@ -135,9 +159,9 @@ def map_(name: str, dry_run: bool, add_skus: bool, assortment: Path | None, as_j
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failed(f"{file} cannot be read as UTF-8 text: {error}") from None
+        return decoded(file.read_bytes())
+    except (OSError, NotText) as error:
+        raise Failed(f"{file} cannot be read: {error}") from None
 
 
 @channel.command()

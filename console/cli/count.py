@@ -18,6 +18,7 @@ from console.cli.elsewhere import as_told, asked, done, elsewhere, trying
 from console.verbs import counts as verbs
 from console.views import counts as views
 from ledger.db import transaction
+from ledger.separated import NotText, decoded
 from reconcile import count_orders
 from reconcile.counting.file import COLUMNS, REASONS, read
 from reconcile.counting.types import Verdict
@@ -160,9 +161,9 @@ def submit_(
     """
     content = file.read_bytes()
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Failed(f"{file} is not UTF-8: save it as CSV in UTF-8") from None
+        text = decoded(content)
+    except NotText as error:
+        raise Failed(f"{file} cannot be read: {error}") from None
     name = name_of(content, at)
     body = {"sheet": text, "name": name, "at": at, "location": location, "reason_code": reason}
     try:

@@ -16,6 +16,7 @@ from console.cli.common import Failed, as_json, by, emit, reason, tell
 from console.cli.elsewhere import asked, done, trying
 from console.verbs import edi
 from console.views import trade as views
+from ledger.separated import NotText, decoded
 from workers.flows import edi_exchange, edi_fill, edi_work
 from workers.wiring import now
 
@@ -231,6 +232,6 @@ def _weight(said: str) -> Decimal | None:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failed(f"{file} cannot be read as UTF-8 text: {error}") from None
+        return decoded(file.read_bytes())
+    except (OSError, NotText) as error:
+        raise Failed(f"{file} cannot be read: {error}") from None

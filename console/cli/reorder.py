@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from allocation.planning.ordering import Said
 from console.cli import spreadsheet
 from console.cli.common import as_json, by, emit, tell
 from console.cli.count_reports import as_csv
@@ -59,6 +60,8 @@ def list_(every: bool, as_csv: bool, as_json: bool, **said: Any) -> None:
         emit(found["lines"], as_json=False, table=views.LISTED)
     if found["run"] is None:
         click.echo("no forecast was run yet: run `lockstep forecast run`", err=True)
+    elif not found["run"]["places"]:
+        click.echo(views.NO_PAST, err=True)
     for each in found["held_back"]:
         click.echo(f"held back {each['sku']}: {each['why']}", err=True)
 
@@ -67,11 +70,14 @@ def list_(every: bool, as_csv: bool, as_json: bool, **said: Any) -> None:
 @as_json
 def terms(as_json: bool) -> None:
     """What is ordered by: of the house, of suppliers, of SKUs; a SKU's own before its supplier's before the house's."""
-    emit(
-        asked("/reorder/terms", lambda _, book: views.terms(book)),
-        as_json=as_json,
-        table=views.TERMS,
-    )
+    rows = asked("/reorder/terms", lambda _, book: views.terms(book))
+    emit(rows, as_json=as_json, table=views.TERMS)
+    if not rows:
+        click.echo(
+            "nobody said any: two weeks of lead time, a look a week, 95 % service, single units; see"
+            " lockstep reorder set",
+            err=True,
+        )
 
 
 @reorder.command("set")
@@ -94,16 +100,20 @@ def set_(dry_run: bool, by: str, as_json: bool, **said: Any) -> None:
     Nothing said takes back what was said before.
     """
     row = verbs.stated(said)
-    told = done(
-        "reorder.set",
-        "/reorder/terms/set",
-        said,
-        lambda wiring: verbs.state(
-            wiring.engine, [row], f"terms:{row.scope} {row.name}".strip(), by=by, now=now()
-        ),
-        dry_run=dry_run,
-    )
-    tell(told, f"{row.scope} {row.name}: {told['levels']} levels set anew", as_json=as_json)
+    with spreadsheet.faults_told():
+        told = done(
+            "reorder.set",
+            "/reorder/terms/set",
+            said,
+            lambda wiring: verbs.state(
+                wiring.engine, [row], f"terms:{row.scope} {row.name}".strip(), by=by, now=now()
+            ),
+            dry_run=dry_run,
+        )
+    named = f"{row.scope} {row.name}" if row.name else "the house"
+    if row.said == Said():
+        named += ", of which nothing is said any more"
+    tell(told, f"terms of {named}: {told['levels']} levels set anew", as_json=as_json)
 
 
 @reorder.command("import")

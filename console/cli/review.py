@@ -41,6 +41,8 @@ def quarter(
     since: datetime | None, until: datetime | None, out: Path | None, by: str, as_json: bool
 ) -> None:
     """Make the review of a span of days and keep it; the dashboard shows it under Review."""
+    if out is not None and not out.parent.is_dir():
+        raise Failed(f"{out} cannot be written: there is no folder {out.parent}")
     last = until.date() if until else now().astimezone(UTC).date()
     first = since.date() if since else report.quarter_of(last)[0]
     with acting("review.quarter") as wiring:

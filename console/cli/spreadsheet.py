@@ -21,6 +21,7 @@ import click
 from console.access.types import Unfit
 from console.cli.common import Failed
 from ledger.names import as_text
+from ledger.separated import NotText, decoded
 
 _Row = TypeVar("_Row")
 
@@ -28,9 +29,9 @@ _Row = TypeVar("_Row")
 def read(file: Path, rows: Callable[[str], list[_Row]]) -> list[_Row]:
     """What a CSV file says, as `rows` reads its text; each fault names the file and its line. Raises Failed."""
     try:
-        return rows(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Failed(f"{file} cannot be read: {error}; give a CSV file in UTF-8") from None
+        return rows(decoded(file.read_bytes()))
+    except (OSError, NotText, csv.Error) as error:
+        raise Failed(f"{file} cannot be read: {error}") from None
     except Unfit as error:
         raise Failed(str(error), faults=[f"{file}:{fault}" for fault in error.faults]) from None
 

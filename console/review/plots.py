@@ -13,6 +13,8 @@ _LABEL: Final = 180
 _HEIGHT: Final = 200
 _LEFT: Final = 56
 _BOTTOM: Final = 22
+#: Less is not told apart.
+_LEAST: Final = 0.001
 _COLOURS: Final = (
     "#2563eb",
     "#d97706",
@@ -140,4 +142,6 @@ def _svg(title: str, height: int, drawn: Markup) -> Markup:
 def _short(value: float) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}".replace(",", "\u202f")
+    if 0 < abs(value) < _LEAST:
+        return f"< {_LEAST:g}" if value > 0 else f"> -{_LEAST:g}"
     return f"{value:.3g}"

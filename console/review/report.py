@@ -145,15 +145,7 @@ def _side_by_side(
 
 def sentences(found: Mapping[str, Any]) -> Iterable[str]:
     """What somebody reads first, drawn from the figures below."""
-    brittle = [row for row in found["channels"] if (row["drift_rate"] or 0) > BRITTLE]
-    if brittle:
-        worst = brittle[0]
-        yield (
-            f"{len(brittle)} of {len(found['channels'])} channels drift in more than 0.1 % of read-backs; the worst is"
-            f" {worst['channel']} with {100 * worst['drift_rate']:.2f} %."
-        )
-    else:
-        yield "No channel drifts in more than 0.1 % of its read-backs."
+    yield _drifting(found["channels"])
     hours = sum(row["hours"] for row in found["halts"])
     lost = sum(row["lost_money"] or 0 for row in found["halts"])
     if hours:
@@ -170,7 +162,8 @@ def sentences(found: Mapping[str, Any]) -> Iterable[str]:
     if ignored:
         many = sum(row["ignored"] for row in ignored)
         oldest = min(row["oldest_at"] for row in ignored)[:10]
-        yield f"{many:,} suggestions were neither followed nor dismissed, the oldest since {oldest}."
+        were = "suggestion was" if many == 1 else "suggestions were"
+        yield f"{many:,} {were} neither followed nor dismissed, the oldest since {oldest}."
     for row in found.get("foreseen", {}).get("rows", ())[:1]:
         yield _how_foreseen(row)
     undone = [row for row in found["owed"] if row["how_many"]]
@@ -188,6 +181,19 @@ def _how_foreseen(row: Mapping[str, Any]) -> str:
     )
     enough = "" if reached is None else f"; what was to be enough in 95 % was in {reached:.0%}"
     return f"Of {row['places']:,} places {units} than were forecast before{enough}."
+
+
+def _drifting(channels: Sequence[Mapping[str, Any]]) -> str:
+    brittle = [row for row in channels if (row["drift_rate"] or 0) > BRITTLE]
+    if brittle:
+        worst = brittle[0]
+        return (
+            f"{len(brittle)} of {len(channels)} channels drift in more than 0.1 % of read-backs; the worst is"
+            f" {worst['channel']} with {100 * worst['drift_rate']:.2f} %."
+        )
+    if any(row["read"] for row in channels):
+        return "No channel drifts in more than 0.1 % of its read-backs."
+    return "No channel was read back in these days."
 
 
 def plotted(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from console.access.types import Unfit
+from ledger.separated import separator
 
 _Row = TypeVar("_Row")
 
@@ -17,17 +18,20 @@ def read(
     head: Callable[[Sequence[str]], None],
     row: Callable[[dict[str, str]], _Row],
 ) -> list[_Row]:
-    """Each line as `row` reads it.
+    """Each line as `row` reads it; separated by commas, semicolons or tabs, columns in capitals or not.
 
     head      is given the names of the columns, and raises Unfit where one is missing
     row       is given column -> text ("" where nothing is said), and raises ValueError for what cannot be
     raises    Unfit, naming the lines
     """
-    reader = csv.DictReader(io.StringIO(said.removeprefix("\ufeff"), newline=""), restval="")
+    text = said.removeprefix("\ufeff")
+    first = text.split("\n", 1)[0]
+    reader = csv.DictReader(io.StringIO(text, newline=""), restval="", delimiter=separator(first))
     rows: list[_Row] = []
     faults: list[str] = []
     try:
-        head(reader.fieldnames or [])
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
+        head(reader.fieldnames)
         for line in reader:
             try:
                 rows.append(row(line))

@@ -23,6 +23,11 @@ from workers.flows import planning
 from workers.flows.forecasting import learned_of
 from workers.flows.planning import Line
 
+#: Why a run found no place to forecast, and what to do.
+NO_PAST: Final = (
+    "the last run found no sales to forecast from: they come with each order, and past months by"
+    " `lockstep history import`"
+)
 #: Chances that so many units are enough.
 QUANTILES: Final = (0.5, 0.9, 0.95)
 #: Of a line of the reorder list: what is printed, and what is exported beside it.

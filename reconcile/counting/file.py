@@ -11,6 +11,7 @@ from typing import Final, get_args
 
 from ledger.events import MAX_UNITS, ReasonCode
 from ledger.names import as_written
+from ledger.separated import separator
 
 #: Columns of a sheet, in their order; `sku`, `location` and `counted` must be there when it comes back.
 COLUMNS: Final = (
@@ -56,14 +57,12 @@ class Sheet:
 
 
 def read(text: str, location: str | None = None) -> Sheet:
-    """The lines of a CSV file with commas or semicolons.
+    """The lines of a CSV file with commas, semicolons or tabs.
 
     location    of lines that name none
     """
     first = text.split("\n", 1)[0]
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ","
-    )
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator(first))
     lines: list[Line] = []
     faults: list[Fault] = []
     seen: dict[tuple[str, str], int] = {}

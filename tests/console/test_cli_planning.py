@@ -7,6 +7,7 @@ import io
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -242,3 +243,72 @@ def test_a_library_that_is_not_installed_is_told_with_how_to_get_it(
 
     assert said.code == 1
     assert "pip install 'lockstep[statsforecast]'" in said.err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeffSKU;Supplier;Pack\nMUG-RED;Acme;6\n".encode(),
+        "sku\tsupplier\tpack\nMUG-RED\tAcme\t6\n".encode("utf-16"),
+    ],
+)
+def test_terms_are_imported_as_spreadsheets_of_other_countries_write_them(
+    run: Lockstep, tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "terms.csv"
+    file.write_bytes(content)
+
+    said = run("reorder", "import", str(file))
+    (row,) = run("reorder", "terms", "--json").read
+
+    assert said.code == 0
+    assert (row["name"], row["supplier"], row["pack"]) == ("MUG-RED", "Acme", 6)
+
+
+def test_a_file_in_an_older_encoding_is_refused_with_what_to_do(
+    run: Lockstep, tmp_path: Path
+) -> None:
+    file = tmp_path / "terms.csv"
+    file.write_bytes("sku,supplier\nMUG,Möller\n".encode("cp1252"))
+
+    said = run("reorder", "import", str(file))
+
+    assert said.code == 1
+    assert f"{file} cannot be read: line 2 is not UTF-8: save it again as CSV UTF-8" in said.err
+
+
+def test_terms_of_an_unknown_sku_name_it(run: Lockstep) -> None:
+    said = run("reorder", "set", "--sku", "NOPE", "--pack", "6")
+
+    assert said.code == 1
+    assert "unknown SKU 'NOPE': correct it" in said.err
+
+
+def test_saying_nothing_takes_the_terms_of_the_house_back_and_says_so(run: Lockstep) -> None:
+    empty = run("reorder", "terms")
+    said = run("reorder", "set", "--service", "98")
+    back = run("reorder", "set")
+
+    assert "nobody said any: two weeks of lead time" in empty.err
+    assert "terms of the house: " in said.out + said.err
+    assert "terms of the house, of which nothing is said any more" in back.out + back.err
+
+
+def test_a_house_without_sales_says_why_nothing_is_forecast(database: Database) -> None:
+    stock_the_house(database.engine, skus=("MUG",), locations=("WH",))
+    run = partial(lockstep, environment=surroundings(database))
+
+    run("forecast", "run")
+    said = run("reorder", "list")
+
+    assert "the last run found no sales to forecast from" in said.err
+
+
+def test_past_sales_with_semicolons_are_read(run: Lockstep, tmp_path: Path) -> None:
+    file = tmp_path / "sales.csv"
+    columns = ";".join(f"2025-{month:02}" for month in range(1, 13))
+    file.write_text(f"name;{columns}\nA;{';'.join('5' for _ in range(12))}\n")
+
+    said = run("forecast", "backtest", "--file", str(file), "--horizon", "1")
+
+    assert "1 series" in said.out

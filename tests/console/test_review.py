@@ -185,6 +185,7 @@ def test_what_lies_outside_the_span_is_not_in_it(house: Database) -> None:
 
     (shop,) = found["channels"]
     assert (shop["read"], shop["drifts"], shop["pushes"], found["halts"]) == (0, 0, 0, [])
+    assert found["sentences"][0] == "No channel was read back in these days."
     with pytest.raises(report.NoSpan, match="is no span"):
         report.make(house.engine, UNTIL, SINCE, by="ann", now=lambda: at(1))
 
@@ -204,6 +205,16 @@ def test_the_file_needs_nothing_beside_it(house: Database, tmp_path: Path) -> No
     assert "<script" not in html
     assert html.count("<svg") == 6
     assert "swallowed_update" in html
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_asked(house: Database) -> None:
+    said = lockstep(
+        "review", "quarter", "--out", "/nowhere/review.html", environment=surroundings(house)
+    )
+
+    assert said.code == 1
+    assert "there is no folder /nowhere" in said.err
+    assert "channels ..." not in said.err
 
 
 def test_the_page_shows_what_was_kept(database: Database, clock: Clock, tmp_path: Path) -> None:
@@ -239,4 +250,5 @@ def test_a_plot_escapes_what_it_is_given_and_leaves_out_nothing() -> None:
     assert drawn.count("<rect") == 2
     assert line.count("<circle") == 2
     assert line.count("M") == 2
+    assert ">&lt; 0.001 %<" in plots.bars("Rates", [("shop", 0.00002), ("till", 0.5)], " %")
     assert plots.bars("Nothing", []) == plots.lines("Nothing", [], {}) == ""

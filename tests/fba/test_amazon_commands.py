@@ -207,7 +207,7 @@ def test_what_costs_more_to_take_out_than_to_keep_stays_and_is_named(
     run("amazon", "mirror")
     sizes = tmp_path / "sizes.csv"
     sizes.write_text("sku;cubic_feet;pounds\nA-1;0.01;0,4\n")
-    refused = run("amazon", "size", "set", str(sizes))
+    refused = run("amazon", "size", "set", str(sizes), "--dry-run")
     sizes.write_text("sku,cubic_feet,pounds,grams\nA-1,0.01,0.4,181\n")
     doubled = run("amazon", "size", "set", str(sizes))
     sizes.write_text("sku,cubic_feet,grams\nA-1,0.001,12000\n")
@@ -221,6 +221,7 @@ def test_what_costs_more_to_take_out_than_to_keep_stays_and_is_named(
     why = run("amazon", "explain", "A-1", "--json").read
 
     assert refused.code == 1
+    assert "pounds '0,4' is no number: write 12.5" in refused.err
     assert "the weight stands in pounds and grams: write one of them" in doubled.err
     assert found["lines"] == []
     assert [row["seller_sku"] for row in found["stay"]] == ["A-1"]

@@ -91,3 +91,41 @@ def test_the_command_ends_with_3_while_an_order_is_missing(
     assert row["gaps"] == 1
     assert row["oldest_gap_s"] > 0
     assert 90 <= row["behind_s"] < 600
+
+
+def test_gaps_are_told_with_why_and_what_to_do(database: Database, engine: Engine) -> None:
+    here = surroundings(database)
+    tell(engine, "1", road="poll", sku="NOBODY")
+    tell(engine, "2", road="poll", sku="NOBODY")
+    drain(a_house(engine), now=NOON + minutes(1))
+    tell(engine, "3", road="poll")
+
+    shown = lockstep("channel", "complete", environment=here)
+    (row,) = lockstep("channel", "complete", "--json", environment=here).read
+
+    assert shown.code == 3
+    first, second = row["reasons"]
+    assert (first["state"], first["orders"], second["state"]) == ("parked", 2, "pending")
+    assert first["why"].startswith("unknown SKU 'NOBODY': add it to the catalogue")
+    assert "shop: 2 parked since " in shown.err
+    assert "see lockstep inbox list --source shop --state parked" in shown.err
+    assert "shop: 1 pending since " in shown.err
+
+
+def test_an_order_api_that_was_not_read_for_an_hour_is_told_though_nothing_is_known_to_be_missing(
+    database: Database, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE channel SET orders_mark = now() - interval '61 minutes'"))
+
+    said = lockstep("channel", "complete", environment=surroundings(database))
+
+    assert said.code == 3
+    assert "shop: its orders were last asked for at " in said.err
+
+
+def test_an_unknown_channel_is_no_complete_one(database: Database, engine: Engine) -> None:
+    said = lockstep("channel", "complete", "--channel", "shp", environment=surroundings(database))
+
+    assert said.code == 1
+    assert "there is no channel shp: see lockstep channel list" in said.err

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ledger import catalogue, inbox
 from ledger.db import transaction
 from ledger.events import is_name
 from ledger.inbox import FACT_TOPIC, Delivery
+from ledger.separated import separator
 from ledger.types import IN_TRANSIT
 from workers.flows.disturb import Arrival, disturb
 from workers.flows.ingest import HISTORY, Drained, House, drain
@@ -87,14 +89,19 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
             path, "rt", encoding="utf-8-sig", newline=""
         ) as lines:
             # A row that is cut short has empty fields, and is rejected by name for what it lacks.
-            reader = csv.DictReader(lines, restval="")
+            first = lines.readline()
+            reader = csv.DictReader(chain([first], lines), restval="", delimiter=separator(first))
             missing = [c for c in columns if c not in (reader.fieldnames or [])]
             if missing:
                 raise UnusableFile(
                     f"{path}: no column {', '.join(missing)}; its first line must name {', '.join(columns)}"
                 )
             yield from reader
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError:
+        raise UnusableFile(
+            f"{path} cannot be read: it is not UTF-8: save it again as CSV UTF-8"
+        ) from None
+    except (OSError, EOFError, csv.Error) as error:
         raise UnusableFile(
             f"{path} cannot be read: {error}; give a .csv or .csv.gz file in UTF-8"
         ) from error
