@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from math import ceil
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -37,10 +38,13 @@ _GOES_ON = ("workers.tasks.receive", "workers.tasks.heartbeat")
 class Work(Task[Any, Any]):
     """A task that is not begun while its queue is paused: what it would do stays where it is, and is rung for later.
 
-    is_paused    whether a queue is; `workers.failed_tasks` knows
+    is_paused      whether a queue is;  time_of_all  the clock that counts, wherever a message is held;
+                   `workers.failed_tasks` knows both
     """
 
     abstract = True
+    Request = "workers.requests:Timely"
+    time_of_all: ClassVar[Callable[[], datetime] | None] = None
     is_paused: ClassVar[Callable[[str], bool]] = staticmethod(lambda queue: False)
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -35,6 +35,8 @@ log = structlog.get_logger()
 _BELL = "work_operations"
 #: So old may what a process knows of pauses be, and of what has run.
 _PAUSES_FOR_S = 1.0
+#: So old may what is known of the clock be where a message seems late.
+_LATE_FOR_S = 5.0
 _RAN_EVERY = timedelta(seconds=30)
 
 _ran = Seldom(_RAN_EVERY)
@@ -142,4 +144,18 @@ def _is_paused(queue: str) -> bool:
     return queue in _Known.queues
 
 
+def _time_of_all() -> datetime:
+    """The clock that counts, also in the parent of a pool, whose children must not inherit its connections."""
+    if clock.is_doubtful(_LATE_FOR_S):
+        with (
+            suppress(SQLAlchemyError),
+            closing(_Own()) as own,
+            transaction(own.engine) as connection,
+        ):
+            clock.set_by(connection)
+        clock.looked()
+    return now()
+
+
 Work.is_paused = staticmethod(_is_paused)
+Work.time_of_all = staticmethod(_time_of_all)
