@@ -283,13 +283,13 @@ PLANTS: Final[Mapping[str, Plant]] = {
     "sells-halted": Plant(
         "what was taken off sale is set again with the next push",
         _with_client(_Stubborn),
-        11,
+        283,
         "no halted SKU is sold",
     ),
     "believes-its-writes": Plant(
         "a read-back tells what was sent",
         _with_client(_Credulous),
-        85,
+        296,
         "every channel shows its target",
     ),
     "no-limit": Plant("the vendor's limit is not kept", _hurries, 417, "units are conserved"),
