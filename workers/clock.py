@@ -27,6 +27,7 @@ _SET_S: Final = 1.0
 #: So often a process that differs says so again, and so long one that ended is remembered. Seconds.
 _AGAIN_S: Final = 30.0
 _GONE_S: Final = 600.0
+_END_S: Final = 5.0
 
 _SAID = text("SELECT clock_timestamp()")
 _DIFFERS = text("""
@@ -158,3 +159,5 @@ class Watch:
             yield
         finally:
             enough.set()
+            # A look that is under way gives its connection back; one at a database that is away is not waited for.
+            thread.join(_END_S)
