@@ -42,7 +42,7 @@ test-causes: $(STAMP) ## Twenty drifts of every cause among live sales, and what
 	$(RUN) -m pytest -m battery tests/console/test_drill.py
 
 .PHONY: test-chaos
-test-chaos: $(STAMP) ## Ten thousand random schedules with everything failing that may; hours
+test-chaos: $(STAMP) ## Ten thousand random schedules with everything failing that may; an hour or more
 	$(RUN) -m console chaos --schedules 10000 --json
 
 .PHONY: test-faults
