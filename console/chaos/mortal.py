@@ -54,7 +54,7 @@ def _take_turns(engine: Engine, stage: Stage) -> None:
         return check_out()
 
     # SQLAlchemy has no event before a connection is taken; the method is this engine's own.
-    engine.raw_connection = raw_connection  # type: ignore[method-assign]
+    engine.raw_connection = raw_connection  # type: ignore[method-assign]  # the only place to wait before it
 
     @event.listens_for(engine, "checkout")
     def _begins(connection: Any, _record: Any, _proxy: Any) -> None:

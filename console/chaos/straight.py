@@ -25,7 +25,7 @@ _KNOWN: Final = 2000
 _NOTHING: Final = SimpleResultMetaData(())
 _FINE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 #: A dialect that numbers what is given, as the server does.
-_NUMBERED: Final[Dialect] = asyncpg.dialect()  # type: ignore[no-untyped-call]
+_NUMBERED: Final[Dialect] = asyncpg.dialect()  # type: ignore[no-untyped-call]  # untyped there
 
 
 class Watch(Protocol):
