@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import text
@@ -15,6 +17,9 @@ from ledger.db import transaction
 from reconcile.halt_store import NothingToHalt, NothingToLift
 from workers.flows import halts
 from workers.flows.receive import receive
+
+#: Seconds after which an operator who put a clock right looks for what was parked for it.
+_LOOKS_AFTER_S: Final = 30.0
 
 _PARKED_FOR_CLOCK = text(
     "SELECT id FROM inbox WHERE state = 'parked' AND error LIKE '%our clock%' ORDER BY id"
@@ -90,13 +95,21 @@ def set_clock(house: House, by_s: float) -> None:
 
 
 def put_right(house: House) -> None:
-    """An operator: a clock that is behind is put right, and what was parked for it is replayed."""
+    """An operator: a clock that is behind is put right, and a little later what was parked for it is replayed.
+
+    At once would be too soon: whoever read the clock before still parks by it.
+    """
     if house.clock_was_set:
         house.ahead_s = max(0.0, house.ahead_s)
-        with transaction(house.engine) as connection:
-            ids = list(connection.execute(_PARKED_FOR_CLOCK).scalars())
-            inbox.replay(connection, ids)
-        house.broker.ring("drain")
+        at = house.clock.now() + timedelta(seconds=_LOOKS_AFTER_S)
+        house.later.append((at, 0, "what the clock parked is replayed", partial(_replay, house)))
+
+
+def _replay(house: House) -> None:
+    with transaction(house.engine) as connection:
+        ids = list(connection.execute(_PARKED_FOR_CLOCK).scalars())
+        inbox.replay(connection, ids)
+    house.broker.ring("drain")
 
 
 def broker_emptied(house: House) -> None:
