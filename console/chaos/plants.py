@@ -271,7 +271,7 @@ PLANTS: Final[Mapping[str, Plant]] = {
     "stale-push-wins": Plant(
         "numbers are set without compare-and-set",
         _with_client(_Blind),
-        7009,
+        13309,
         "no older call wins",
     ),
     "deaf-stop": Plant(
