@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from console.chaos.deeds import Deeds, as_booked
@@ -15,6 +16,9 @@ from console.chaos.vendors import throttled
 from ledger.db import transaction
 from ledger.verify import verify
 from workers.flows.allocate import targets_now
+
+#: A refusal takes so long to reach us, and a call to the vendor, at most; a slow one is forgiven nothing.
+_ON_THE_WAY: Final = timedelta(seconds=0.6)
 
 _INBOX = "SELECT source, delivery_id, state, coalesce(error, '') AS error FROM inbox ORDER BY id"
 _BOOK = "SELECT sku, location, state, units FROM balance WHERE location <> 'OUTSIDE' AND units <> 0"
@@ -151,8 +155,17 @@ def limits_are_kept(house: House, _: Deeds) -> Iterator[str]:
     """No vendor refused a call because there were too many, but where it was told to."""
     for name, account in house.accounts.items():
         struck = sum(f.struck for f in account.simulator.faults.all() if f.kind == "throttle")
-        if throttled(account) > struck:
-            yield f"{name} refused {throttled(account)} calls, {struck} by a fault"
+        refused = throttled(account)
+        if unprovoked(refused) > struck:
+            yield f"{name} refused {len(refused)} calls, {struck} by a fault"
+
+
+def unprovoked(refused: Sequence[datetime]) -> int:
+    """Refusals without those that follow one before we can have heard of it: a fault that empties a bucket, or a call
+    too many, refuses with one call those that are on their way."""
+    return len(refused) - sum(
+        later - earlier <= _ON_THE_WAY for earlier, later in pairwise(refused)
+    )
 
 
 def no_older_call_wins(house: House, _: Deeds) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -206,9 +207,10 @@ def accounts(
     }
 
 
-def throttled(account: Account) -> int:
-    """Calls that the vendor refused because they were too many, in its own count, those that a fault refused too."""
-    return sum(
-        entry.facts.get("outcome") == "throttled" or entry.facts.get("status") == 429
+def throttled(account: Account) -> list[datetime]:
+    """When the vendor refused a call because there were too many, in its own count, those that a fault refused too."""
+    return [
+        entry.at
         for entry in account.simulator.log.since(0, "api")
-    )
+        if entry.facts.get("outcome") == "throttled" or entry.facts.get("status") == 429
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import text
 
 from channels.simulators.clock import Clock as SimulatedClock
 from console.chaos.casts import BEGINS, CASTS
-from console.chaos.checks import no_confirmed_number_goes_back
+from console.chaos.checks import no_confirmed_number_goes_back, unprovoked
 from console.chaos.deeds import Deeds
 from console.chaos.house import House
 from console.chaos.mortal import mortal_engine
@@ -72,3 +73,12 @@ def test_a_call_whose_fate_is_unknown_explains_it(house: House) -> None:
     pushed(house, 7, 3, outcome="unknown")
 
     assert list(no_confirmed_number_goes_back(house, Deeds(house))) == []
+
+
+@pytest.mark.parametrize(
+    ("after_s", "count"), [((), 0), ((1.0,), 1), ((1.0, 1.1, 1.4), 1), ((1.0, 3.0), 2), ((1.0, 1.1, 3.0, 3.2), 2)]
+)  # fmt: skip
+def test_a_call_that_was_on_its_way_when_another_was_refused_is_no_call_too_many(
+    after_s: tuple[float, ...], count: int
+) -> None:
+    assert unprovoked([BEGINS + timedelta(seconds=each) for each in after_s]) == count
