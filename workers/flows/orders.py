@@ -35,6 +35,9 @@ _HEARD_S: Final = 2.0
 #: How far the first poll of a channel looks back.
 LOOK_BACK_S: Final = 3600.0
 _ROWS: Final = 100
+#: A vendor's clock that is so much behind ours is another one: orders are dated by it.
+_DIFFERS: Final = timedelta(seconds=60)
+_NOTHING: Final = timedelta(0)
 
 _KNOWN = text("""
     SELECT delivery_id FROM inbox WHERE source = :channel AND delivery_id = ANY(CAST(:delivery_ids AS text[]))
@@ -115,13 +118,19 @@ def poll_orders(
     try:
         for batch in _batches(client.orders_since(since, poll.known)):
             poll.keep(batch)
-        done = poll.done()
+        done = poll.done(_ahead_of(client.vendor_time, now()))
     except runs.LeaseLost:
         return replace(poll.report, state="skipped")
     except ChannelError as error:
         return _put_off(poll, error, window_s)
     answered(engine, channel, now())
     return done
+
+
+def _ahead_of(vendor_time: datetime | None, now: datetime) -> timedelta:
+    """How far our clock is ahead of the vendor's, where that is more than an answer takes on its way."""
+    ahead = now - vendor_time if vendor_time is not None else _NOTHING
+    return ahead if ahead > _DIFFERS else _NOTHING
 
 
 def _put_off(poll: _Poll, error: ChannelError, window_s: int) -> PollReport:
@@ -204,8 +213,9 @@ class _Poll:
             mark=mark,
         )
 
-    def done(self) -> PollReport:
-        """Everything up to the time the poll began is in."""
+    def done(self, ahead: timedelta) -> PollReport:
+        """Everything up to the time the poll began is in, by the vendor's clock where ours is ahead of that."""
+        self._safe -= ahead
         with transaction(self._engine) as connection:
             connection.execute(_MOVE, {"channel": self._channel, "mark": self._safe})
             before = self._begun - timedelta(seconds=_HEARD_S)
