@@ -36,32 +36,20 @@ def change_rules(house: House, which: int) -> None:
 
 def halt(house: House, shop: str, sku: str) -> None:
     """A person takes a SKU off sale."""
-    try:
-        halts.halt(
-            house.engine,
-            channel=shop,
-            sku=sku,
-            reason="looks wrong",
-            by="ann",
-            now=house.now(),
-        )
-    except NothingToHalt as error:
-        house.note(f"refused: {error}")
-    house.broker.ring("work_halts", shop)
+    _by_a_person(house, halts.halt, shop, sku, "looks wrong")
 
 
 def lift(house: House, shop: str, sku: str) -> None:
     """A person puts a SKU back on sale."""
+    _by_a_person(house, halts.lift, shop, sku, "looked right")
+
+
+def _by_a_person(
+    house: House, verb: Callable[..., object], shop: str, sku: str, reason: str
+) -> None:
     try:
-        halts.lift(
-            house.engine,
-            channel=shop,
-            sku=sku,
-            reason="looked right",
-            by="ann",
-            now=house.now(),
-        )
-    except NothingToLift as error:
+        verb(house.engine, channel=shop, sku=sku, reason=reason, by="ann", now=house.now())
+    except (NothingToHalt, NothingToLift) as error:
         house.note(f"refused: {error}")
     house.broker.ring("work_halts", shop)
 

@@ -7,7 +7,7 @@ import socket
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from ledger import catalogue
@@ -61,9 +61,7 @@ def test_a_connection_that_was_lost_is_given_up_and_the_next_one_works(
     engine = connect(database.app_url, pool=1)
     try:
         with engine.connect() as connection:
-            (mine,) = fetch(connection, _ME, {})
-            with servers.connect() as other:
-                other.execute("SELECT pg_terminate_backend(%s, 5000)", (mine.pid,))
+            _lose(servers, connection)
             with pytest.raises(OperationalError) as lost:
                 fetch(connection, _ME, {})
         assert lost.value.connection_invalidated
@@ -103,9 +101,7 @@ def test_a_connection_that_is_lost_with_statements_on_their_way_is_given_up(
     engine = connect(database.app_url, pool=1)
     try:
         with engine.connect() as connection:
-            (mine,) = fetch(connection, _ME, {})
-            with servers.connect() as other:
-                other.execute("SELECT pg_terminate_backend(%s, 5000)", (mine.pid,))
+            _lose(servers, connection)
             with pytest.raises(OperationalError) as lost, ahead(connection):
                 send(connection, _ADD, {"sku": "AHEAD-LOST"})
         assert lost.value.connection_invalidated
@@ -131,6 +127,12 @@ def test_a_connection_that_died_while_nobody_used_it_is_replaced_unseen(
         assert not set(alive) & set(dead)
     finally:
         engine.dispose()
+
+
+def _lose(servers: Servers, connection: Connection) -> None:
+    (mine,) = fetch(connection, _ME, {})
+    with servers.connect() as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (mine.pid,))
 
 
 def _send_ahead(database: Database, *skus: str) -> None:
