@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -18,6 +19,7 @@ from console.local.layout import LAPTOP
 from console.local.supervisor import Service
 
 _HOUR_S: Final = 3600
+_ABOUT: Final = timedelta(minutes=30)
 #: A service of ours, started by that command line.
 Made: TypeAlias = Callable[[Scene, tuple[str, ...]], Service]
 
@@ -54,16 +56,16 @@ def _jumps(seconds: int, *made: Made) -> Callable[[Scene], list[str]]:
             offsets = [clocks.enter_context(_own_clock(scene, one)) for one in made]
             # A process that has just begun is late with its first window, which is nothing of its clock.
             time.sleep(house.told.reconcile_s)
-            begun = house.now()
+            begun, last = house.now(), house.one(_LAST)
             time.sleep(house.told.reconcile_s)
             for offset in offsets:
                 _set(offset, seconds)
             time.sleep(max(scene.hold_s, 4 * house.told.reconcile_s))
             said = slots_between(house, begun, house.now())
         others = house.one(_ELSEWHERE, since=begun)
-        wrong = house.one(_RECEIVED, since=begun)
+        wrong = house.one(_DATED, last=last, since=begun - _ABOUT, until=house.now() + _ABOUT)
         said += [f"{others} windows of another hour were opened"] if others else []
-        return said + ([f"{wrong} deliveries were received at another hour"] if wrong else [])
+        return said + ([f"{wrong} deliveries were dated by another hour"] if wrong else [])
 
     return does
 
@@ -73,10 +75,12 @@ _ELSEWHERE: Final = """
        AND abs(extract(epoch FROM window_at - coalesce(started_at, finished_at, now()))) > 1800
        AND coalesce(started_at, finished_at, now()) >= :since
 """
-#: Nothing waits for minutes in this house: a delivery that came lately and says otherwise was dated by a wrong clock.
-_RECEIVED: Final = """
+_LAST: Final = "SELECT coalesce(max(id), 0) FROM inbox"
+#: Nothing waits for minutes in this house: whatever came since was received and settled about then.
+_DATED: Final = """
     SELECT count(*) FROM inbox
-    WHERE abs(extract(epoch FROM received_at - settled_at)) > 1800 AND settled_at >= :since
+    WHERE id > :last
+      AND (received_at NOT BETWEEN :since AND :until OR settled_at NOT BETWEEN :since AND :until)
 """
 
 
