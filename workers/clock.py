@@ -10,8 +10,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 
 import structlog
 from sqlalchemy import Connection, Engine, text
@@ -42,8 +43,33 @@ _IS_RIGHT = text("""
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one look saw.
+
+    at       what counted at `runs_s`
+    off      what the machine's clock lacked of the database's; 0 where it might stay as it was
+    gap_s    how far the machine's was ahead of the one that only counts
+    """
+
+    at: datetime
+    runs_s: float
+    off: timedelta
+    gap_s: float
+
+    @classmethod
+    def of(cls, wall: datetime, runs_s: float, off: timedelta) -> Self:
+        return cls(wall + off, runs_s, off, wall.timestamp() - runs_s)
+
+    def now(self, runs_s: float) -> datetime:
+        return self.at + timedelta(seconds=runs_s - self.runs_s)
+
+    def was_set(self, wall: datetime, runs_s: float) -> bool:
+        return abs(wall.timestamp() - runs_s - self.gap_s) > _SET_S
+
+
 class Clock:
-    """One process's clock.
+    """One process's clock. Whatever thread looks, and whenever the machine's is set: what counts stays right.
 
     wall     the machine's clock, which somebody may set
     runs_s   seconds that nobody can set, from whenever
@@ -52,9 +78,8 @@ class Clock:
     def __init__(self, wall: Callable[[], datetime], runs_s: Callable[[], float]) -> None:
         self._wall = wall
         self._runs_s = runs_s
-        self._off = timedelta(0)
-        self._base: tuple[datetime, float] | None = None
-        self._gap_s = 0.0
+        # Replaced whole, and made of one reading of the wall's clock: between two of them somebody may set it.
+        self._seen: _Seen | None = None
 
     @property
     def ahead_s(self) -> float:
@@ -63,29 +88,31 @@ class Clock:
 
     def now(self) -> datetime:
         """What counts. Between two looks nobody can set it: a task that runs meanwhile sees no jump."""
-        base = self._base
-        if base is None:
-            return self._wall()
-        return base[0] + timedelta(seconds=self._runs_s() - base[1])
+        seen = self._seen
+        return self._wall() if seen is None else seen.now(self._runs_s())
 
     def is_doubtful(self, for_s: float) -> bool:
         """Whether nobody has looked at the database's for so long, or the machine's was set since."""
-        base = self._base
-        return base is None or self._runs_s() - base[1] >= for_s or self._was_set()
+        seen = self._seen
+        if seen is None:
+            return True
+        wall, runs_s = self._wall(), self._runs_s()
+        return runs_s - seen.runs_s >= for_s or seen.was_set(wall, runs_s)
 
     def looked(self) -> None:
         """Somebody looked, or tried to. A clock that was set is not believed before the database was asked."""
-        if self._base is not None and self._was_set():
-            self._base = (self.now(), self._runs_s())
+        seen, wall, runs_s = self._seen, self._wall(), self._runs_s()
+        if seen is not None and seen.was_set(wall, runs_s):
+            self._seen = replace(seen, at=seen.now(runs_s), runs_s=runs_s)
         else:
-            self._follow()
+            self._seen = _Seen.of(wall, runs_s, timedelta(0) if seen is None else seen.off)
 
     def set_by(self, connection: Connection) -> None:
         """Ask the database for its time."""
         asked = self._runs_s()
         said: datetime = connection.execute(_SAID).scalar_one()
-        answered, wall = self._runs_s(), self._wall()
-        # A slow answer says nothing.
+        wall, answered = self._wall(), self._runs_s()
+        # A slow answer says nothing, and neither does one that was looked at late.
         if answered - asked > TOLERATED.total_seconds():
             return
         off = said + timedelta(seconds=(answered - asked) / 2) - wall
@@ -96,15 +123,12 @@ class Clock:
                 seconds=round(-off.total_seconds()),
                 next="the database's counts; put this machine's right (NTP)",
             )
-        self._off = off
-        self._follow()
+        self._seen = _Seen.of(wall, answered, off)
 
-    def _follow(self) -> None:
-        wall, runs_s = self._wall(), self._runs_s()
-        self._base, self._gap_s = (wall + self._off, runs_s), wall.timestamp() - runs_s
-
-    def _was_set(self) -> bool:
-        return abs(self._wall().timestamp() - self._runs_s() - self._gap_s) > _SET_S
+    @property
+    def _off(self) -> timedelta:
+        seen = self._seen
+        return timedelta(0) if seen is None else seen.off
 
 
 class Watch:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import create_engine
@@ -14,14 +16,21 @@ from workers.flows import reconcile
 
 
 class Machine:
-    """A machine whose clock somebody sets."""
+    """A machine whose clock somebody sets.
+
+    then    what happens right after one of the next readings of its clock, by their number
+    """
 
     def __init__(self) -> None:
         self.ahead = timedelta(0)
         self.seconds = 100.0
+        self.then: dict[int, Callable[[], None]] = {}
 
     def wall(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+        read = datetime.now(UTC) + self.ahead
+        self.then = {number - 1: does for number, does in self.then.items()}
+        self.then.pop(0, lambda: None)()
+        return read
 
     def runs_s(self) -> float:
         return self.seconds
@@ -65,6 +74,53 @@ def test_a_clock_that_is_set_while_a_task_runs_does_not_jump_under_it(database: 
     look(clock, database)
 
     assert is_right(clock)
+
+
+@pytest.mark.parametrize("reading", range(1, 7))
+def test_a_clock_that_is_set_in_the_middle_of_a_look_misleads_nobody(
+    database: Database, reading: int
+) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    machine.then = {reading: partial(setattr, machine, "ahead", timedelta(hours=1))}
+
+    for _ in range(3):
+        look(clock, database)
+
+        assert is_right(clock)
+
+
+def test_a_task_that_looked_before_the_clock_was_set_does_not_undo_what_another_saw_after(
+    database: Database,
+) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    look(clock, database)
+
+    def another() -> None:
+        machine.ahead = timedelta(hours=1)
+        look(clock, database)
+
+    machine.then = {1: another}
+    look(clock, database)
+
+    assert is_right(clock)
+
+
+def test_a_process_that_was_frozen_in_the_middle_of_a_look_learns_nothing_from_it(
+    database: Database,
+) -> None:
+    machine = Machine()
+    clock = machine.clock()
+
+    def frozen() -> None:
+        machine.seconds += 20
+
+    machine.then = {1: frozen}
+    with transaction(database.engine) as connection:
+        clock.set_by(connection)
+
+    assert clock.is_doubtful(1.0)
 
 
 def test_a_machine_that_is_put_right_goes_by_itself_again(database: Database) -> None:
