@@ -13,11 +13,9 @@ import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
 import structlog
-from pydantic import ValidationError
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -34,9 +32,9 @@ from channels.registry import LANES
 from console import availability, partners
 from console.accepting import Accepting, Fate
 from console.guesses import Guesses, Shared
+from console.posted import deliveries_of
 from ledger import inbox
 from ledger.db import transaction
-from ledger.events import FACT
 from ledger.inbox import FACT_TOPIC, INTERCHANGE_TOPIC, Delivery, Kept
 from workers.flows.receive import TELLING, kept_headers, name_of, named, of_its_own
 from workers.settings import Settings
@@ -48,9 +46,6 @@ if TYPE_CHECKING:
     from workers.flows.traces import Traces
 
 log = structlog.get_logger()
-
-#: Events one POST /events may carry.
-MOST_EVENTS = 1000
 
 _CHANNELS = text("""
     SELECT channel, kind, account, coalesce(options ->> 'notification_url', '') AS url FROM channel ORDER BY channel
@@ -293,7 +288,7 @@ async def _events(request: Request) -> Response:
     if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
         raise HTTPException(401, "send `Authorization: Bearer <LOCKSTEP_RELAY_TOKEN>`")
     body = await _body(request, relay)
-    deliveries = await run_in_threadpool(_deliveries, body)
+    deliveries = await run_in_threadpool(deliveries_of, body)
     try:
         told = request.headers.get("traceparent", "")
         kept = await run_in_threadpool(relay.keep, deliveries, refuse_differing=True, told=told)
@@ -304,44 +299,6 @@ async def _events(request: Request) -> Response:
             " a corrected fact needs an id of its own",
         ) from None
     return JSONResponse({"kept": len(kept.fresh), "repeated": len(kept.repeated)})
-
-
-def _deliveries(body: bytes) -> list[Delivery]:
-    """Canonical events as deliveries; all of them are good or the request is refused."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise HTTPException(400, f"the body is not JSON in UTF-8: {error}") from None
-    items: list[Any] = document if isinstance(document, list) else [document]
-    if not items:
-        raise HTTPException(400, "an empty list says nothing; send one event or up to 1000")
-    if len(items) > MOST_EVENTS:
-        raise HTTPException(413, f"{len(items)} events in one request; send at most {MOST_EVENTS}")
-    faults: list[str] = []
-    deliveries = []
-    for position, item in enumerate(items):
-        try:
-            # In one form, so that a repeat is recognised however it was written.
-            canonical = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-            fact = FACT.validate_json(canonical)
-        except orjson.JSONEncodeError:
-            faults.append(f"event {position}: nested too deeply for an event")
-            continue
-        except ValidationError as error:
-            faults.extend(_faults(position, error))
-            continue
-        deliveries.append(Delivery(fact.source, fact.id, FACT_TOPIC, canonical))
-    if faults:
-        more = f" (+{len(faults) - 10} more)" if len(faults) > 10 else ""
-        raise HTTPException(400, f"nothing was kept: {'; '.join(faults[:10])}{more}")
-    return deliveries
-
-
-def _faults(position: int, error: ValidationError) -> list[str]:
-    return [
-        f"event {position}: {'.'.join(str(part)[:80] for part in e['loc']) or 'event'}: {e['msg'][:200]}"
-        for e in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
 
 
 async def _body(request: Request, relay: Relay) -> bytes:

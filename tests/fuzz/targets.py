@@ -30,7 +30,7 @@ from channels.names import Names, Part, Unmapped
 from channels.registry import LANES
 from console.access.types import Unfit
 from console.api.sessions import Sessions
-from console.relay import _deliveries as events_of
+from console.posted import deliveries_of as events_of
 from console.verbs import counts
 from console.views.listing import BadCursor, read_cursor
 from reconcile.counting import file as sheets
