@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -36,9 +37,11 @@ from console.posted import deliveries_of
 from ledger import inbox
 from ledger.db import transaction
 from ledger.inbox import FACT_TOPIC, INTERCHANGE_TOPIC, Delivery, Kept
+from workers.clock import TOLERATED
 from workers.flows.receive import TELLING, kept_headers, name_of, named, of_its_own
 from workers.settings import Settings
-from workers.wiring import Secrets, clock, now, read_secrets
+from workers.wiring import Secrets, clock, read_secrets
+from workers.wiring import now as of_the_doors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -74,6 +77,7 @@ class Hook:
 class Relay:
     """What the routes share.
 
+    now       the clock; the database's dates what comes in where the two differ (`workers.clock`)
     ring      called after every commit that kept something, from a thread of its own; its failure costs seconds
     traces    None: nothing is traced
     """
@@ -84,11 +88,13 @@ class Relay:
         engine: Engine,
         ring: Callable[[], None],
         *,
+        now: Callable[[], datetime],
         body_s: float,
         channels_s: float,
         traces: Traces | None = None,
     ) -> None:
         self.settings = settings
+        self._now = now
         self._traces = traces
         self.body_s = body_s
         self._channels_s = channels_s
@@ -142,7 +148,7 @@ class Relay:
 
     def _keep(self, deliveries: list[Delivery], refuse_differing: bool) -> Kept:
         with transaction(self.engine) as connection:
-            kept = inbox.keep(connection, deliveries, now=now())
+            kept = inbox.keep(connection, deliveries, now=self._now(), tolerated=TOLERATED)
             if refuse_differing and kept.differing:
                 raise Differing([deliveries[position].delivery_id for position in kept.differing])
         if kept.fresh:
@@ -184,6 +190,7 @@ def application(
     engine: Engine,
     ring: Callable[[], None],
     *,
+    now: Callable[[], datetime] = of_the_doors,
     body_s: float = 10.0,
     channels_s: float = 5.0,
     traces: Traces | None = None,
@@ -191,13 +198,15 @@ def application(
 ) -> Starlette:
     """The relay as an ASGI application.
 
-    ring          see `Relay`
+    ring, now     see `Relay`
     body_s        a sender that is slower than this with its body is not a sender
     channels_s    how long a channel that was added may stay unknown
     traces        see `Relay`;  guesses  what other doors have seen
     raises        NotSetUp when the channels' secrets cannot be read
     """
-    relay = Relay(settings, engine, ring, body_s=body_s, channels_s=channels_s, traces=traces)
+    relay = Relay(
+        settings, engine, ring, now=now, body_s=body_s, channels_s=channels_s, traces=traces
+    )
     pickup = availability.Availability(settings, engine)
 
     @asynccontextmanager

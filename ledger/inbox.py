@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 from sqlalchemy import Connection, text
@@ -67,7 +67,9 @@ class Kept:
 
 _KEEP = text("""
     INSERT INTO inbox (source, delivery_id, topic, headers, body, received_at)
-    SELECT source, delivery_id, topic, headers, decode(body, 'base64'), :received_at
+    SELECT source, delivery_id, topic, headers, decode(body, 'base64'),
+           (SELECT CASE WHEN abs(extract(epoch FROM here - said)) > CAST(:tolerated_s AS float8) THEN here ELSE said END
+            FROM (SELECT clock_timestamp() AS here, CAST(:received_at AS timestamptz) AS said) AS clocks)
     FROM json_to_recordset(CAST(:rows AS json))
          AS given (position integer, source text, delivery_id text, topic text, headers jsonb, body text)
     ORDER BY position
@@ -165,8 +167,17 @@ _ANY_INTERCHANGE = text(
 )
 
 
-def keep(connection: Connection, deliveries: Sequence[Delivery], *, now: datetime) -> Kept:
-    """Write deliveries down, each once per (source, delivery id); the sender may be answered after the commit."""
+def keep(
+    connection: Connection,
+    deliveries: Sequence[Delivery],
+    *,
+    now: datetime,
+    tolerated: timedelta | None = None,
+) -> Kept:
+    """Write deliveries down, each once per (source, delivery id); the sender may be answered after the commit.
+
+    tolerated    where `now` differs by more from the database's clock, that one dates them; None: `now` does
+    """
     if not deliveries:
         return Kept((), (), ())
     keys = [(d.source, d.delivery_id) for d in deliveries]
@@ -174,7 +185,11 @@ def keep(connection: Connection, deliveries: Sequence[Delivery], *, now: datetim
         (row.source, row.delivery_id)
         for row in connection.execute(
             _KEEP,
-            {"rows": _rows(deliveries), "received_at": now},
+            {
+                "rows": _rows(deliveries),
+                "received_at": now,
+                "tolerated_s": None if tolerated is None else tolerated.total_seconds(),
+            },
         )
     }
     if len(inserted) == len(deliveries):

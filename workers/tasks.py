@@ -18,6 +18,7 @@ from celery.exceptions import QueueNotFound, Reject
 from kombu.exceptions import OperationalError
 
 from workers.app import app, closed_at_end, delay_s
+from workers.clock import TOLERATED
 from workers.errands import ERRANDS, On
 from workers.flows import sweep as sweeping
 from workers.flows.receive import receive as receiving
@@ -137,7 +138,10 @@ def receive(
     """
     try:
         house, at = wiring(), now()
-        receiving(house.engine, source, topic, delivery_id, headers, body, now=at, traces=house.traces)  # fmt: skip
+        receiving(
+            house.engine, source, topic, delivery_id, headers, body,
+            now=at, tolerated=TOLERATED, traces=house.traces,
+        )  # fmt: skip
     except Exception as error:
         try:
             raise self.retry(exc=error, countdown=min(30, 2 ** min(self.request.retries, 5)))

@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -49,6 +50,34 @@ def test_one_event_is_kept(door: Door) -> None:
 
     assert (answer.status_code, answer.json()) == (200, {"kept": 1, "repeated": 0})
     assert door.inbox()[0][:3] == ("wms", "receipt:1", "fact")
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_whatever_the_clock_of_a_door_says_the_database_dates_what_it_takes(
+    database: Database, hours: int
+) -> None:
+    def wrong() -> datetime:
+        return datetime.now(UTC) + timedelta(hours=hours)
+
+    set_up_channels(database)
+    with a_door(the_settings(), database.engine, database, now=wrong) as door:
+        door.events(a_fact("receipt", units=3))
+        door.hook()
+
+    with database.owner.connect() as connection:
+        away = text("SELECT received_at BETWEEN now() - interval '1 minute' AND now() FROM inbox")
+        assert list(connection.execute(away).scalars()) == [True, True]
+
+
+def test_a_door_whose_clock_differs_by_a_second_dates_what_it_takes_itself(
+    database: Database,
+) -> None:
+    at = datetime.now(UTC) - timedelta(seconds=1)
+    with a_door(the_settings(), database.engine, database, now=lambda: at) as door:
+        door.events(a_fact("receipt", units=3))
+
+    with database.owner.connect() as connection:
+        assert connection.execute(text("SELECT received_at FROM inbox")).scalar_one() == at
 
 
 def test_what_is_to_come_is_told_at_the_same_door(door: Door) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -58,6 +59,18 @@ def test_a_fact_handed_over_as_text_bytes_or_value_reaches_the_book(database: Da
     drain(a_house(database.engine), now=NOON)
 
     assert balance(database.engine)["available"] == 8
+
+
+def test_what_a_worker_takes_in_by_a_wrong_clock_is_dated_by_the_database(
+    database: Database,
+) -> None:
+    hour = datetime.now(UTC) + timedelta(hours=1)
+    receive(
+        database.engine, "wms", "fact", "d-1", None, "{}", now=hour, tolerated=timedelta(seconds=5)
+    )
+
+    with database.engine.connect() as connection:
+        assert connection.execute(text("SELECT received_at <= now() FROM inbox")).scalar_one()
 
 
 def test_a_message_that_comes_twice_is_kept_once(database: Database) -> None:

@@ -7,7 +7,7 @@ import json
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
@@ -41,12 +41,14 @@ def receive(
     body: Any,
     *,
     now: datetime,
+    tolerated: timedelta | None = None,
     traces: Traces | None = None,
 ) -> Kept:
     """Keep one delivery from an outside relay.
 
-    body      the raw body as text, as bytes or as `base64:...`, or the JSON value itself; what makes no sense is kept
-              and rejected by the drain with its reason, so that nothing handed over is lost
+    body         the raw body as text, as bytes or as `base64:...`, or the JSON value itself; what makes no sense is
+                 kept and rejected by the drain with its reason, so that nothing handed over is lost
+    tolerated    see `ledger.inbox.keep`
     """
     delivery = named(
         Delivery(
@@ -58,15 +60,17 @@ def receive(
         )
     )
     if traces is None:
-        return _keep(engine, delivery, now)
+        return _keep(engine, delivery, now, tolerated)
     with traces.receiving([delivery]) as marked:
-        return _keep(engine, marked[0], now)
+        return _keep(engine, marked[0], now, tolerated)
 
 
-def _keep(engine: Engine, delivery: Delivery, now: datetime) -> Kept:
+def _keep(engine: Engine, delivery: Delivery, now: datetime, tolerated: timedelta | None) -> Kept:
     with transaction(engine) as connection:
-        kept = inbox.keep(connection, [delivery], now=now)
-        return inbox.keep(connection, [of_its_own(delivery)], now=now) if kept.differing else kept
+        kept = inbox.keep(connection, [delivery], now=now, tolerated=tolerated)
+        if not kept.differing:
+            return kept
+        return inbox.keep(connection, [of_its_own(delivery)], now=now, tolerated=tolerated)
 
 
 def named(delivery: Delivery) -> Delivery:
