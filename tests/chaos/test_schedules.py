@@ -89,6 +89,31 @@ def test_a_clock_that_was_wrong_by_an_hour_leaves_nothing_behind(
     assert outcome.breaches == ()
 
 
+#: What was found of a clock that was ahead and put right: seed -> the shortest form of its schedule.
+FOUND_OF_CLOCKS = {
+    1346: (
+        Step(0, "set_clock", {"by_s": 3600.0}),
+        Step(20, "set_clock", {"by_s": -3600.0}),
+        Step(
+            1, "human", {"sku": "A", "place": "OSLO", "shop": "shop", "units": -2, "silent": True}
+        ),
+    ),
+    1377: (
+        Step(1, "set_clock", {"by_s": 3600.0}),
+        Step(20, "sale", {"sku": "B", "place": "BERGEN", "units": 2, "till": "till"}),
+        Step(4, "set_clock", {"by_s": -3600.0}),
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", FOUND_OF_CLOCKS)
+def test_what_was_found_of_a_clock_ahead_is_not_found_again(theatre: Theatre, seed: int) -> None:
+    short = Plan(seed, CALM, FOUND_OF_CLOCKS[seed], "shop and till", sweep_s=10, compared=False)
+
+    for plan in (plan_of(seed), short):
+        assert theatre.play(plan).breaches == ()
+
+
 def test_on_the_night_of_a_clock_change_a_season_begins_when_the_house_says(
     theatre: Theatre,
 ) -> None:

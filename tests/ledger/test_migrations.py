@@ -85,6 +85,7 @@ WHOLE_TABLES = {
     "halt_hold": "INSERT SELECT",
     "halt_scope": "INSERT SELECT UPDATE",
     "heartbeat": "INSERT SELECT UPDATE",
+    "clock_mark": "INSERT SELECT UPDATE",
     "clock_off": "DELETE INSERT SELECT UPDATE",
     "hidden": "DELETE INSERT SELECT UPDATE",
     "hook": "INSERT SELECT",
@@ -164,8 +165,9 @@ SINGLE_COLUMNS = {
     ("program", "UPDATE"): "state moves ended_at looked_at",
     ("program_line", "UPDATE"): "used released",
     ("inbox", "UPDATE"): "state attempts wait_for error settled_at",
-    ("push", "UPDATE"): "answered_at outcome detail seen_at",
+    ("push", "UPDATE"): "sent_at answered_at outcome detail seen_at",
     ("token", "UPDATE"): "last_used_at revoked_at revoked_by",
+    ("trial", "UPDATE"): "begun_at",
 }
 
 _RELATIONS = (

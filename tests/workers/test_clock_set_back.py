@@ -106,11 +106,85 @@ def test_a_season_that_began_too_early_begins_once_more(house: House) -> None:
     assert house.rows("SELECT units FROM target") == [(1,)]
 
 
+def test_a_window_that_a_clock_ahead_wrote_off_is_opened_again(house: House) -> None:
+    house.clock.advance(HOUR_S)
+    open_windows(house.engine, now=house.clock.now, window_s=900)
+    (window_at,) = house.rows("SELECT max(window_at) FROM run")[0]
+    house.clock.advance(-HOUR_S)
+    house.run(
+        "UPDATE run SET window_at = :mine, state = 'missed', finished_at = :then",
+        mine=window_at - timedelta(seconds=HOUR_S),
+        then=window_at,
+    )
+
+    sweep(house.engine, now=house.clock.now)
+
+    assert open_windows(house.engine, now=house.clock.now, window_s=900).opened == [
+        ("shop", window_at - timedelta(seconds=HOUR_S))
+    ]
+
+
+def test_a_clock_that_was_ahead_while_nothing_was_pushed_is_found_by_what_sweeps_noted(
+    house: House,
+) -> None:
+    house.clock.advance(HOUR_S)
+    sweep(house.engine, now=house.clock.now)
+    house.run("UPDATE channel SET orders_asked_at = :now", now=house.clock.now)
+
+    assert put_right(house).asked == ("shop",)
+
+
+def test_a_clock_that_was_ahead_between_two_sweeps_is_found_within_a_window(house: House) -> None:
+    house.set(**{"MUG-RED": 5})
+    push(house.lane)
+    sweep(house.engine, now=house.clock.now)
+    house.clock.advance(HOUR_S)
+    verify(house.lane)
+
+    house.clock.advance(900 - HOUR_S)
+    sweep(house.engine, now=house.clock.now)
+
+    (read_at,) = house.rows("SELECT read_at FROM shown")[0]
+    assert read_at <= house.clock.now
+
+
+def test_whoever_still_writes_by_the_wrong_clock_is_put_right_moments_later(house: House) -> None:
+    house.set(**{"MUG-RED": 5})
+    push(house.lane)
+    house.clock.advance(HOUR_S)
+    sweep(house.engine, now=house.clock.now)
+    put_right(house)
+    house.clock.advance(HOUR_S)
+    verify(house.lane)
+
+    house.clock.advance(15 - HOUR_S)
+    sweep(house.engine, now=house.clock.now)
+
+    (read_at,) = house.rows("SELECT read_at FROM shown")[0]
+    assert read_at <= house.clock.now
+
+
+def test_what_was_written_keeps_its_distances(house: House) -> None:
+    house.clock.advance(HOUR_S)
+    house.set(**{"MUG-RED": 5})
+    house.clock.advance(40)
+    house.run("UPDATE target SET set_at = :now", now=house.clock.now)
+
+    put_right(house)
+
+    (since, run_at) = house.rows("SELECT since, run_at FROM push_due")[0]
+    assert house.clock.now - since == timedelta(seconds=40)
+    assert run_at == house.clock.now
+
+
 def test_a_clock_that_was_right_all_the_time_is_left_alone(house: House) -> None:
     house.set(**{"MUG-RED": 5})
     house.clock.advance(-5)
+    later = house.clock.now + timedelta(hours=1)
+    house.run("UPDATE channel SET next_call_at = :later, orders_asked_at = :later", later=later)
     before = house.rows("SELECT since, run_at FROM push_due")
 
     sweep(house.engine, now=house.clock.now)
 
     assert house.rows("SELECT since, run_at FROM push_due") == before
+    assert house.rows("SELECT next_call_at, orders_asked_at FROM channel") == [(later, later)]
