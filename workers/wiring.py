@@ -8,16 +8,17 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import redis
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from channels.base import Channel, ChannelError, HoldsOrders, ReadsInBulk, Refused
 from channels.edi.exchange import Exchange, exchange_of
@@ -307,18 +308,26 @@ def _connected(
 
 #: How often a door looks at the database's clock. Seconds.
 _CLOCK_EVERY_S: Final = 5.0
+#: Seconds since this machine began, with those in which it slept where it can tell: the wall's clock goes on then.
+_runs_s = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 #: This process's clock, held against the database's.
-clock = Clock(lambda: datetime.now(UTC), time.monotonic)
+clock = Clock(lambda: datetime.now(UTC), _runs_s)
 
 
 def watch_of(kind: str) -> Watch:
     """Who holds this process's clock against the database's; `kind` is what the process is."""
-    return Watch(clock, f"{kind} {platform.node()}/{os.getpid()}", time.monotonic)
+    return Watch(clock, f"{kind} {platform.node()}/{os.getpid()}", _runs_s)
 
 
 def clock_kept(kind: str, engine: Engine) -> AbstractContextManager[None]:
     """Hold a door's clock against the database's while the door is open."""
     return watch_of(kind).kept(engine, _CLOCK_EVERY_S)
+
+
+def set_clock(engine: Engine) -> None:
+    """Hold a command's clock against the database's, once; a database that does not answer leaves it as it is."""
+    with suppress(SQLAlchemyError), transaction(engine) as connection:
+        clock.set_by(connection)
 
 
 def now() -> datetime:

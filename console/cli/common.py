@@ -24,7 +24,7 @@ from console.local.stack import Stack, attached, forget
 from console.views.plain import dumps, plain
 from ledger.db import UnfitDatabase
 from workers.settings import Settings, settings
-from workers.wiring import NotSetUp, Wiring
+from workers.wiring import NotSetUp, Wiring, set_clock
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 ephemeral = click.option(
@@ -104,6 +104,7 @@ def house(*, throw_away: bool = False, durable: bool = False) -> Iterator[Wiring
             found = _found(wished)
             if found is not None:
                 with closing(Wiring(found, pause=time.sleep)) as wiring:
+                    set_clock(wiring.engine)
                     yield wiring
                 return
         if throw_away:

@@ -56,6 +56,29 @@ def test_a_relay_that_is_an_hour_off_dates_what_it_takes_by_the_database(
     assert named.startswith("relay ")
 
 
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_command_at_a_machine_that_is_an_hour_off_is_dated_by_the_database(
+    database: Database, tmp_path: Path, hours: int
+) -> None:
+    offset = tmp_path / "offset"
+    offset.write_text(str(hours * 3600))
+    with database.owner.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO heartbeat (queue, seen_at) VALUES ('drain', now())")
+    said = surroundings(database, LOCKSTEP_HOME=str(tmp_path))
+    command = ["queue", "pause", "drain", "--reason", "storm"]
+
+    subprocess.run(
+        [sys.executable, "-m", "console.faults.shifted", str(offset), *command],
+        cwd=ROOT,
+        env={**os.environ, **said},
+        check=True,
+    )
+
+    with database.owner.connect() as connection:
+        right = "SELECT paused_at BETWEEN now() - interval '10 minutes' AND now() FROM queue_pause"
+        assert connection.exec_driver_sql(right).scalar_one()
+
+
 def answered(url: str) -> dict[str, float]:
     """What a door that is starting answers once it does."""
     while True:
