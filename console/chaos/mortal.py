@@ -83,6 +83,12 @@ def _die(engine: Engine, stage: Stage) -> None:
     # SQLAlchemy has no event after a commit; the dialect is this engine's own.
     dialect.do_commit, dialect.do_rollback = do_commit, do_rollback
 
+    @event.listens_for(engine, "handle_error")
+    def _stays_connected(context: Any) -> None:
+        # The connection is everybody's: made anew, every statement would have to be planned anew.
+        if isinstance(context.original_exception, Died):
+            context.is_disconnect = False
+
 
 def _end(connection: Any, how: str) -> None:
     """End a transaction, if anything was done in it, and begin the next one in the same breath.

@@ -20,8 +20,8 @@ from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
-#: Statements that are remembered: more than there are constant ones.
-_KNOWN: Final = 2000
+#: Statements that are remembered, each twice: more than there are constant ones.
+_KNOWN: Final = 4000
 _NOTHING: Final = SimpleResultMetaData(())
 _FINE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 #: A dialect that numbers what is given, as the server does.
@@ -51,9 +51,8 @@ class Known:
     """
 
     def __init__(self, statement: TextClause) -> None:
-        binds = statement._bindparams.values()
         compiled: Any = statement.compile(dialect=_NUMBERED)
-        self.plain = all(type(bind.type) is NullType and not bind.expanding for bind in binds)
+        self.plain = _is_plain(statement)
         self.query = str(compiled).encode()
         self.names: Sequence[str] = compiled.positiontup or ()
         self.formats = [PyFormat.AUTO] * len(self.names)
@@ -80,6 +79,24 @@ class Known:
             _fine(driver.pgconn.prepare(name, self.query, types))
             self.prepared[types] = name
         return name
+
+
+def _is_plain(statement: TextClause) -> bool:
+    binds = statement._bindparams.values()
+    return all(type(bind.type) is NullType and not bind.expanding for bind in binds)
+
+
+def _known(driver: Any, statement: TextClause) -> Known | None:
+    """What is remembered of a statement, or of another one with its words; None where no more are remembered."""
+    known: dict[TextClause | str, Known] = driver.known
+    if (of := known.get(statement)) is not None:
+        return of
+    if (of := known.get(statement.text)) is not None and of.plain and _is_plain(statement):
+        return of
+    if len(known) < _KNOWN:
+        of = known[statement] = known[statement.text] = Known(statement)
+        return of
+    return None
 
 
 def _fine(result: Any) -> Any:
@@ -111,9 +128,7 @@ def _connection_of(watch: Watch) -> type[Connection]:
             if type(statement) is not TextClause or more or not plain or not self._transaction:
                 return super().execute(statement, parameters, **more)
             driver: Any = self.connection.driver_connection
-            known: dict[TextClause, Known] = driver.known
-            if (of := known.get(statement)) is None and len(known) < _KNOWN:
-                of = known[statement] = Known(statement)
+            of = _known(driver, statement)
             if of is None or not of.plain:
                 return super().execute(statement, parameters)
             try:

@@ -41,6 +41,29 @@ def test_who_dies_at_a_commit_leaves_what_was_committed(
     engine.dispose()
 
 
+def test_the_connection_is_everybodys_whoever_died_of_it(database: Database) -> None:
+    stage = Stage()
+    engine = mortal_engine(database.app_url, stage)
+
+    def work() -> None:
+        with transaction(engine) as connection:
+            catalogue.add_skus(connection, {"TEA": ""})
+
+    def server_process() -> int:
+        with transaction(engine) as connection:
+            number: int = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            return number
+
+    before = server_process()
+    for point in (1, 2):
+        stage.enter(worker := Worker("adds", work, dies_at=point))
+        while not worker.over:
+            stage.go_on(worker)
+        assert worker.dead
+    assert server_process() == before
+    engine.dispose()
+
+
 def test_workers_hand_over_between_their_transactions_and_never_inside(database: Database) -> None:
     stage = Stage()
     engine = mortal_engine(database.app_url, stage)
