@@ -19,7 +19,7 @@ class Times:
     """The times of one table.
 
     written   when the house did something, by its clock: one of the future was written by a clock ahead
-    dated     the same, but of no evidence: others' clocks have a part in it, or the table is large and others tell
+    dated     the same, but of no evidence: others' clocks have a part in it, or there are many and others tell
     awaited   when something is to be done
     ends      a time of the future, and the written one that it is counted from
     only      which rows count, as SQL; "" all
@@ -134,19 +134,27 @@ def newest_of_all() -> TextClause:
 def put_back() -> Iterator[TextClause]:
     """Take every such time back by `ahead`, a table a statement: what was done lies before `now`, what waits not.
 
-    So each has the distance from the others that it had. Values: now, from (what is later is of the future), ahead
+    So each has the distance from the others that it had; what is dated by others becomes `now`.
+
+    Values: now, from (what is later is of the future), ahead
     """
     for table, times in TIMES.items():
-        done, waits = (*times.written, *times.dated), times.awaited
-        put = [_put(time, f"least({time} - CAST(:ahead AS interval), {_NOW})") for time in done]
+        put = [
+            _put(time, f"least({time} - CAST(:ahead AS interval), {_NOW})")
+            for time in times.written
+        ]
         put += [
-            _put(time, f"greatest({time} - CAST(:ahead AS interval), {_NOW})") for time in waits
+            _put(time, f"greatest({time} - CAST(:ahead AS interval), {_NOW})")
+            for time in times.awaited
         ]
         put += [
             f"{end} = CASE WHEN {begun} > :from THEN {end} - CAST(:ahead AS interval) ELSE {end} END"
             for end, begun in times.ends
         ]
-        late = " OR ".join(f"{time} > :from" for time in (*done, *waits))
+        put += [f"{time} = least({time}, {_NOW})" for time in times.dated]
+        late = " OR ".join(
+            f"{time} > :from" for time in (*times.written, *times.dated, *times.awaited)
+        )
         only = f"({late})" + (f" AND {times.only}" if times.only else "")
         yield text(f"UPDATE {table} SET {', '.join(put)}{_where(only)}")  # noqa: S608 -- constants
 
