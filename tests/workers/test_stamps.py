@@ -178,8 +178,9 @@ def test_what_a_clock_ahead_wrote_is_taken_back_table_by_table(
     late = clock.now + HOUR
     for table in sorted(TIMES.keys() | MARKS.keys()):
         rows.make(table)
-    for column in sorted(decided()):
-        rows.set(*column.split("."), at=late)
+    for name in sorted(decided()):
+        table, time = name.split(".")
+        rows.set(table, time, late)
 
     ahead = take_up(database.engine, now=clock.now)
 
