@@ -140,7 +140,8 @@ def _hear(house: Wiring, client: Channel, channel: str) -> None:
     with transaction(house.engine) as connection:
         state = pages.channel_state(connection, channel)
     heard_at = state.orders_mark if state is not None else None
-    if heard_at is None or (house.now() - heard_at).total_seconds() >= early_reads.HEAR_S:
+    hear_s = house.terms(channel).hear_s
+    if heard_at is None or (house.now() - heard_at).total_seconds() >= hear_s:
         _poll_orders(house, client, channel, None)
 
 

@@ -100,11 +100,18 @@ class House:
         return self._session.post(f"{self.stack.relay_url}{path}", timeout=_TIMEOUT_S, **how)
 
     def until(
-        self, what: str, look: Callable[[], _T | None], *, limit_s: float, poll_s: float = _POLL_S
+        self,
+        what: str,
+        look: Callable[[], _T | None],
+        *,
+        limit_s: float,
+        poll_s: float = _POLL_S,
+        standing: Callable[[], str] = str,
     ) -> _T:
         """What `look` says once it is neither None nor False.
 
-        raises    NotReady naming `what` after `limit_s`
+        standing    how things stand, said when the time is over
+        raises      NotReady naming `what` after `limit_s`
         """
         ends_s = time.monotonic() + limit_s
         while True:
@@ -112,7 +119,9 @@ class House:
             if seen is not None and seen is not False:
                 return seen
             if time.monotonic() > ends_s:
-                raise NotReady(f"not within {limit_s:g} s: {what}")
+                raise NotReady(
+                    ": ".join(filter(None, (f"not within {limit_s:g} s", what, standing())))
+                )
             time.sleep(poll_s)
 
     def state_of(self, source: str, delivery_id: str) -> tuple[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from datetime import datetime
 
 from console.demo import goods
 from console.demo.evidence import Halted, Notes
@@ -11,7 +13,27 @@ from workers.flows import halts
 
 STORM_S = 2.0
 _FOUND_LIMIT_S = 30.0
+#: A window, what waits a minute for its orders, and the stop at the shop.
+_HALTED_LIMIT_S = 90.0
 _REPAIRED_LIMIT_S = 60.0
+
+_WINDOWS_TOLD = 4
+_STANDING = {
+    "target": "SELECT location, units, number, set_at FROM target WHERE channel = :channel AND sku = :sku",
+    "shown": """
+        SELECT location, units, number, confirmed_at, read_units, read_at, verify_at
+        FROM shown WHERE channel = :channel AND sku = :sku
+    """,
+    "drift": """
+        SELECT location, window_at, expected, actual, cause, action, seen_at, resolved_at, result
+        FROM drift WHERE channel = :channel AND sku = :sku ORDER BY id
+    """,
+    "halt": "SELECT state, reason FROM halt WHERE channel = :channel AND sku = :sku ORDER BY id",
+    "windows": """
+        SELECT window_at, finished_at, state, attempts, read, drifted, halted, error FROM run
+        WHERE channel = :channel AND job = 'reconcile' ORDER BY window_at DESC LIMIT :windows
+    """,
+}
 
 _UNREAD = """
     SELECT count(*) FROM shown WHERE sku = ANY(CAST(:skus AS text[])) AND verify_at IS NOT NULL
@@ -108,7 +130,8 @@ def halted_and_lifted(house: House, notes: Notes, begun: Halted) -> str:
     house.until(
         f"{begun.sku} is halted by the next window",
         lambda: _halt_state(house, begun) == "set",
-        limit_s=_FOUND_LIMIT_S,
+        limit_s=_HALTED_LIMIT_S,
+        standing=lambda: _standing(house, begun),
     )
     own = house.shops[begun.shop]
     during = own.level(begun.sku, goods.HERE)
@@ -174,6 +197,25 @@ def _halt_state(house: House, about: Halted) -> str:
         sku=about.sku,
     )
     return str(found[0]["state"]) if found else ""
+
+
+def _standing(house: House, about: Halted) -> str:
+    """What is known of the SKU at its shop, and the last windows there: for whoever finds that no halt came."""
+    what = {"channel": about.shop, "sku": about.sku, "windows": _WINDOWS_TOLD}
+    seen = {name: house.rows(sql, **what) for name, sql in _STANDING.items()}
+    told = [
+        f"{name} {' | '.join(_told(row) for row in rows) or 'none'}" for name, rows in seen.items()
+    ]
+    level = house.shops[about.shop].level(about.sku, goods.HERE)
+    return f"the shop shows {level['available']}; " + "; ".join(told)
+
+
+def _told(row: Mapping[str, object]) -> str:
+    return " ".join(
+        f"{name} {value:%H:%M:%S}" if isinstance(value, datetime) else f"{name} {value}"
+        for name, value in row.items()
+        if value is not None and value != ""
+    )
 
 
 def _as_before(house: House, about: Halted) -> dict[str, object] | None:

@@ -90,3 +90,13 @@ def test_it_is_asked_where_quotas_leave_it_nothing_until_its_last_sale_is_heard(
         connection.execute(text("UPDATE channel SET orders_mark = :now"), {"now": clock.now})
     clock.advance(60)
     assert heard_ahead(database, shop, clock) == 0
+
+
+@pytest.mark.parametrize(
+    ("window_s", "lag_s", "age_s"),
+    [(900, 5.0, 180.0), (900, 120.0, 180.0), (60, 5.0, 17.0), (10, 5.0, 7.0), (10, 120.0, 122.0)],
+)
+def test_what_waits_for_its_orders_asks_for_them_within_its_window_however_short_that_is(
+    window_s: int, lag_s: float, age_s: float
+) -> None:
+    assert Terms(window_s=window_s, orders_lag_s=lag_s).hear_s == age_s

@@ -35,9 +35,6 @@ Place: TypeAlias = tuple[str, str]
 SKUS_A_GO: Final = 250
 GOES: Final = 8
 LEASE_S: Final = 60.0
-#: Orders are asked for out of turn where those up to so long ago are all that is known. Amazon tells nothing of the
-#: last two minutes, so that is once a minute there; the limit of such calls ends it before the windows go short.
-HEAR_S: Final = 180.0
 #: What is on its way at a second look is looked at again after so long.
 _AGAIN: Final = timedelta(seconds=3)
 _LONGEST_WAIT: Final = timedelta(minutes=5)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from reconcile.types import Counts, Finding, HaltRule, Limits
 from workers.settings import Settings
 
 JOB = "reconcile"
+#: Orders are asked for out of turn where those up to so long ago are all that is known. Amazon tells nothing of the
+#: last two minutes, so that is once a minute there; the limit of such calls ends it before the windows go short.
+_HEAR_S: Final = 180.0
+#: Where windows are shorter than usual, so long beyond the lag: what waits for its orders is judged before the next.
+_HEAR_PART: Final = 5
 
 Clock: TypeAlias = Callable[[], datetime]
 
@@ -36,6 +41,11 @@ class Terms:
     fast_per_day: float = 24.0
     sweep_above: int = 5000
     orders_lag_s: float = 5.0
+
+    @property
+    def hear_s(self) -> float:
+        """Age in seconds of what is known of orders from which they are asked for out of turn."""
+        return min(_HEAR_S, self.orders_lag_s + self.window_s / _HEAR_PART)
 
     @staticmethod
     def of(settings: Settings) -> Terms:
