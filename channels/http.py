@@ -20,7 +20,14 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import BaseAdapter
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
-from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    DecodeError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
 
 from channels.base import (
     ChannelError,
@@ -284,7 +291,7 @@ class Http:
         return urlsplit(self._base_url).netloc
 
     def _failure(self, method: str, path: str, error: Exception) -> str:
-        return self._cut(f"{method} {self._host}{path}: {type(error).__name__}: {error}")
+        return self._cut(f"{method} {self._host}{path}: {why_of(error)}")
 
     def _shown(self, body: bytes) -> str:
         # Cut secrets before cutting the length: half a secret at the edge would not be recognised.
@@ -294,6 +301,23 @@ class Http:
         for secret in self._secrets + self._hidden:
             text = text.replace(secret, "***")
         return text
+
+
+def why_of(error: Exception) -> str:
+    """Why there was no answer, for whoever reads the alert; what the libraries wrap their reason in is left out."""
+    inner = error.args[0] if error.args else error
+    match reason := getattr(inner, "reason", inner):
+        case NameResolutionError():
+            told = str(reason).partition(": ")[2]
+            return f"this name leads nowhere: check the address, then this machine's DNS ({told})"
+        case NewConnectionError() | ConnectTimeoutError():
+            return str(reason).partition(": ")[2] or str(reason)
+        case ReadTimeoutError():
+            return "no answer in time" + str(reason).partition("Read timed out.")[2]
+        case ProtocolError():
+            return f"the connection broke: {reason.args[-1]}"
+        case _:
+            return f"{type(error).__name__}: {reason}"
 
 
 def seconds_of(retry_after: str | None, date: str | None) -> float | None:

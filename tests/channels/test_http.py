@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from channels.addresses import Address
 from channels.base import (
     ChannelError,
     Refused,
@@ -14,6 +15,7 @@ from channels.base import (
     Unreadable,
 )
 from channels.http import Http, Reply, seconds_of
+from channels.outbound import Guarded
 from tests.channels.stub import Answer, Stub
 
 TOKEN = "shpat_very_secret"
@@ -195,3 +197,40 @@ def test_nobody_at_the_door_is_unavailable() -> None:
 
     with pytest.raises(Unavailable):
         http.post_json("/graphql", {})
+
+
+class TestWhyThereWasNoAnswer:
+    """What an operator reads is the reason, not what the libraries wrap it in."""
+
+    def told(self, http: Http) -> str:
+        with pytest.raises(Unavailable) as failure:
+            http.call("GET", "/numbers")
+        return str(failure.value).partition("/numbers: ")[2]
+
+    def test_a_name_that_leads_nowhere_says_what_to_check(self) -> None:
+        def nowhere(host: str, port: int) -> list[Address]:
+            raise socket.gaierror(-2, "Name or service not known")
+
+        adapter = Guarded(look_up=nowhere)
+        told = self.told(Http("https://nobody.invalid", headers={}, connect_s=1, adapter=adapter))
+
+        assert told.startswith(
+            "this name leads nowhere: check the address, then this machine's DNS"
+        )
+        assert "nobody.invalid" in told
+        assert "Pool" not in told
+
+    def test_a_closed_door_says_who_refused(self) -> None:
+        assert self.told(Http("http://127.0.0.1:1", headers={}, connect_s=1)) == (
+            "127.0.0.1 cannot be reached: [Errno 111] Connection refused"
+        )
+
+    def test_a_slow_answer_says_how_long_was_waited(self, vendor: Stub, http: Http) -> None:
+        vendor.says(Answer(delay_s=5))
+
+        assert self.told(http) == "no answer in time (read timeout=0.4)"
+
+    def test_a_connection_that_breaks_says_so(self, vendor: Stub, http: Http) -> None:
+        vendor.says(Answer(cut_after=-1))
+
+        assert self.told(http).startswith("the connection broke: ")
