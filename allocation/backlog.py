@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 # What nobody would claim (`allocation.pushes`, `allocation.verifying`) rings no bell; a rise that is held back does:
 # what it waits for passes without one.
-_DUE_CHANNELS = text("""
+DUE_CHANNELS = text("""
     SELECT c.channel
     FROM channel c
     WHERE NOT c.paused AND (c.next_call_at IS NULL OR c.next_call_at <= :now)
@@ -105,7 +105,7 @@ class Parked:
 
 def due_channels(connection: Connection, now: datetime) -> list[str]:
     """Channels that have something to push, to read back or to put on sale again now."""
-    return [row.channel for row in connection.execute(_DUE_CHANNELS, {"now": now})]
+    return [row.channel for row in connection.execute(DUE_CHANNELS, {"now": now})]
 
 
 def pushes_wait(connection: Connection, channel: str, now: datetime) -> bool:

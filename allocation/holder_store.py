@@ -45,8 +45,7 @@ _HELD_SINCE = text("""
 
 _IS_HELD = text("""
     SELECT EXISTS (SELECT FROM exposure
-                   WHERE held AND (CAST(:sku AS text) IS NULL OR sku = :sku)
-                     AND (CAST(:before AS timestamptz) IS NULL OR since <= :before))
+                   WHERE held AND (CAST(:sku AS text) IS NULL OR sku = :sku))
 """)
 
 
@@ -62,8 +61,6 @@ def held_since(connection: Connection, before: datetime, limit: int) -> dict[str
     return {row.sku: row.since for row in rows}
 
 
-def is_held(
-    connection: Connection, *, before: datetime | None = None, sku: str | None = None
-) -> bool:
-    """Whether any number, or one of this SKU, is held; since `before` or longer."""
-    return bool(connection.execute(_IS_HELD, {"before": before, "sku": sku}).scalar_one())
+def is_held(connection: Connection, *, sku: str | None = None) -> bool:
+    """Whether any number, or one of this SKU, is held."""
+    return bool(connection.execute(_IS_HELD, {"sku": sku}).scalar_one())

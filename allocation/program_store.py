@@ -94,20 +94,22 @@ _END = text("""
     UPDATE program SET state = 'ended', ended_at = :now WHERE name = :name AND state = 'open'
 """)
 
-_DUE = text("""
+_DUE = """
     SELECT p.name FROM program AS p
     WHERE p.state = 'open'
       AND (p.until <= :now AND (p.ends = 'itself' OR NOT EXISTS (
                SELECT FROM program_line AS l WHERE l.program = p.name AND l.used + l.released < l.agreed))
            OR EXISTS (SELECT FROM program_step AS s JOIN program_line AS l USING (program, sku, location)
                       WHERE s.program = p.name AND s.at <= :now AND l.agreed - l.used - l.released > s.most))
-    ORDER BY p.name
-""")
-_ANY_UNLOOKED = text("""
-    SELECT EXISTS (
-        SELECT FROM program WHERE state = 'open' AND since <= :now AND (looked_at IS NULL OR looked_at <= :before))
-""")
+"""
+_THESE_DUE = text(f"{_DUE} ORDER BY p.name")
 
+#: Whether one has something to release, or was last looked at before `looked_before`.
+WAITS = text(f"""
+    SELECT EXISTS (SELECT FROM program WHERE state = 'open' AND since <= :now
+                   AND (looked_at IS NULL OR looked_at <= :looked_before))
+           OR EXISTS ({_DUE})
+""")  # noqa: S608 - the statement above
 _LOOK = text("""
     UPDATE program SET looked_at = :now
     WHERE state = 'open' AND since <= :now AND (looked_at IS NULL OR looked_at <= :before)
@@ -263,13 +265,13 @@ def end(connection: Connection, name: str, now: datetime) -> None:
 
 def due(connection: Connection, now: datetime) -> list[str]:
     """Programs with units to be released now, or with nothing left to wait for."""
-    return [row.name for row in connection.execute(_DUE, {"now": now})]
+    return [row.name for row in connection.execute(_THESE_DUE, {"now": now})]
 
 
 def waits(connection: Connection, now: datetime, looked_before: datetime) -> bool:
     """Whether a program has something to release, or its pace was last looked at before then."""
-    values = {"now": now, "before": looked_before}
-    return bool(connection.execute(_ANY_UNLOOKED, values).scalar_one() or due(connection, now))
+    values = {"now": now, "looked_before": looked_before}
+    return bool(connection.execute(WAITS, values).scalar_one())
 
 
 def look(connection: Connection, now: datetime, looked_before: datetime) -> list[str]:

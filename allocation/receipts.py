@@ -55,7 +55,7 @@ _STUCK = text("""
     SELECT EXISTS (SELECT FROM receipt WHERE channel = :channel AND state = 'stuck' AND settled_at > :since)
 """)
 
-_WAITING = text("""
+WAITING = text("""
     SELECT DISTINCT r.channel FROM receipt r JOIN channel c USING (channel)
     WHERE r.state = 'waiting' AND (r.check_at <= :now OR r.deadline_at <= :now)
       AND NOT c.paused AND (c.next_call_at IS NULL OR c.next_call_at <= :now)
@@ -187,4 +187,4 @@ def is_stuck(connection: Connection, channel: str, *, since: datetime) -> bool:
 
 def to_ask(connection: Connection, now: datetime) -> list[str]:
     """Channels with a receipt whose time has come; the sweep rings for them."""
-    return list(connection.execute(_WAITING, {"now": now}).scalars())
+    return list(connection.execute(WAITING, {"now": now}).scalars())

@@ -71,7 +71,7 @@ _SHORT = """
     )
 """
 
-_ANY_SHORT = text(f"{_SHORT} SELECT EXISTS (SELECT FROM short)")  # noqa: S608 - the statement above
+ANY_SHORT = text(f"{_SHORT} SELECT EXISTS (SELECT FROM short)")  # noqa: S608 - the statement above
 
 # The orders that were taken when nothing was left are those that wait.
 _SHORTAGES = text(f"""
@@ -187,7 +187,7 @@ def requests(connection: Connection, skus: Collection[str] | None = None) -> lis
 
 def is_short(connection: Connection) -> bool:
     """Whether a request is to be opened, changed or taken back for what was sold and is not there."""
-    return bool(connection.execute(_ANY_SHORT, {"source": SOURCE}).scalar_one())
+    return bool(connection.execute(ANY_SHORT, {"source": SOURCE}).scalar_one())
 
 
 def shortages(connection: Connection, *, most: int) -> list[Shortage]:

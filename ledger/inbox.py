@@ -162,7 +162,7 @@ _PENDING = text(
     "SELECT count(*) FROM (SELECT FROM inbox WHERE state = 'pending' AND topic <> 'x12' LIMIT 10000) AS seen"
 )
 
-_ANY_INTERCHANGE = text(
+ANY_INTERCHANGE = text(
     "SELECT EXISTS (SELECT FROM inbox WHERE state = 'pending' AND topic = 'x12')"
 )
 
@@ -308,7 +308,7 @@ def replay(connection: Connection, ids: Sequence[int]) -> list[int]:
 
 def interchanges_wait(connection: Connection) -> bool:
     """Whether any interchange is pending."""
-    return bool(connection.execute(_ANY_INTERCHANGE).scalar_one())
+    return bool(connection.execute(ANY_INTERCHANGE).scalar_one())
 
 
 def pending(connection: Connection) -> int:

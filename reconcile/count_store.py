@@ -30,10 +30,12 @@ _NOTE = text("""
         tiers_at = coalesce(excluded.tiers_at, l.tiers_at)
 """)
 
-_ANY_NEWS = text("""
-    SELECT EXISTS (
+#: Whether a count was booked or reversed since the last look, or that was before `counts_before`.
+WAITS = text("""
+    SELECT EXISTS (SELECT FROM count_look WHERE looked_at <= :counts_before) OR EXISTS (
         SELECT FROM event AS e
-        WHERE e.id > :after AND e.kind IN ('count', 'reversal')
+        WHERE e.id > coalesce((SELECT seen FROM count_look), '00000000-0000-0000-0000-000000000000')
+          AND e.kind IN ('count', 'reversal')
           AND (e.kind = 'count' OR EXISTS (SELECT FROM event AS t WHERE t.id = e.reverses AND t.kind = 'count')))
 """)
 
@@ -226,9 +228,9 @@ def first_id(at: datetime) -> UUID:
     return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 
 
-def any_news(connection: Connection, after: UUID) -> bool:
-    """Whether a count was booked or reversed under a greater id."""
-    return bool(connection.execute(_ANY_NEWS, {"after": after}).scalar_one())
+def waits(connection: Connection, looked_before: datetime) -> bool:
+    """Whether a count was booked or reversed since the last look, or that was before `looked_before`."""
+    return bool(connection.execute(WAITS, {"counts_before": looked_before}).scalar_one())
 
 
 def news(connection: Connection, after: UUID, rows: int) -> tuple[UUID | None, list[UUID]]:

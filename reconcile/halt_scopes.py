@@ -281,26 +281,26 @@ def let_go(connection: Connection, scope_id: int, now: datetime, at_most: int = 
     return False
 
 
-_TO_DO = text("""
+TO_DO = text("""
     SELECT id, lifted_at IS NOT NULL AS lifted FROM halt_scope
     WHERE lifted_at IS NOT NULL AND ended_at IS NULL
-       OR lifted_at IS NULL AND (filled_at IS NULL OR filled_through <> '' OR filled_at <= :before)
+       OR lifted_at IS NULL AND (filled_at IS NULL OR filled_through <> '' OR filled_at <= :filled_before)
     ORDER BY id
 """)
-_OVER = text("""
+OVER = text("""
     SELECT channel, location, sku FROM halt_scope WHERE lifted_at IS NULL AND until_at <= :now ORDER BY id
 """)
 
 
 def to_do(connection: Connection, now: datetime) -> tuple[list[int], list[int]]:
     """Ids of scopes to fill, and of those to let go of; what was listed meanwhile is looked for now and then."""
-    rows = connection.execute(_TO_DO, {"before": now - LOOK_AGAIN}).all()
+    rows = connection.execute(TO_DO, {"filled_before": now - LOOK_AGAIN}).all()
     return [row.id for row in rows if not row.lifted], [row.id for row in rows if row.lifted]
 
 
 def over(connection: Connection, now: datetime) -> list[Scope]:
     """Scopes whose time is over, as whoever set them wished."""
-    return [Scope(*row) for row in connection.execute(_OVER, {"now": now})]
+    return [Scope(*row) for row in connection.execute(OVER, {"now": now})]
 
 
 _OPEN = text("""

@@ -267,7 +267,7 @@ def take_halts(
     return sorted(taken, key=lambda halt: halt.halt_id)
 
 
-_WAITING = text("""
+WAITING = text("""
 SELECT c.channel FROM channel AS c
 WHERE EXISTS (SELECT FROM halt WHERE halt.channel = c.channel AND state IN ('setting', 'lifting') AND run_at <= :now)
 ORDER BY c.channel
@@ -276,7 +276,7 @@ ORDER BY c.channel
 
 def halts_to_work(connection: Connection, now: datetime) -> list[str]:
     """Channels with a halt that waits for a worker now; the sweep rings for them."""
-    return list(connection.execute(_WAITING, {"now": now}).scalars())
+    return list(connection.execute(WAITING, {"now": now}).scalars())
 
 
 # The first undo of a location stands: a second stop finds its own work and would undo nothing.
@@ -375,14 +375,14 @@ def standing_halts(connection: Connection, channel: str, now: datetime) -> list[
     return [StandingHalt(*row) for row in rows]
 
 
-_OVER = text("""
+OVER = text("""
 SELECT channel, sku FROM halt WHERE until_at <= :now AND state IN ('setting', 'set') ORDER BY channel, sku
 """)
 
 
 def over(connection: Connection, now: datetime) -> list[tuple[str, str]]:
     """(channel, SKU) of halts whose time is over, as whoever set them wished."""
-    return [(row.channel, row.sku) for row in connection.execute(_OVER, {"now": now})]
+    return [(row.channel, row.sku) for row in connection.execute(OVER, {"now": now})]
 
 
 def _trail(

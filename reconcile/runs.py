@@ -292,7 +292,7 @@ def _fenced(touched: int, run: Run) -> None:
         )
 
 
-_TO_RING = text("""
+TO_RING = text("""
 SELECT job, channel, window_at FROM run
 WHERE state IN ('due', 'running') AND (leased_until IS NULL OR leased_until <= :now)
 ORDER BY job, channel, window_at
@@ -302,7 +302,7 @@ ORDER BY job, channel, window_at
 def open_runs(connection: Connection, now: datetime) -> list[tuple[str, str, datetime]]:
     """(job, channel, window start) of every run that waits for a worker now: never begun, due again, or abandoned."""
     return [
-        (row.job, row.channel, row.window_at) for row in connection.execute(_TO_RING, {"now": now})
+        (row.job, row.channel, row.window_at) for row in connection.execute(TO_RING, {"now": now})
     ]
 
 

@@ -18,7 +18,7 @@ from ledger import seals
 from reconcile import runs
 from workers import amazon, chores, wholesale
 from workers.flows import allocate as allocating
-from workers.flows import early_reads, halts, ingest, jobs, receipts, retention
+from workers.flows import early_reads, halts, ingest, jobs, receipts, retention, windows
 from workers.flows import measure as measuring
 from workers.flows import push as pushing
 from workers.flows import reconcile as reconciling
@@ -207,10 +207,18 @@ def open_windows(on: On) -> None:
 
 def sweep(on: On) -> None:
     """Ring again for everything that waits, whoever forgot to."""
-    # Beat's own message may be lost, or come just before its window begins; a window that is open stays as it is.
-    _ring_jobs(on, chores.open_jobs(on.house))
-    _open(on)
-    waiting = sweeping.sweep(on.house.engine, now=on.house.now())
+    # Beat's own message may be lost, or come just before its window begins.
+    house = on.house
+    if windows.are_lacking(
+        house.engine,
+        now=house.now(),
+        window_s=house.settings.reconcile_s,
+        truth_hour=house.settings.truth_hour,
+    ):
+        chores.open_jobs(house)
+        _open(on)
+    waiting = sweeping.sweep(house.engine, now=house.now())
+    _ring_jobs(on, waiting.jobs)
     if waiting.inbox:
         on.ring("drain")
     if waiting.due:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 LEASE_S = 300.0
 _LONGEST_S = 300.0
 
-_DUE = text("""
+DUE = text("""
     SELECT c.channel
     FROM channel AS c LEFT JOIN edi_mailbox AS m ON m.partner = c.channel
     WHERE c.kind = 'edi' AND NOT c.paused
@@ -59,7 +59,7 @@ _NOT_SENT = text("UPDATE edi_interchange SET error = :error WHERE id = :id AND s
 
 def due(connection: Connection, now: datetime) -> list[str]:
     """Partners whose folder is to be looked into now."""
-    return list(connection.execute(_DUE, {"now": now}).scalars())
+    return list(connection.execute(DUE, {"now": now}).scalars())
 
 
 def begin(connection: Connection, partner: str, now: datetime) -> bool:

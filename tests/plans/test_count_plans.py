@@ -63,7 +63,11 @@ def test_news_are_found_among_all_events(full: Connection) -> None:
 
     assert scanned_whole(nodes) == set()
     assert "event_counts" in indexes(nodes)
-    nodes = plan_of(full, lambda: count_store.any_news(full, LAST))
+    full.execute(
+        text("INSERT INTO count_look (seen, looked_at) VALUES (:seen, :now)"),
+        {"seen": LAST, "now": FIRST_NOW},
+    )
+    nodes = plan_of(full, lambda: count_store.waits(full, FIRST_NOW - timedelta(hours=1)))
     assert scanned_whole(nodes) == set()
 
 

@@ -47,10 +47,7 @@ class NoSuchPlace(Exception):
 
 def waits(connection: Connection, now: datetime) -> bool:
     """Whether somebody should look: a count was booked or reversed, or nobody looked for an hour."""
-    last = count_store.looked(connection)
-    if last is None:
-        return count_store.any_news(connection, _FIRST)
-    return now - last.at >= LOOK_EVERY or count_store.any_news(connection, last.seen)
+    return count_store.waits(connection, now - LOOK_EVERY)
 
 
 def watch(engine: Engine, terms: Terms, *, now: datetime) -> list[Finding]:

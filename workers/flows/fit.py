@@ -33,9 +33,10 @@ FIT: Final = "alloc.fit"
 #: Weights are looked at once in so long: full weeks change when one ends, or by what is told late.
 LOOK_EVERY: Final = timedelta(hours=1)
 
-_WAITS = text("""
+#: Whether weights are to be looked at.
+WAITS = text("""
     SELECT EXISTS (SELECT FROM rule_set WHERE applied_at < :week)
-           AND NOT EXISTS (SELECT FROM fit_look WHERE looked_at > :before)
+           AND NOT EXISTS (SELECT FROM fit_look WHERE looked_at > :fits_before)
 """)
 
 # Who writes the row has the turn; a second one waits for it, and then finds it written.
@@ -95,8 +96,12 @@ def look(
 
 def waits(connection: Connection, now: datetime) -> bool:
     """Whether weights are to be looked at: rules have been in force for a week's end, and nobody looked for a while."""
-    values = {"week": week_of(now), "before": now - LOOK_EVERY}
-    return bool(connection.execute(_WAITS, values).scalar_one())
+    return bool(connection.execute(WAITS, waits_at(now)).scalar_one())
+
+
+def waits_at(now: datetime) -> dict[str, object]:
+    """Values of `WAITS`."""
+    return {"week": week_of(now), "fits_before": now - LOOK_EVERY}
 
 
 def watch(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from allocation import alarms, holder_store
 from allocation.holders import Holder, next_step, said_of
@@ -23,13 +23,21 @@ LOOK_EVERY: Final = timedelta(seconds=60)
 #: Most SKUs of one look, those that wait longest first: a channel that is paused may hold all of them.
 SKUS: Final = 1000
 
+#: Whether somebody should look: while an alarm is on, once in a while; else when a rise is held for long.
+WAITS = text("""
+    SELECT coalesce(told.last_at <= :told_before, EXISTS (SELECT FROM exposure WHERE held AND since <= :held_before))
+    FROM (SELECT min(last_at) AS last_at FROM alarm WHERE resolved_at IS NULL AND rule = :blocked) AS told
+""")
+
 
 def waits(connection: Connection, now: datetime) -> bool:
     """Whether a rise is held for long, or an alarm of one is to be looked at again."""
-    on = alarms.open_alarms(connection, BLOCKED)
-    if on:
-        return min(alarm.last_at for alarm in on) <= now - LOOK_EVERY
-    return holder_store.is_held(connection, before=now - LONGEST)
+    return bool(connection.execute(WAITS, waits_at(now)).scalar_one())
+
+
+def waits_at(now: datetime) -> dict[str, object]:
+    """Values of `WAITS`."""
+    return {"blocked": BLOCKED, "told_before": now - LOOK_EVERY, "held_before": now - LONGEST}
 
 
 def watch(engine: Engine, *, now: datetime, longest: timedelta = LONGEST) -> list[Raised]:

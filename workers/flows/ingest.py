@@ -44,7 +44,7 @@ HISTORY = "history:"
 _AHEAD = timedelta(minutes=15)
 _OLDEST = timedelta(days=400)
 #: Longest time a delivery waits for its cause before a person is asked.
-_PATIENCE = timedelta(days=7)
+PATIENCE = timedelta(days=7)
 
 #: Bytes that nobody thought of: they are told, and out of the way of what comes behind them.
 _STRANGE = (
@@ -375,5 +375,5 @@ def sweep_inbox(engine: Engine, *, now: datetime) -> int:
     """Wake what waits for something that is there, park what has waited too long; returns how many are pending."""
     with transaction(engine) as connection:
         inbox.wake_missed(connection)
-        inbox.park_forgotten(connection, now=now, before=now - _PATIENCE)
+        inbox.park_forgotten(connection, now=now, before=now - PATIENCE)
         return inbox.pending(connection)

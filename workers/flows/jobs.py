@@ -49,14 +49,23 @@ def open_windows(engine: Engine, *, now: datetime, window_s: int, truth_hour: in
     window_s      of the poll of orders: the same as reconciliation's
     truth_hour    hour of the day (UTC) from which the whole catalogue is read
     """
-    kinds = sorted(kind for kind, lane in LANES.items() if lane.bulk is not None)
     with transaction(engine) as connection:
         names = pages.channel_names(connection)
         runs.open_windows(connection, ORDERS, names, now, window_s)
         runs.open_windows(connection, WATCH, names, now, WATCH_S)
-        if truth_hour <= now.hour < truth_hour + _TRUTH_HOURS:
-            able = list(connection.execute(_IN_BULK, {"kinds": kinds}).scalars())
+        if is_truth_time(now, truth_hour):
+            able = list(connection.execute(_IN_BULK, {"kinds": kinds_in_bulk()}).scalars())
             runs.open_windows(connection, TRUTH, able, now, TRUTH_S)
+
+
+def is_truth_time(now: datetime, truth_hour: int) -> bool:
+    """Whether a night's read may begin."""
+    return truth_hour <= now.hour < truth_hour + _TRUTH_HOURS
+
+
+def kinds_in_bulk() -> list[str]:
+    """Kinds of channel whose vendor tells all that it shows at once."""
+    return sorted(kind for kind, lane in LANES.items() if lane.bulk is not None)
 
 
 def again_at(error: ChannelError, at: datetime, attempt: int) -> datetime | None:

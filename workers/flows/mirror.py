@@ -28,7 +28,7 @@ from workers.flows.mirror_terms import JOB, Clock, MirrorReport, Terms
 
 __all__ = ["JOB", "MirrorReport", "Terms", "mirror", "open_windows"]
 
-_KIND = "amazon"
+KIND = "amazon"
 _SHORTEST_WAIT = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(minutes=5)
 
@@ -40,7 +40,7 @@ _CHANNELS = text("SELECT channel FROM channel WHERE kind = :kind ORDER BY channe
 def open_windows(engine: Engine, *, now: datetime, window_s: int) -> runs.Windows:
     """Open the window of `now` for every channel with stock at Amazon; a second scheduler finds it open."""
     with transaction(engine) as connection:
-        channels = list(connection.execute(_CHANNELS, {"kind": _KIND}).scalars())
+        channels = list(connection.execute(_CHANNELS, {"kind": KIND}).scalars())
         windows = runs.open_windows(connection, JOB, channels, now, window_s)
     for channel, window_at in windows.missed:
         log.warning("mirror.window.missed", channel=channel, window_at=window_at.isoformat())

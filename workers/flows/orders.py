@@ -60,7 +60,7 @@ _ASK_LATER = text("""
     UPDATE channel SET orders_asked_at = :at WHERE channel = :channel AND orders_asked_at < :at
 """)
 
-_ASKED = text("SELECT channel FROM channel WHERE orders_asked_at <= :now ORDER BY channel")
+ASKED = text("SELECT channel FROM channel WHERE orders_asked_at <= :now ORDER BY channel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class PollReport:
 
 def asked(connection: Connection, now: datetime) -> list[str]:
     """Channels whose orders somebody asked for."""
-    return list(connection.execute(_ASKED, {"now": now}).scalars())
+    return list(connection.execute(ASKED, {"now": now}).scalars())
 
 
 def poll_orders(

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Engine, text
 
-from allocation import backlog, outlook_store, receipts, store, supply
-from channels.edi import awaited, visits
-from ledger import inbox
+from allocation import outlook_store, store
 from ledger.db import transaction
-from reconcile import halt_store, runs
-from workers.flows import counts, fit, halt_scopes, held_watch, orders, program_watch, set_back
+from reconcile import runs
+from workers.flows import edi_exchange, halt_scopes, set_back, waiting
 from workers.flows.ingest import sweep_inbox
 from workers.flows.reconcile_terms import JOB
-
-_ANY_DUE = text("SELECT EXISTS (SELECT FROM due)")
 
 _BEAT = text("""
     INSERT INTO heartbeat (queue, seen_at, worker) VALUES (:queue, :now, :worker)
@@ -28,12 +26,13 @@ _BEAT = text("""
 class Waiting:
     """What a sweep found.
 
-    inbox     deliveries that are pending
+    inbox     whether deliveries are pending
     due       whether any SKU's targets must be computed
     pushes    channels with something to show or to read back
     receipts  channels with a call whose answer is to be asked for
     halts     channels with a halt to carry out
     runs      (channel, window) of runs that nobody works on
+    jobs      (job, channel, window) of what the clock asks for beside reconciliation and nobody works on
     asked     channels whose orders a notification asks for
     partners  channels whose folder is to be looked into
     interchanges    whether a partner's interchange is to be worked
@@ -42,12 +41,13 @@ class Waiting:
     promises  whether units are short, or no longer, that nobody has been told of
     """
 
-    inbox: int
+    inbox: bool
     due: bool
     pushes: tuple[str, ...]
     receipts: tuple[str, ...]
     halts: tuple[str, ...]
     runs: tuple[tuple[str, datetime], ...]
+    jobs: tuple[tuple[str, str, datetime], ...] = ()
     asked: tuple[str, ...] = ()
     partners: tuple[str, ...] = ()
     interchanges: bool = False
@@ -57,33 +57,58 @@ class Waiting:
 
 
 def sweep(engine: Engine, *, now: datetime) -> Waiting:
-    """Find everything that waits for a bell."""
-    pending = sweep_inbox(engine, now=now)
-    with transaction(engine) as connection:
-        store.turn(connection, now)
-    with transaction(engine) as connection:
-        outlook_store.look_again(connection, now)
-    halt_scopes.tend(engine, now=now)
+    """Find everything that waits for a bell, when what waits for the sweep itself is done."""
     set_back.take_up(engine, now=now)
+    rows = _look(engine, now)
+    done = {kind: tend(engine, now=now) for kind, tend in _TENDS.items() if kind in rows}
+    if done:
+        rows = _look(engine, now)
+    names = {kind: tuple(row.channel for row in found) for kind, found in rows.items()}
+    open_runs = [(row.job, row.channel, row.window_at) for row in rows.get("runs", ())]
+    return Waiting(
+        inbox="inbox" in rows,
+        due="due" in rows,
+        pushes=names.get("pushes", ()),
+        receipts=names.get("receipts", ()),
+        halts=names.get("halts", ()),
+        runs=tuple((channel, window_at) for job, channel, window_at in open_runs if job == JOB),
+        jobs=tuple(run for run in open_runs if run[0] != JOB),
+        asked=names.get("asked", ()),
+        partners=names.get("partners", ()),
+        interchanges="interchanges" in rows,
+        overdue=tuple(done.get("acknowledgements", ())),
+        promises="promises" in rows,
+        programs=not rows.keys().isdisjoint(("programs", "weights", "rises", "counts")),
+    )
+
+
+def _look(engine: Engine, now: datetime) -> dict[str, list[Any]]:
     with transaction(engine) as connection:
-        open_runs = runs.open_runs(connection, now)
-        return Waiting(
-            inbox=pending,
-            due=bool(connection.execute(_ANY_DUE).scalar_one()),
-            pushes=tuple(backlog.due_channels(connection, now)),
-            receipts=tuple(receipts.to_ask(connection, now)),
-            halts=tuple(halt_store.halts_to_work(connection, now)),
-            runs=tuple((channel, window_at) for job, channel, window_at in open_runs if job == JOB),
-            asked=tuple(orders.asked(connection, now)),
-            partners=tuple(visits.due(connection, now)),
-            interchanges=inbox.interchanges_wait(connection),
-            overdue=tuple(awaited.find_overdue(connection, now=now)),
-            promises=supply.is_short(connection),
-            programs=program_watch.waits(connection, now)
-            or fit.waits(connection, now)
-            or held_watch.waits(connection, now)
-            or counts.waits(connection, now),
-        )
+        return waiting.found(connection, now)
+
+
+def _turn(engine: Engine, *, now: datetime) -> bool:
+    with transaction(engine) as connection:
+        return store.turn(connection, now)
+
+
+def _look_again(engine: Engine, *, now: datetime) -> bool:
+    with transaction(engine) as connection:
+        return outlook_store.look_again(connection, now)
+
+
+class _Tend(Protocol):
+    def __call__(self, engine: Engine, /, *, now: datetime) -> Any: ...
+
+
+#: What is done about a kind that waits for nobody else (`waiting.TENDED`), each in transactions of its own.
+_TENDS: Final[Mapping[str, _Tend]] = {
+    "deliveries": sweep_inbox,
+    "seasons": _turn,
+    "outlooks": _look_again,
+    "halts_over": halt_scopes.tend,
+    "acknowledgements": edi_exchange.find_overdue,
+}
 
 
 def jobs_to_do(engine: Engine, *, now: datetime) -> list[tuple[str, str, datetime]]:
