@@ -42,6 +42,9 @@ _CHUNK: Final = 4
 #: Failing schedules that are shrunk; the others are named.
 _SHRUNK: Final = 3
 _SHOWN = "SELECT channel, sku, location, units FROM shown"
+#: Statistics would come at a moment of their own, and plans, and with them orders, would change; nobody looks at the
+#: others, and each takes its part of every statement.
+_QUIET: Final = ("autovacuum", "track_counts", "track_activities", "update_process_title")
 #: Simulated seconds in which the first numbers are shown.
 _OPENS_S: Final = 120
 #: Points of a shop's plan, and points a second, while it is opened.
@@ -80,8 +83,8 @@ def own_server() -> Iterator[Server]:
         ]
         server = Server(urls[0], urls[1])
         with psycopg.connect(server.plain.format(database="postgres"), autocommit=True) as of:
-            # Statistics would come at a moment of their own, and plans, and with them orders, would change.
-            of.execute("ALTER SYSTEM SET autovacuum = off")
+            for setting in _QUIET:
+                of.execute(f"ALTER SYSTEM SET {setting} = off")
             of.execute("SELECT pg_reload_conf()")
         books.copy(server.plain.format(database="postgres"), TEMPLATE, "template0")
         upgrade(urls[2].format(database=TEMPLATE))
@@ -121,6 +124,7 @@ class Theatre:
 
     def close(self) -> None:
         """Remove the database."""
+        self._stage.close()
         self._engine.dispose()
         self._keeper.close()
         books.drop(self._superuser.format(database="postgres"), self._name)

@@ -1,4 +1,4 @@
-"""Workers that take turns: each runs in a thread of its own, and only one of all goes on at a time.
+"""Workers that take turns: each runs in a thread, and only one of all goes on at a time.
 
 A worker hands over where the real ones could be overtaken: before each of its transactions, before and after each call
 of a vendor. Inside a transaction nobody hands over, so nobody waits for a lock of somebody who stands still. Where a
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 
@@ -32,12 +33,32 @@ def _held() -> threading.Lock:
 
 
 @dataclass(eq=False)
+class Thread:
+    """A thread that does one task after another: to begin one takes as long as some statements.
+
+    turn    what it waits for;  task    what it does next, None: it ends
+    """
+
+    turn: threading.Lock = field(default_factory=_held)
+    task: Callable[[], object] | None = None
+
+    def live(self) -> None:
+        """Do what it is given, turn by turn."""
+        while True:
+            self.turn.acquire()
+            if self.task is None:
+                return
+            self.task()
+
+
+@dataclass(eq=False)
 class Worker:
     """One task on its way.
 
     dies_at        the how-manieth point at which it dies; None: it lives
     wakes_at       it does not go on before
     connections    what it holds of the database
+    thread         which runs it
     at             where it stands
     ahead_s        seconds by which the clock of its machine is ahead
     called         whether it called a vendor
@@ -57,7 +78,7 @@ class Worker:
     called: bool = False
     error: BaseException | None = None
     connections: list[Any] = field(default_factory=list)
-    turn: threading.Lock = field(default_factory=_held)
+    thread: Thread | None = None
 
 
 class Stage:
@@ -65,31 +86,42 @@ class Stage:
 
     def __init__(self) -> None:
         self.workers: list[Worker] = []
+        self._idle: list[Thread] = []
         self._director = _held()
         self._me = threading.local()
 
     def enter(self, worker: Worker) -> None:
         """Have a worker stand ready to begin."""
         self.workers.append(worker)
-        context = copy_context()
-        thread = threading.Thread(
-            target=lambda: context.run(self._live, worker), name=worker.name, daemon=True
-        )
-        thread.start()
+        if self._idle:
+            worker.thread = self._idle.pop()
+        else:
+            worker.thread = Thread()
+            threading.Thread(target=worker.thread.live, name="worker", daemon=True).start()
+        worker.thread.task = partial(copy_context().run, self._live, worker)
 
     def go_on(self, worker: Worker) -> None:
         """Let a worker go on until it hands over or is done."""
+        assert worker.thread is not None, "who goes on has entered"
         worker.wakes_at = None
-        worker.turn.release()
+        worker.thread.turn.release()
         self._director.acquire()
         if worker.over:
             self.workers.remove(worker)
+            self._idle.append(worker.thread)
 
     def clear(self) -> None:
         """Everybody dies where they stand."""
         for worker in list(self.workers):
             worker.dead = True
             self.go_on(worker)
+
+    def close(self) -> None:
+        """Nobody enters any more."""
+        while self._idle:
+            thread = self._idle.pop()
+            thread.task = None
+            thread.turn.release()
 
     @property
     def on(self) -> Worker | None:
@@ -113,8 +145,9 @@ class Stage:
             return
         if not worker.dead:
             worker.at, worker.wakes_at = at, until
+            assert worker.thread is not None, "who is on has entered"
             self._director.release()
-            worker.turn.acquire()
+            worker.thread.turn.acquire()
         if worker.dead:
             raise Died(worker.name)
 
@@ -139,7 +172,6 @@ class Stage:
             raise NotOver(f"{worker.name} calls a vendor inside a transaction")
 
     def _live(self, worker: Worker) -> None:
-        worker.turn.acquire()
         self._me.worker = worker
         try:
             if not worker.dead:
@@ -149,5 +181,6 @@ class Stage:
         except BaseException as error:
             worker.error = error
         finally:
+            self._me.worker = None
             worker.over = True
             self._director.release()
