@@ -17,6 +17,7 @@ from tests.plans.large import filled, seed
 from tests.plans.test_push_plans import indexes, plan_of
 from tests.servers import FIRST_NOW
 from tests.workers.shelf import RULES
+from workers.flows import waiting, windows
 
 ROWS = 30_000
 SEED = (
@@ -157,3 +158,16 @@ def test_opening_claiming_and_finishing_a_window_goes_by_its_key(full: Connectio
     nodes = plan_of(full, work)
 
     assert scanned_whole(nodes) == set()
+
+
+def test_all_that_waits_and_every_window_that_is_lacking_is_found_by_keys(full: Connection) -> None:
+    def work() -> None:
+        assert waiting.found(full, LATER).keys() == {"due"}
+        assert windows.lacks(full, now=LATER, window_s=900, truth_hour=2)
+
+    nodes = plan_of(full, work)
+
+    # The others are empty here.
+    large = {"alarm", "binding", "push_due", "run", "target"}
+    assert scanned_whole(nodes) & large == set()
+    assert {"run_pkey", "alarm_open"} <= indexes(nodes)

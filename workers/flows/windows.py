@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from ledger.db import transaction
 from reconcile import runs
@@ -31,14 +31,19 @@ def are_lacking(engine: Engine, *, now: datetime, window_s: int, truth_hour: int
 
     window_s, truth_hour    as `jobs.open_windows` is given them
     """
+    with transaction(engine) as connection:
+        return lacks(connection, now=now, window_s=window_s, truth_hour=truth_hour)
+
+
+def lacks(connection: Connection, *, now: datetime, window_s: int, truth_hour: int) -> bool:
+    """As `are_lacking`, in a transaction of the caller's."""
     asked = list(_asked(now, window_s, truth_hour))
     values = {
         "jobs": [job for job, _, _ in asked],
         "window_ats": [runs.window_of(now, length_s) for _, length_s, _ in asked],
         "whose": [whose for _, _, whose in asked],
     }
-    with transaction(engine) as connection:
-        return bool(connection.execute(_LACKS, values).scalar_one())
+    return bool(connection.execute(_LACKS, values).scalar_one())
 
 
 def _asked(now: datetime, window_s: int, truth_hour: int) -> Iterator[tuple[str, int, str]]:
