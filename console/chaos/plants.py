@@ -271,7 +271,7 @@ PLANTS: Final[Mapping[str, Plant]] = {
     "stale-push-wins": Plant(
         "numbers are set without compare-and-set",
         _with_client(_Blind),
-        13309,
+        32479,
         "no older call wins",
     ),
     "deaf-stop": Plant(
