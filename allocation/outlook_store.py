@@ -360,6 +360,10 @@ def due_by_tier(connection: Connection, rules: Rules, skus: Collection[str], now
         connection.execute(_MOVED_DUE, {"skus": sorted(skus), "now": now})
 
 
-def due_where_scarce(connection: Connection, skus: Collection[str], now: datetime) -> None:
-    """Before readings of these SKUs are booked: where quotas hold, nothing rises before it is computed anew."""
-    connection.execute(_SCARCE_DUE, {"skus": sorted(skus), "now": now})
+def due_where_scarce(connection: Connection, skus: Collection[str], now: datetime) -> bool:
+    """Before readings of these SKUs are booked: where quotas hold, nothing rises before it is computed anew.
+
+    returns    whether a SKU is due by this
+    """
+    made = connection.execute(_SCARCE_DUE, {"skus": sorted(skus), "now": now})
+    return made.first() is not None

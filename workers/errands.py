@@ -196,6 +196,8 @@ def read_early(on: On) -> None:
             drifted=report.drifted,
             halted=report.halted,
         )
+    if report.due:
+        on.ring("allocate")
     _ring_found(on, report)
 
 

@@ -84,6 +84,25 @@ def test_a_sku_is_read_when_its_time_has_come(
     ]
 
 
+@pytest.mark.parametrize(("scarce", "due"), [("{OSLO}", True), ("{}", False)])
+def test_what_a_reading_of_a_scarce_sku_changes_is_computed_at_once(
+    database: Database, clock: Clock, shop: MemoryChannel, scarce: str, due: bool
+) -> None:
+    go(database, shop, clock)
+    with database.engine.begin() as connection:
+        insert = (
+            "INSERT INTO exposure (sku, scarce, held, since) VALUES ('HOT', :scarce, false, :now)"
+        )
+        connection.execute(text(insert), {"scarce": scarce, "now": clock.now})
+        connection.execute(text("DELETE FROM due"))
+    clock.advance(60)
+
+    report = go(database, shop, clock)
+
+    assert report.due is due
+    assert rows(database.engine, "SELECT sku FROM due") == [("HOT",)] * due
+
+
 def test_after_two_calm_windows_the_windows_read_it_again(
     database: Database, clock: Clock, shop: MemoryChannel
 ) -> None:

@@ -47,6 +47,7 @@ class EarlyReport:
     looked     kept readings that were judged
     read       SKUs that were read;  drifted  drifts found by either
     stopped    why it ended before the work did
+    due        SKUs are to be computed because of it
     """
 
     looked: int = 0
@@ -55,6 +56,7 @@ class EarlyReport:
     repushed: int = 0
     halted: int = 0
     stopped: str = ""
+    due: bool = False
 
     @property
     def ring_push(self) -> bool:
@@ -196,7 +198,7 @@ class _Go:
             )
             if window_at is not None:
                 runs.found_later(connection, JOB, self.channel, window_at, counts)
-        self._add(looked=len(done), counts=counts)
+        self._add(looked=len(done), counts=counts, due=written.due)
 
     def read(self) -> None:
         """Read what is due, a few SKUs at a time."""
@@ -259,7 +261,7 @@ class _Go:
             repushed=written.repushed,
             halted=len(written.halted),
         )
-        self._add(read=len(whole), counts=counts)
+        self._add(read=len(whole), counts=counts, due=written.due)
 
     def _answered(self, connection: Connection, error: ChannelError | None) -> None:
         """Note when the channel may be asked again; it is the windows that call a person."""
@@ -275,7 +277,7 @@ class _Go:
         early.not_before(connection, self.channel, self.now() + wait)
         self.report = replace(self.report, stopped=said(error))
 
-    def _add(self, *, counts: Counts, looked: int = 0, read: int = 0) -> None:
+    def _add(self, *, counts: Counts, due: bool, looked: int = 0, read: int = 0) -> None:
         before = self.report
         self.report = replace(
             before,
@@ -284,6 +286,7 @@ class _Go:
             drifted=before.drifted + counts.drifted,
             repushed=before.repushed + counts.repushed,
             halted=before.halted + counts.halted,
+            due=before.due or due,
         )
 
 

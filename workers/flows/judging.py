@@ -39,11 +39,13 @@ class Written:
     repushed    targets due again
     halted      SKUs to be halted
     fixed       drifts that are over
+    due         whether SKUs are to be computed
     """
 
     repushed: int
     halted: frozenset[str]
     fixed: int = 0
+    due: bool = False
 
 
 def judge_readings(
@@ -95,7 +97,7 @@ def write_judged(
     """Keep what the readings came to, in the transaction that judged them."""
     wanted = due_again([*judged.findings, *judged.put_back], now, at.terms.limits)
     # What is due, the push queue, what is shown: the order in which everybody takes these locks.
-    outlook_store.due_where_scarce(connection, {sku for sku, _ in known}, now)
+    due = outlook_store.due_where_scarce(connection, {sku for sku, _ in known}, now)
     pages.repush(connection, at.channel, wanted, now)
     aftermath.park(connection, at.channel, judged.findings)
     pages.note_readings(connection, at.channel, list(known.values()))
@@ -114,7 +116,7 @@ def write_judged(
     aftermath.cured(connection, at.channel, judged.equal, now)
     aftermath.follow(connection, at.channel, judged.findings, ids, now, at.terms.limits.grace)
     _look_later(connection, at, judged, known, now)
-    return Written(len(wanted), frozenset(_halt(connection, at, judged, ids, now)), fixed)
+    return Written(len(wanted), frozenset(_halt(connection, at, judged, ids, now)), fixed, due)
 
 
 def _look_later(
