@@ -152,12 +152,13 @@ def nothing_waits(house: House, _: Deeds) -> Iterator[str]:
 
 
 def limits_are_kept(house: House, _: Deeds) -> Iterator[str]:
-    """No vendor refused a call because there were too many, but where it was told to."""
+    """No vendor refused a call because there were too many, but where it was told to, or a call arrived twice."""
     for name, account in house.accounts.items():
         struck = sum(f.struck for f in account.simulator.faults.all() if f.kind == "throttle")
         refused = throttled(account)
-        if unprovoked(refused) > struck:
-            yield f"{name} refused {len(refused)} calls, {struck} by a fault"
+        doubled = house.doubled[name]
+        if unprovoked(refused) > struck + doubled:
+            yield f"{name} refused {len(refused)} calls, {struck} by a fault, with {doubled} that came twice"
 
 
 def unprovoked(refused: Sequence[datetime]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -93,6 +94,7 @@ class House:
     later     deeds of the way and of vendors that are done at their moment: (moment, number, name, deed)
     overtaken   what a call changed at a vendor although a younger one had changed it before
     sold_halted   what a call of ours put on sale although its halt was confirmed when it was sent
+    doubled   vendor -> calls that arrived twice, of which it counted both
 
     What a planted mistake takes the place of (`plants.py`): the drain's lanes, `keep` (a delivery into the inbox),
     `limit` (the bucket of an account), `met` (our client of one), `without` (tasks that are not done), `twisted` (the
@@ -118,6 +120,7 @@ class House:
     trace: list[str] = field(default_factory=list)
     overtaken: list[str] = field(default_factory=list)
     sold_halted: list[str] = field(default_factory=list)
+    doubled: Counter[str] = field(default_factory=Counter)
     keep: Callable[..., object] = receive
     limit: Callable[[House, str, str, Allowance], Limiter] = field(default=lambda *of: bucket(*of))
     met: Callable[[Channel], Channel] = field(default=lambda client: client)
@@ -212,6 +215,7 @@ def people(house: House, shown: Mapping[tuple[str, str, str], int], later: Later
                 overtaken=house.overtaken.append,
                 sold=house.sold_halted.append,
                 asks=account.asks,
+                doubled=partial(house.doubled.update, (name,)),
             ),
         )
         for name, account in house.accounts.items()
