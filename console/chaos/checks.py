@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
+from allocation.types import Rule
 from console.chaos.deeds import Deeds, as_booked
 from console.chaos.house import House
 from console.chaos.trade import committed
@@ -22,6 +23,7 @@ _ON_THE_WAY: Final = timedelta(seconds=0.6)
 
 _INBOX = "SELECT source, delivery_id, state, coalesce(error, '') AS error FROM inbox ORDER BY id"
 _BOOK = "SELECT sku, location, state, units FROM balance WHERE location <> 'OUTSIDE' AND units <> 0"
+_SOLD: Final = "SELECT DISTINCT sku FROM pace"
 _SHOULD = """
     SELECT t.channel, t.sku, t.location, t.units, s.units AS believed,
            EXISTS (SELECT FROM halt AS h
@@ -117,17 +119,23 @@ def units_are_conserved(house: House, deeds: Deeds) -> Iterator[str]:
 def targets_are_of_the_moment(house: House, _: Deeds) -> Iterator[str]:
     """Where a season begins, every target is what the rules and the book say at this moment.
 
-    Elsewhere a target may stay as it is while its buffer would be another one by a unit.
+    Elsewhere a target may stay as it is while its buffer would be another one by a unit; so may that of a SKU that
+    never sold, which is not computed anew because a channel's lag has moved. It keeps to the season's cap all the same.
     """
     if house.clock_was_set or not house.cast.season:
         return
     with transaction(house.engine) as connection:
         targets = targets_now(connection, list(house.cast.skus), house.now())[1]
+    sold = {row.sku for row in house.rows(_SOLD)}
     stand = {(row.channel, row.sku, row.location): row.units for row in house.rows(_SHOULD)}
     for each in targets:
         units = stand.get((each.channel, each.sku, each.location), 0)
-        if units != each.units:
+        if units != each.units and (each.sku in sold or not _is_within_cap(each.rule, units)):
             yield f"{each.channel} {each.sku} {each.location}: {units} is the target, {each.units} by the rules"
+
+
+def _is_within_cap(rule: Rule | None, units: int) -> bool:
+    return rule is not None and (rule.cap is None or units <= rule.cap)
 
 
 def every_channel_shows_its_target(house: House, _: Deeds) -> Iterator[str]:
