@@ -38,6 +38,7 @@ class Account:
     options    of its channel in the rule file
     ships      the act by which an order leaves;  named: what an order's name is called
     gives_back    what is cancelled is on sale again, whatever anybody says
+    limit      operation -> (what is limited with it, seconds in which all that is allowed of it comes back)
     asks       a call -> units it asks to be shown, by SKU and location, where they are shown some time later only
     listed     what it sells, where it cannot be asked;  shelves: of its mailbox, where there is one
     faults     kinds of fault that it knows; None: all
@@ -59,6 +60,7 @@ class Account:
     ships: str = "fulfil"
     named: str = "id"
     gives_back: bool = False
+    limit: Callable[[str], tuple[str, float]] = lambda _: ("", 0.0)
     asks: Callable[[PreparedRequest], Mapping[tuple[str, str], int]] = lambda _: {}
     listed: tuple[Binding, ...] = ()
     shelves: Any = None

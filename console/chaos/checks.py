@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -13,7 +13,7 @@ from console.chaos.deeds import Deeds, as_booked
 from console.chaos.house import House
 from console.chaos.trade import committed
 from console.chaos.types import Breach
-from console.chaos.vendors import throttled
+from console.chaos.vendors import Refusals, throttled
 from ledger.db import transaction
 from ledger.verify import verify
 from workers.flows.allocate import targets_now
@@ -160,21 +160,33 @@ def nothing_waits(house: House, _: Deeds) -> Iterator[str]:
 
 
 def limits_are_kept(house: House, _: Deeds) -> Iterator[str]:
-    """No vendor refused a call because there were too many, but where it was told to, or a call arrived twice."""
+    """No vendor refused a call because there were too many, but where it was told to, or one had come twice."""
     for name, account in house.accounts.items():
         struck = sum(f.struck for f in account.simulator.faults.all() if f.kind == "throttle")
-        refused = throttled(account)
-        doubled = house.doubled[name]
-        if unprovoked(refused) > struck + doubled:
-            yield f"{name} refused {len(refused)} calls, {struck} by a fault, with {doubled} that came twice"
+        limits = throttled(account, house.doubled[name])
+        if sum(map(unprovoked, limits)) > struck:
+            count = sum(len(limit.at) for limit in limits)
+            doubled = sum(len(limit.doubled) for limit in limits)
+            yield f"{name} refused {count} calls, {struck} by a fault, with {doubled} that came twice"
 
 
-def unprovoked(refused: Sequence[datetime]) -> int:
-    """Refusals without those that follow one before we can have heard of it: a fault that empties a bucket, or a call
-    too many, refuses with one call those that are on their way."""
-    return len(refused) - sum(
-        later - earlier <= _ON_THE_WAY for earlier, later in pairwise(refused)
-    )
+def unprovoked(limit: Refusals) -> int:
+    """Refusals that a caller could have known of before.
+
+    Not those that follow one before we can have heard of it: a fault that empties a bucket, or a call too many,
+    refuses with one call those that are on their way. And one for each call that came twice, of which we know one:
+    that is refused when it comes again, or the vendor counts it, until its bucket is full, and refuses a later one.
+    """
+    heard = [
+        later
+        for earlier, later in pairwise((None, *limit.at))
+        if later is not None and (earlier is None or later - earlier > _ON_THE_WAY)
+    ]
+    doubled = list(limit.doubled)
+    for at in heard:
+        counted = [each for each in doubled if 0 <= (at - each).total_seconds() <= limit.fills_s]
+        doubled = [each for each in doubled if each not in counted[:1]]
+    return len(heard) - (len(limit.doubled) - len(doubled))
 
 
 def no_older_call_wins(house: House, _: Deeds) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -94,7 +94,7 @@ class House:
     later     deeds of the way and of vendors that are done at their moment: (moment, number, name, deed)
     overtaken   what a call changed at a vendor although a younger one had changed it before
     sold_halted   what a call of ours put on sale although its halt was confirmed when it was sent
-    doubled   vendor -> calls that arrived twice, of which it counted both
+    doubled   vendor -> when a call arrived twice, of which it counted both
 
     What a planted mistake takes the place of (`plants.py`): the drain's lanes, `keep` (a delivery into the inbox),
     `limit` (the bucket of an account), `met` (our client of one), `without` (tasks that are not done), `twisted` (the
@@ -120,7 +120,7 @@ class House:
     trace: list[str] = field(default_factory=list)
     overtaken: list[str] = field(default_factory=list)
     sold_halted: list[str] = field(default_factory=list)
-    doubled: Counter[str] = field(default_factory=Counter)
+    doubled: defaultdict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
     keep: Callable[..., object] = receive
     limit: Callable[[House, str, str, Allowance], Limiter] = field(default=lambda *of: bucket(*of))
     met: Callable[[Channel], Channel] = field(default=lambda client: client)
@@ -215,7 +215,7 @@ def people(house: House, shown: Mapping[tuple[str, str, str], int], later: Later
                 overtaken=house.overtaken.append,
                 sold=house.sold_halted.append,
                 asks=account.asks,
-                doubled=partial(house.doubled.update, (name,)),
+                doubled=house.doubled[name].append,
             ),
         )
         for name, account in house.accounts.items()

@@ -13,6 +13,7 @@ from requests.models import PreparedRequest
 
 from channels.amazon import notifications
 from channels.amazon.client import Amazon
+from channels.amazon.operations import OPERATIONS
 from channels.base import Channel
 from channels.simulators.agenda import Agenda
 from channels.simulators.amazon.account import Refused, Unknown
@@ -70,6 +71,7 @@ def amazon(
         do=do,
         places={place: "DEFAULT"},
         levels=partial(_levels, do, place),
+        limit=_limit,
         listen=partial(_listens, simulator),
         options={
             "seller_id": simulator.account.seller_id,
@@ -131,6 +133,12 @@ def _answered(body: bytes) -> Mapping[str, Any]:
         raise ValueError(f"the seller's account is not made as it should be: {found}")
     payload: Mapping[str, Any] = found["payload"]
     return payload
+
+
+def _limit(operation: str) -> tuple[str, float]:
+    """Each operation has a limit of its own, as Amazon publishes it."""
+    of = OPERATIONS.get(operation)
+    return (operation, of.burst / of.rate_per_s) if of is not None else ("", 0.0)
 
 
 def _asks(place: str, request: PreparedRequest) -> Mapping[tuple[str, str], int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -100,6 +102,7 @@ def shopify(
         do=do,
         places=places,
         levels=partial(_shop_levels, do),
+        limit=lambda _: ("", cast.plan[0] / cast.plan[1]),
         listen=partial(_shop_listens, simulator),
     )
 
@@ -179,6 +182,7 @@ def square(
         do=do,
         places=places,
         levels=levels,
+        limit=lambda _: ("", TILL_PLAN[0] / TILL_PLAN[1]),
         # The account tells that address from its beginning.
         listen=lambda topics, uri: None,
     )
@@ -207,10 +211,31 @@ def accounts(
     }
 
 
-def throttled(account: Account) -> list[datetime]:
-    """When the vendor refused a call because there were too many, in its own count, those that a fault refused too."""
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """When calls under one limit of an account were refused because there were too many, and when one came twice.
+
+    fills_s    seconds in which all that is allowed comes back: so long the vendor still counts one that came twice
+    """
+
+    at: tuple[datetime, ...]
+    doubled: tuple[datetime, ...]
+    fills_s: float
+
+
+def throttled(account: Account, doubled: Collection[datetime] = ()) -> list[Refusals]:
+    """Each limit that refused a call, in the vendor's own count, those that a fault refused too.
+
+    doubled    when calls to the account came twice
+    """
+    refused: defaultdict[tuple[str, float], list[datetime]] = defaultdict(list)
+    twice: defaultdict[tuple[str, float], set[datetime]] = defaultdict(set)
+    for entry in account.simulator.log.since(0, "api"):
+        limit = account.limit(str(entry.facts.get("operation")))
+        if entry.at in doubled:
+            twice[limit].add(entry.at)
+        if entry.facts.get("outcome") == "throttled" or entry.facts.get("status") == 429:
+            refused[limit].append(entry.at)
     return [
-        entry.at
-        for entry in account.simulator.log.since(0, "api")
-        if entry.facts.get("outcome") == "throttled" or entry.facts.get("status") == 429
+        Refusals(tuple(at), tuple(sorted(twice[limit])), limit[1]) for limit, at in refused.items()
     ]

@@ -48,7 +48,7 @@ class Watch:
     overtaken  is told when a call changes what a younger one has changed before
     sold       is told when a call puts a SKU on sale that was halted when it was sent
     asks       a call -> units it asks to be shown, where the vendor shows them some time later only
-    doubled    is told when a call arrives twice: the vendor counts two
+    doubled    is told the moment at which a call arrives twice: the vendor counts two
     """
 
     levels: Callable[[], Mapping[Place, int]]
@@ -57,7 +57,7 @@ class Watch:
     overtaken: Callable[[str], object]
     sold: Callable[[str], object]
     asks: Callable[[PreparedRequest], Mapping[Place, int]] = lambda _: {}
-    doubled: Callable[[], object] = lambda: None
+    doubled: Callable[[datetime], object] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class Wire(HTTPAdapter):
             self._pass(dice.uniform(*_WAY_S))
         answer = self._ask(sent)
         if dice.random() < weather.call_twice:
-            self._watch.doubled()
+            self._watch.doubled(self._clock.now())
             self._ask(sent)
         self._pass(dice.uniform(*_WAY_S))
         self._stage.point("after a call")

@@ -16,6 +16,7 @@ from console.chaos.deeds import Deeds
 from console.chaos.house import House
 from console.chaos.mortal import mortal_engine
 from console.chaos.stage import Stage
+from console.chaos.vendors import Refusals
 from tests.reconcile.house import CHANNEL, OSLO, furnish
 from tests.servers import Clock, Database
 
@@ -75,10 +76,33 @@ def test_a_call_whose_fate_is_unknown_explains_it(house: House) -> None:
     assert list(no_confirmed_number_goes_back(house, Deeds(house))) == []
 
 
+def refusals(after_s: tuple[float, ...], doubled_s: tuple[float, ...] = ()) -> Refusals:
+    """Of a till's limit, which is full again after two seconds."""
+    at = [tuple(BEGINS + timedelta(seconds=each) for each in of) for of in (after_s, doubled_s)]
+    return Refusals(at[0], at[1], fills_s=2.0)
+
+
 @pytest.mark.parametrize(
     ("after_s", "count"), [((), 0), ((1.0,), 1), ((1.0, 1.1, 1.4), 1), ((1.0, 3.0), 2), ((1.0, 1.1, 3.0, 3.2), 2)]
 )  # fmt: skip
 def test_a_call_that_was_on_its_way_when_another_was_refused_is_no_call_too_many(
     after_s: tuple[float, ...], count: int
 ) -> None:
-    assert unprovoked([BEGINS + timedelta(seconds=each) for each in after_s]) == count
+    assert unprovoked(refusals(after_s)) == count
+
+
+@pytest.mark.parametrize(
+    ("after_s", "doubled_s", "count"),
+    [
+        ((5.0,), (5.0,), 0),  # it was refused when it came again
+        ((6.9,), (5.0,), 0),  # the vendor had counted two
+        ((7.1,), (5.0,), 1),  # its bucket was full again
+        ((4.9,), (5.0,), 1),  # nothing had come twice yet
+        ((5.0, 6.5), (5.0,), 1),  # one call for each that came twice
+        ((5.0, 6.5), (5.0, 6.0), 0),
+    ],
+)
+def test_a_call_that_came_twice_explains_one_refusal_until_the_vendors_bucket_is_full(
+    after_s: tuple[float, ...], doubled_s: tuple[float, ...], count: int
+) -> None:
+    assert unprovoked(refusals(after_s, doubled_s)) == count
