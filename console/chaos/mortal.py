@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from console.chaos.stage import Died, Stage
 from console.chaos.straight import go_straight
@@ -28,6 +30,7 @@ def mortal_engine(url: str, stage: Stage) -> Engine:
     eye = Eye(stage)
     _see_writes(engine, eye)
     go_straight(engine, eye)
+    _keep_hold(engine, stage)
     return engine
 
 
@@ -67,6 +70,73 @@ def _take_turns(engine: Engine, stage: Stage) -> None:
         worker = stage.on
         if worker is not None and connection in worker.connections:
             worker.connections.remove(connection)
+
+
+def _keep_hold(engine: Engine, stage: Stage) -> None:
+    """Have transactions follow one another on a connection that is not given back between them.
+
+    To hand it back to the pool and take it again takes as long as a statement. A transaction in another one, and who
+    connects without `begin`, has one of the pool's.
+    """
+    take, held = engine.begin, _Held()
+
+    @contextmanager
+    def begin() -> Iterator[Connection]:
+        worker = stage.on
+        if worker is not None and worker.dead:
+            raise Died(worker.name)
+        stage.hand_over("before a transaction")
+        if held.busy:
+            with take() as another:
+                yield another
+            return
+        connection = held.by(engine, stage)
+        if worker is not None:
+            worker.connections.append(connection)
+        held.busy = True
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            held.busy = False
+            # As the pool does with what it is given back: who died at its commit has not ended it.
+            if not connection.invalidated:
+                engine.dialect.do_rollback(connection.connection)
+            if worker is not None:
+                worker.connections.remove(connection)
+
+    # As for `raw_connection`.
+    engine.begin = begin  # type: ignore[method-assign]
+
+    @event.listens_for(engine, "engine_disposed")
+    def _let_go(_engine: Engine) -> None:
+        held.let_go()
+
+
+class _Held:
+    """A connection that is kept from one transaction to the next."""
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+        self.busy = False
+
+    def by(self, engine: Engine, stage: Stage) -> Connection:
+        """It, or another one where it is gone."""
+        connection = self._connection
+        if connection is None or connection.closed or connection.invalidated:
+            # It is nobody's, whoever is the first to need it.
+            with stage.aside():
+                connection = self._connection = engine.connect()
+        return connection
+
+    def let_go(self) -> None:
+        """The engine is disposed of."""
+        if self._connection is not None:
+            # Its pool is gone already: given back there it would stay open.
+            driver: Any = self._connection.connection.driver_connection
+            self._connection.close()
+            driver.close()
+            self._connection = None
 
 
 def _die(engine: Engine, stage: Stage) -> None:
