@@ -339,6 +339,29 @@ class TestASecondLook:
         assert (report.looked, report.drifted) == (1, 0)
         assert rows(database.engine, "SELECT sku FROM second_look") == []
 
+    @pytest.mark.parametrize(("before_s", "drifted"), [(3, 0), (9.9, 0), (10.1, 1)])
+    def test_a_call_that_another_clock_dates_a_little_before_it_may_have_come_after_it(
+        self,
+        database: Database,
+        clock: Clock,
+        ahead: MemoryChannel,
+        before_s: float,
+        drifted: int,
+    ) -> None:
+        self.read(database, ahead, clock)
+        with database.engine.begin() as connection:
+            called = text("""
+                INSERT INTO push (push_key, channel, sku, location, units, number, sent_at, answered_at, outcome)
+                SELECT 'k', channel, sku, location, 40, number, :at, :at, 'confirmed' FROM target
+            """)
+            connection.execute(called, {"at": clock.now - timedelta(seconds=before_s)})
+            connection.execute(text("UPDATE target SET units = 40"))
+            connection.execute(text("UPDATE shown SET units = 40"))
+        clock.advance(6)
+        self.heard(database, clock)
+
+        assert go(database, ahead, clock).drifted == drifted
+
     def test_orders_that_stay_unheard_do_not_excuse_it_for_ever(
         self, database: Database, clock: Clock, ahead: MemoryChannel
     ) -> None:

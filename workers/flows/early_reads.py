@@ -24,6 +24,7 @@ from reconcile.early import Taken
 from reconcile.judge import Judged
 from reconcile.second_looks import Look
 from reconcile.types import Counts
+from workers.clock import TOLERATED
 from workers.flows.judging import Judging, judge_readings, write_judged
 from workers.flows.lane import said
 from workers.flows.reconcile_terms import JOB, Clock, Terms
@@ -38,6 +39,8 @@ LEASE_S: Final = 60.0
 #: What is on its way at a second look is looked at again after so long.
 _AGAIN: Final = timedelta(seconds=3)
 _LONGEST_WAIT: Final = timedelta(minutes=5)
+#: Two machines that both are right may differ by so much: who came first within it nobody can tell afterwards.
+_APART: Final = 2 * TOLERATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,9 @@ class _Go:
         self, looks: Sequence[Look], window_at: datetime | None, *, excused: bool
     ) -> None:
         """Judge these; excused: what is still on its way is kept for another look."""
-        limits = replace(self.terms.limits, hears_first=excused)
+        # At once a number that waits excuses it; by now it may have been pushed, and another clock says when.
+        settle = max(self.terms.limits.settle, _APART)
+        limits = replace(self.terms.limits, hears_first=excused, settle=settle)
         at = Judging(self.channel, window_at, replace(self.terms, limits=limits))
         known = {
             (look.reading.binding.sku, look.reading.binding.location): look.reading
