@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import Retrying, retry_if_exception_type
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
@@ -121,6 +121,10 @@ def _told(error: Exception) -> requests.RequestException:
             return requests.exceptions.ContentDecodingError(error)
 
 
+class TooMany(Throttled):
+    """A 429: the vendor counted too many calls, and says so; a 503 only asks for silence."""
+
+
 class Unreached(Unavailable):
     """The connection broke or was refused; unlike a timeout this is known at once."""
 
@@ -175,10 +179,18 @@ class Http:
         """Give the connections back."""
         self._session.close()
 
-    def post_json(self, path: str, document: Json, *, idempotent_read: bool = False) -> Reply:
+    def post_json(
+        self,
+        path: str,
+        document: Json,
+        *,
+        idempotent_read: bool = False,
+        again: Callable[[], bool] = lambda: True,
+    ) -> Reply:
         """Send a JSON document.
 
         idempotent_read    the call changes nothing, so that a broken connection is tried once more at once
+        again              is asked before that: whether the limit allows for another call
         raises             ChannelError, see `base.py`
         """
         # Nothing is dropped from the document: a null is a word of its own on some vendors' wires.
@@ -189,6 +201,7 @@ class Http:
             body=body,
             headers={"Content-Type": "application/json"},
             idempotent_read=idempotent_read,
+            again=again,
         )
 
     def call(
@@ -200,12 +213,17 @@ class Http:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         idempotent_read: bool = False,
+        again: Callable[[], bool] = lambda: True,
         also: Collection[int] = (),
     ) -> Reply:
-        """One call; the answer is a 2xx, one of the statuses that the caller reads itself (`also`), or an error."""
+        """One call; the answer is a 2xx, one of the statuses that the caller reads itself (`also`), or an error.
+
+        idempotent_read, again    see `post_json`
+        """
         tries = 2 if idempotent_read else 1
         for attempt in Retrying(
-            stop=stop_after_attempt(tries),
+            # The vendor may have counted the call whose connection broke: the next one is another.
+            stop=lambda made: made.attempt_number >= tries or not again(),
             retry=retry_if_exception_type(Unreached),
             reraise=True,
         ):
@@ -274,7 +292,7 @@ class Http:
         match reply.status:
             case 429:
                 wait_s = _DEFAULT_RETRY_AFTER_S if retry_after_s is None else retry_after_s
-                return Throttled(what, retry_after_s=wait_s)
+                return TooMany(what, retry_after_s=wait_s)
             case 503 if retry_after_s is not None:
                 return Throttled(what, retry_after_s=retry_after_s)
             case 401 | 403:

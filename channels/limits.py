@@ -37,6 +37,8 @@ _TICKET_S = 60.0
 _FORGET_S = 3600
 #: After a failure Redis is left alone this long, so that no push pays the connection timeout twice.
 _REDIS_PAUSE_S = 5.0
+#: More tokens than any bucket holds.
+_UNTOLD = 1e15
 #: Who waits for a limit looks again after this long at the earliest.
 SHORTEST_WAIT_S = 0.05
 
@@ -113,8 +115,15 @@ if tonumber(ARGV[5]) > 0 then rate = tonumber(ARGV[5]) end
     + "return '0'"
 )
 
+# Of the vendor's tokens nothing is left, and no more is of ours (ARGV[5] 0), or it did not say (a large number).
 _CLOSE = (
-    _READ + "closed_until = math.max(closed_until, now + tonumber(ARGV[4]))" + _WRITE + "return '0'"
+    _READ
+    + """
+closed_until = math.max(closed_until, now + tonumber(ARGV[4]))
+tokens = math.min(tokens, tonumber(ARGV[5]))
+"""
+    + _WRITE
+    + "return '0'"
 )
 
 _STATE = (
@@ -192,6 +201,9 @@ class Limiter(Protocol):
 
     def close(self, retry_after_s: float) -> None:
         """The vendor asked for silence: nobody takes for so many seconds."""
+
+    def refused(self, retry_after_s: float) -> None:
+        """The vendor counted too many calls: as `close`, and nothing is left in the bucket, whatever we believed."""
 
     def state(self) -> BucketState:
         """The bucket now, for a dashboard."""
@@ -274,8 +286,13 @@ class Bucket:
 
     def close(self, retry_after_s: float) -> None:
         """Keep everybody out for so many seconds; never raises."""
-        self._alone.close(retry_after_s)
-        self._run("close", retry_after_s)
+        self._alone.close(retry_after_s, _UNTOLD)
+        self._run("close", retry_after_s, _UNTOLD)
+
+    def refused(self, retry_after_s: float) -> None:
+        """Keep everybody out for so many seconds and believe that the bucket is empty; never raises."""
+        self._alone.close(retry_after_s, 0.0)
+        self._run("close", retry_after_s, 0.0)
 
     def state(self) -> BucketState:
         """The bucket now; the one of this process while Redis is away."""
@@ -302,35 +319,6 @@ class Bucket:
         except RedisError:
             self._redis_again_at = self._monotonic() + _REDIS_PAUSE_S
             return None
-
-
-class Around:
-    """A limit around another one, which is told all that the vendor says."""
-
-    def __init__(self, limiter: Limiter) -> None:
-        self._limiter = limiter
-
-    def afford(self, cost: float) -> None:
-        """See `Limiter`."""
-        self._limiter.afford(cost)
-
-    def correct(
-        self, available: float, maximum: float, restore_rate: float, *, ticket: str = ""
-    ) -> None:
-        """See `Limiter`."""
-        self._limiter.correct(available, maximum, restore_rate, ticket=ticket)
-
-    def settle(self, ticket: str, restore_rate: float = 0.0) -> None:
-        """See `Limiter`."""
-        self._limiter.settle(ticket, restore_rate)
-
-    def close(self, retry_after_s: float) -> None:
-        """See `Limiter`."""
-        self._limiter.close(retry_after_s)
-
-    def state(self) -> BucketState:
-        """See `Limiter`."""
-        return self._limiter.state()
 
 
 class _Alone:
@@ -363,9 +351,11 @@ class _Alone:
             self._refill()
             self._rate = rate or self._rate
 
-    def close(self, retry_after_s: float) -> None:
+    def close(self, retry_after_s: float, left: float) -> None:
         with self._lock:
-            self._closed_until = max(self._closed_until, self._monotonic() + retry_after_s)
+            now = self._refill()
+            self._closed_until = max(self._closed_until, now + retry_after_s)
+            self._tokens = min(self._tokens, left)
 
     def state(self, account: str) -> BucketState:
         with self._lock:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from channels.around import Around
 from channels.base import Throttled
-from channels.limits import SHORTEST_WAIT_S, Around, Limiter
+from channels.limits import SHORTEST_WAIT_S, Limiter
 
 Told = TypeVar("Told")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from channels.limits import Around, Limiter, afford
+from channels.around import Around
+from channels.limits import Limiter, afford
 
 
 class Sparing(Around):

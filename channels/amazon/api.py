@@ -24,8 +24,9 @@ from pydantic import BaseModel, ValidationError
 from channels.amazon.operations import OPERATIONS, Operation
 from channels.amazon.tokens import Tokens
 from channels.base import ChannelError, Refused, Throttled, Unauthorised, Unavailable, Unreadable
-from channels.http import CONNECT_S, READ_S, Http, Json, Reply
+from channels.http import CONNECT_S, READ_S, Http, Json, Reply, TooMany
 from channels.limits import Allowance, Limiter, Limits
+from channels.paid import Paid
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -149,22 +150,23 @@ class SellingPartner:
         # The token first: while Login with Amazon is down no call is paid for.
         token = self._tokens.get(grantless=operation.grantless)
         bucket = self._bucket(operation)
-        ticket = bucket.take(1)
+        paid = Paid(bucket, 1)
         told_rate = 0.0
         try:
-            reply = self._once(operation, path, query, body, token)
+            reply = self._once(operation, path, query, body, token, paid)
             if reply.status in _DENIED:
                 # An expired token is a 403 like every other: one fresh token, then it is believed.
                 self._tokens.forget(token)
                 token = self._tokens.get(grantless=operation.grantless)
-                reply = self._once(operation, path, query, body, token)
+                reply = self._once(operation, path, query, body, token, paid)
             told_rate = self._told_rate(operation, reply)
         except Throttled as refusal:
             wait_s = max(refusal.retry_after_s, self._wait_s(operation))
-            bucket.close(wait_s)
+            shut = bucket.refused if isinstance(refusal, TooMany) else bucket.close
+            shut(wait_s)
             raise Throttled(str(refusal), retry_after_s=wait_s) from None
         finally:
-            bucket.settle(ticket, told_rate)
+            bucket.settle(paid.ticket, told_rate)
         return reply
 
     def _once(
@@ -174,6 +176,7 @@ class SellingPartner:
         query: Mapping[str, str] | None,
         body: Json,
         token: str,
+        paid: Paid,
     ) -> Reply:
         self._http.hide(token)
         headers = {"x-amz-access-token": token}
@@ -188,6 +191,7 @@ class SellingPartner:
             body=content,
             headers=headers,
             idempotent_read=operation.is_read,
+            again=paid.again,
             also=_SELF_READ,
         )
 

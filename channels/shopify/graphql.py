@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from channels.base import ChannelError, Refused, Throttled, Unauthorised, Unavailable
 from channels.http import Http, Json, Reply
 from channels.limits import Limiter
+from channels.paid import Paid
 from channels.shopify.answers import Cost
 from channels.shopify.documents import Document
 
@@ -51,12 +52,13 @@ class GraphQL:
         raises   ChannelError: Throttled before or after sending, Unauthorised for a missing scope, Refused for a
                  document or variables that the vendor rejects, Unavailable when it is unknown what happened
         """
-        ticket = self._limiter.take(self._costs.get(document.text, document.cost))
+        paid = Paid(self._limiter, self._costs.get(document.text, document.cost))
         try:
             reply = self._http.post_json(
                 self._path,
                 {"query": document.text, "variables": variables},
                 idempotent_read=document.is_read,
+                again=paid.again,
             )
         except Throttled as refusal:
             self._limiter.close(refusal.retry_after_s)
@@ -67,7 +69,7 @@ class GraphQL:
             self._costs[document.text] = cost.requested
             status = cost.status
             self._limiter.correct(
-                status.available, status.maximum, status.restore_rate, ticket=ticket
+                status.available, status.maximum, status.restore_rate, ticket=paid.ticket
             )
         if body.get("errors"):
             raise _error(body["errors"], cost)

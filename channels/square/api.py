@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from channels.base import Refused, Throttled
 from channels.http import CONNECT_S, READ_S, Http, Json, Reply, seconds_of
 from channels.limits import Limiter
+from channels.paid import Paid
 from channels.square import wire
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -112,7 +113,7 @@ class Api:
         is_read: bool = False,
     ) -> Reply:
         """As `ask`, the answer unread."""
-        ticket = self._limiter.take(1)
+        paid = Paid(self._limiter, 1)
         try:
             reply = self._http.call(
                 method,
@@ -121,13 +122,14 @@ class Api:
                 body=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
                 headers=None if body is None else {"Content-Type": "application/json"},
                 idempotent_read=is_read,
+                again=paid.again,
                 also=_READ_BY_US,
             )
         except Throttled as refusal:
             self._limiter.close(refusal.retry_after_s)
             raise
         finally:
-            self._limiter.settle(ticket)
+            self._limiter.settle(paid.ticket)
         if reply.status == 429:
             raise self._throttled(path, reply)
         if reply.status >= 400:
@@ -166,7 +168,7 @@ class Api:
 
     def _throttled(self, path: str, reply: Reply) -> Throttled:
         wait_s = _wait_s(reply)
-        self._limiter.close(wait_s)
+        self._limiter.refused(wait_s)
         return Throttled(
             f"Square: {path}: 429 RATE_LIMITED; come back in {wait_s:g} s", retry_after_s=wait_s
         )

@@ -144,6 +144,29 @@ def test_a_closed_bucket_gives_nothing_until_the_vendors_time_is_over(valkey: st
     bucket.take(1)
 
 
+def test_a_bucket_whose_vendor_refused_is_empty_and_one_that_was_closed_is_not(valkey: str) -> None:
+    refused, closed = (a_bucket(valkey, account=name, rate=0.001) for name in ("till:a", "till:b"))
+
+    refused.refused(0.1)
+    closed.close(0.1)
+
+    assert [round(each.state().available) for each in (refused, closed)] == [0, 100]
+    assert 0 < refused.state().closed_s <= 0.1
+
+
+def test_a_refusal_empties_a_bucket_without_redis_too() -> None:
+    moment = [0.0]
+    bucket = Bucket(
+        None, "a", maximum=10, restore_rate=1, alone_share=1, monotonic=lambda: moment[0]
+    )
+
+    bucket.refused(2)
+
+    assert (bucket.state().available, bucket.state().closed_s) == (0, 2)
+    moment[0] = 3.0
+    assert (bucket.state().available, bucket.state().closed_s) == (3, 0)
+
+
 def test_eight_threads_never_exceed_the_rate_together(valkey: str) -> None:
     maximum, rate, cost, seconds = 100.0, 400.0, 10.0, 1.5
     taken: list[float] = []
