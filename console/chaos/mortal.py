@@ -105,8 +105,7 @@ def _keep_hold(engine: Engine, stage: Stage) -> None:
             if worker is not None:
                 worker.connections.remove(connection)
 
-    # As for `raw_connection`.
-    engine.begin = begin  # type: ignore[method-assign]
+    engine.begin = begin  # type: ignore[method-assign]  # the only place before a connection is taken
 
     @event.listens_for(engine, "engine_disposed")
     def _let_go(_engine: Engine) -> None:
