@@ -183,8 +183,7 @@ def square(
         places=places,
         levels=levels,
         limit=lambda _: ("", TILL_PLAN[0] / TILL_PLAN[1]),
-        # The account tells that address from its beginning.
-        listen=lambda topics, uri: None,
+        listen=lambda topics, uri: None,  # it tells the address above from its beginning
     )
 
 

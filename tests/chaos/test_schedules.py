@@ -114,6 +114,15 @@ def test_what_was_found_of_a_clock_ahead_is_not_found_again(theatre: Theatre, se
         assert theatre.play(plan).breaches == ()
 
 
+def test_a_shop_that_refuses_the_copy_of_a_call_it_let_in_is_not_called_too_often(
+    theatre: Theatre,
+) -> None:
+    outcome = theatre.play(plan_of(50370), keep_trace=True)
+
+    assert any("fault shop=shop kind=throttle" in line for line in outcome.trace)
+    assert outcome.breaches == ()
+
+
 def test_on_the_night_of_a_clock_change_a_season_begins_when_the_house_says(
     theatre: Theatre,
 ) -> None:
