@@ -153,6 +153,7 @@ class Reading:
     committed     units on the vendor's own unfulfilled orders, None where it does not say
     updated_at    when the vendor last changed the number, None where it does not say
     observed_at   when we read it
+    said          while units are unknown because a document of ours is on its way: what the newest one says
     """
 
     binding: Binding
@@ -160,6 +161,7 @@ class Reading:
     committed: int | None
     updated_at: datetime | None
     observed_at: datetime
+    said: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

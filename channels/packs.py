@@ -87,11 +87,15 @@ def unpacked(reading: Reading) -> Reading:
     pack = reading.binding.pack
     if pack == 1:
         return reading
-    units, committed = reading.units, reading.committed
+
+    def ours(packs: int | None) -> int | None:
+        return None if packs is None else packs * pack
+
     return replace(
         reading,
-        units=None if units is None else units * pack,
-        committed=None if committed is None else committed * pack,
+        units=ours(reading.units),
+        committed=ours(reading.committed),
+        said=ours(reading.said),
     )
 
 

@@ -75,6 +75,7 @@ class WholesalePartner:
                 committed=None,
                 updated_at=known.known_at if known else None,
                 observed_at=observed_at,
+                said=known.said if known and known.ack_state == "waiting" else None,
             )
 
     def sale_state(self, binding: Binding) -> Mapping[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from channels.base import Binding, Confirmed, Level, Reading, Refused
+from channels.base import Binding, Confirmed, Level, Outcome, Reading, Refused
 from channels.edi.client import WholesalePartner
 from channels.edi.documents import Availability
 from channels.edi.lane import LANE
@@ -168,6 +170,37 @@ def test_stock_goes_out_as_an_846_by_the_ordinary_push(grocer: Grocer) -> None:
     grocer.run()
     allocate(grocer.engine, now=lambda: grocer.clock.now, rise_wait_s=0.0)
     assert push(a_lane(grocer)).confirmed == 1
+
+
+class Dying(WholesalePartner):
+    """Its worker dies when the 846 is written, before it knows."""
+
+    def push(self, levels: Sequence[Level], *, key: str) -> list[Outcome]:
+        super().push(levels, key=key)
+        raise Died
+
+
+class Died(Exception):
+    """The process ends here."""
+
+
+def test_a_number_whose_worker_died_is_told_once_and_waits_for_no_acknowledgement(
+    grocer: Grocer,
+) -> None:
+    grocer.stock(MUG=10)
+    allocate(grocer.engine, now=lambda: grocer.clock.now, rise_wait_s=0.0)
+    grocer.clock.advance(5)
+    dying = Dying(grocer.partner, grocer.engine, now=lambda: grocer.clock.now)
+    with pytest.raises(Died):
+        push(replace(a_lane(grocer), client=dying))
+
+    for _ in range(20):
+        grocer.clock.advance(600)
+        push(a_lane(grocer))
+
+    assert grocer.rows("SELECT sku, parked, error FROM push_due") == []
+    assert grocer.rows("SELECT units FROM shown WHERE sku = 'MUG'") == [(10,)]
+    assert grocer.rows("SELECT count(*) FROM edi_document WHERE set_id = '846'") == [(1,)]
 
 
 def test_a_halt_says_zero_once_and_is_proven_by_the_997(grocer: Grocer) -> None:

@@ -119,11 +119,12 @@ def binding_of(row: Named) -> Binding:
 
 
 def snapshot(
-    lane: Lane, rows: Sequence[Named], *, sparing: bool = False
+    lane: Lane, rows: Sequence[Named], *, sparing: bool = False, or_said: bool = False
 ) -> tuple[list[Read], ChannelError | None]:
     """What the channel shows at these places now, the newest reading of each; and why it did not tell them all.
 
     sparing    leave enough of the account's limit to pushes
+    or_said    where a document of ours is on its way, what it says counts
     """
     client = lane.reader if sparing and lane.reader is not None else lane.client
     readings: list[Reading] = []
@@ -137,7 +138,7 @@ def snapshot(
         Read(
             sku,
             location,
-            reading.units,
+            reading.said if or_said and reading.units is None else reading.units,
             reading.observed_at,
             reading.updated_at,
             reading.committed,

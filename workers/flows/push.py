@@ -257,8 +257,8 @@ def _read_back(
     stale: bool = False,
     bisections: list[int] | None = None,
 ) -> None:
-    """End the doubt about rows: what does the channel show?"""
-    found, error = snapshot(lane, rows)
+    """End the doubt about rows: what does the channel show, or will once it has read what we wrote?"""
+    found, error = snapshot(lane, rows, or_said=True)
     if error is not None:
         # A vendor may tell some and then stop: those are out of doubt.
         told = {(read.sku, read.location) for read in found}
