@@ -214,6 +214,7 @@ def test_each_of_what_is_written_betrays_a_clock_that_was_ahead(
     rows: Rows, database: Database, clock: Clock
 ) -> None:
     written = [(table, time) for table, times in TIMES.items() for time in times.written]
+    written += list(MARKS.items())
     for table in sorted({table for table, _ in written}):
         rows.make(table)
     assert take_up(database.engine, now=clock.now) == timedelta(0)

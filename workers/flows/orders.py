@@ -60,6 +60,10 @@ _ASK_LATER = text("""
     UPDATE channel SET orders_asked_at = :at WHERE channel = :channel AND orders_asked_at < :at
 """)
 
+_ASK_AGAIN = text("""
+    UPDATE channel SET orders_asked_at = least(orders_asked_at, CAST(:at AS timestamptz)) WHERE channel = :channel
+""")
+
 ASKED = text("SELECT channel FROM channel WHERE orders_asked_at <= :now ORDER BY channel")
 
 
@@ -214,15 +218,25 @@ class _Poll:
         )
 
     def done(self, ahead: timedelta) -> PollReport:
-        """Everything up to the time the poll began is in, by the vendor's clock where ours is ahead of that."""
+        """Everything up to the time the poll began is in, by the vendor's clock where ours is ahead of that.
+
+        Where our clock was put back meanwhile nobody knows when that was: nothing is gained, and it is asked for again.
+        """
+        at = self._now()
+        was_put_back = at < self._begun
         self._safe -= ahead
         with transaction(self._engine) as connection:
-            connection.execute(_MOVE, {"channel": self._channel, "mark": self._safe})
-            before = self._begun - timedelta(seconds=_HEARD_S)
-            connection.execute(_HEARD, {"channel": self._channel, "before": before})
+            if was_put_back:
+                connection.execute(_ASK_AGAIN, {"channel": self._channel, "at": at})
+            else:
+                connection.execute(_MOVE, {"channel": self._channel, "mark": self._safe})
+                before = self._begun - timedelta(seconds=_HEARD_S)
+                connection.execute(_HEARD, {"channel": self._channel, "before": before})
             if self._run is not None:
                 read = self.report.orders
                 runs.finish_run(connection, self._run, Counts(read=read), self._now())
+        if was_put_back:
+            return self.report
         with transaction(self._engine) as connection:
             missing.all_heard(connection, self._channel, self._safe, self._now())
         return replace(self.report, mark=self._safe)

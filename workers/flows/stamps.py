@@ -46,8 +46,8 @@ TIMES: Final[Mapping[str, Times]] = {
     "bulk_read": Times(written=("begun_at",)),
     "case_step": Times(written=("begun_at",), awaited=("run_at", "leased_until")),
     "channel": Times(
-        written=("away_since", "back_at", "orders_asked_last"),
-        awaited=("next_call_at", "orders_asked_at"),
+        written=("away_since", "back_at"),
+        awaited=("next_call_at", "orders_asked_at", "orders_asked_last"),
     ),
     "clock_off": Times(written=("seen_at",)),
     "count_look": Times(written=("looked_at", "tiers_at")),
@@ -114,7 +114,7 @@ NEWEST: Final = text("""
          ) AS waiting),
         (SELECT max(since) FROM due),
         (SELECT max(window_at) FROM run WHERE job = 'reconcile'),
-        (SELECT greatest(max(orders_asked_last), max(away_since), max(back_at)) FROM channel),
+        (SELECT greatest(max(orders_mark), max(away_since), max(back_at)) FROM channel),
         (SELECT max(planned_at) FROM early_plan),
         (SELECT max(measured_at) FROM lag),
         (SELECT max(seen_at) FROM heartbeat)) AS newest
@@ -128,6 +128,7 @@ def newest_of_all() -> TextClause:
         for table, times in TIMES.items()
         if times.written
     ]
+    each += [f"SELECT max({time}) FROM {table}" for table, time in MARKS.items()]  # noqa: S608 -- constants
     return text(f"SELECT max(at) FROM ({' UNION ALL '.join(each)}) AS latest")  # noqa: S608
 
 
