@@ -60,11 +60,13 @@ def between(
     hear_ahead    as `hear`, by such a client
     """
 
+    terms = _terms(settings, orders_lag_s)
+
     def long_ago(ask: Callable[[], object]) -> None:
         with transaction(engine) as connection:
             state = pages.channel_state(connection, channel)
         mark = None if state is None else state.orders_mark
-        if mark is None or (now() - mark).total_seconds() >= early_reads.HEAR_S:
+        if mark is None or (now() - mark).total_seconds() >= terms.hear_s:
             ask()
 
     return early_reads.go(
@@ -72,7 +74,7 @@ def between(
         client,
         channel=channel,
         now=now,
-        terms=_terms(settings, orders_lag_s),
+        terms=terms,
         hear=lambda: long_ago(hear),
         hear_ahead=lambda: long_ago(hear_ahead),
     )
