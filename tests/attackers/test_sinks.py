@@ -36,9 +36,15 @@ OWN_FOLDER = "a folder and names of the house's own"
 SETTING = "the settings say it, and who runs the house makes them"
 NUMBER = "a number"
 LISTED = "one of a list of ours"
+TABLES = "names of tables and times, written out in a list of ours"
 
 NAMED: dict[str, dict[str, str]] = {
-    "sql": {"workers/failures/store.py:_asked": CONDITIONS},
+    "sql": {
+        "workers/failures/store.py:_asked": CONDITIONS,
+        "workers/flows/stamps.py:newest_of_all": TABLES,
+        "workers/flows/stamps.py:put_back": TABLES,
+        "workers/flows/stamps.py:put_marks_back": TABLES,
+    },
     "unproven": {},
     "tables": {
         "console/cli/spreadsheet.py:write": "the one writer of tables for people",
