@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import timedelta
-from itertools import pairwise
+from datetime import datetime, timedelta
 from typing import Final
 
 from allocation.types import Rule
@@ -178,11 +177,10 @@ def unprovoked(limit: Refusals) -> int:
     refuses with one call those that are on their way. And one for each call that came twice, of which we know one:
     that is refused when it comes again, or the vendor counts it, until its bucket is full, and refuses a later one.
     """
-    heard = [
-        later
-        for earlier, later in pairwise((None, *limit.at))
-        if later is not None and (earlier is None or later - earlier > _ON_THE_WAY)
-    ]
+    heard: list[datetime] = []
+    for at in limit.at:
+        if not heard or at - heard[-1] > _ON_THE_WAY:
+            heard.append(at)
     doubled = list(limit.doubled)
     for at in heard:
         counted = [each for each in doubled if 0 <= (at - each).total_seconds() <= limit.fills_s]

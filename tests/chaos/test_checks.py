@@ -83,7 +83,8 @@ def refusals(after_s: tuple[float, ...], doubled_s: tuple[float, ...] = ()) -> R
 
 
 @pytest.mark.parametrize(
-    ("after_s", "count"), [((), 0), ((1.0,), 1), ((1.0, 1.1, 1.4), 1), ((1.0, 3.0), 2), ((1.0, 1.1, 3.0, 3.2), 2)]
+    ("after_s", "count"),
+    [((), 0), ((1.0,), 1), ((1.0, 1.1, 1.4), 1), ((1.0, 3.0), 2), ((1.0, 1.5, 2.0), 2), ((1.0, 1.1, 3.0, 3.2), 2)],
 )  # fmt: skip
 def test_a_call_that_was_on_its_way_when_another_was_refused_is_no_call_too_many(
     after_s: tuple[float, ...], count: int
