@@ -104,6 +104,10 @@ class Broker:
             return []
         return sorted(message for message in self._heap if message.due_at <= at)
 
+    def has_message_by(self, moment: datetime) -> bool:
+        """Whether there is a message that can be taken at that moment."""
+        return bool(self._heap) and self._heap[0].due_at <= moment
+
     def take(self, message: Message) -> None:
         """It is on its way to a worker."""
         self._heap.remove(message)

@@ -37,6 +37,8 @@ WINDOWS: Final = 3
 WINDOW_S: Final = 900
 #: Seconds in which a sweep comes and what it rings for is done.
 _REST_S: Final = 45
+#: Sweeps before a judgement, at most: what is still left after them nobody works.
+_SWEEPS: Final = 3
 #: Choices of one schedule; more is a loop without end.
 _MOST_TURNS: Final = 15_000
 
@@ -59,7 +61,7 @@ class Director:
         self.plan, self.house, self.stage = plan, house, stage
         self.dice, self.clock = house.dice, house.clock
         self.deeds = Deeds(house, skews_s=plan.skews_s, deadly=plan.weather.dies > 0)
-        self.turns = self.windows = 0
+        self.turns = self.windows = self._worked = 0
         self.broken: list[Breach] = []
         self._steps = list(plan.steps)
         self._step_at = self._next_step(self.clock.now())
@@ -97,11 +99,28 @@ class Director:
         return [*self.broken, *found]
 
     def _at_rest(self, moment: datetime) -> list[Breach]:
-        """What does not hold at a moment, when the sweep has been heard once more."""
+        """What does not hold at a moment, when sweeps were heard and what they rang for is done."""
         self._until(moment)
         self.house.broker.touch()
         self.until(_REST_S)
+        # Who worked a moment ago may have left something to the sweep, or have rung a bell that nobody heard yet; so
+        # may those that the sweep rings for.
+        for _ in range(_SWEEPS):
+            worked = self._worked
+            self.house.broker.ring("sweep")
+            self._hear_out()
+            if self._worked == worked:
+                break
         return checks.breaches(self.house, self.deeds)
+
+    def _hear_out(self) -> None:
+        """Go on until every bell was heard; whoever rings longer than a rest takes is not waited for."""
+        end = self.clock.now() + timedelta(seconds=_REST_S)
+        while self.clock.now() < end and (
+            self.stage.workers or self.house.broker.has_message_by(end)
+        ):
+            self._turn(end)
+        self.until(0)
 
     def until(self, seconds: float) -> None:
         """Let so much time go by, and whoever is at work then end it."""
@@ -205,6 +224,7 @@ class Director:
         self.house.broker.heard(message)
         if message.task in self.house.without:
             return
+        self._worked += message.task not in _LOOKS
         on = On(self.house.wiring, self.house.broker.ring, message.channel, message.window_at)
         dies_at = None
         if self.dice.random() < self.house.weather.dies:

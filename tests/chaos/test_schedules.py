@@ -123,6 +123,12 @@ def test_a_shop_that_refuses_the_copy_of_a_call_it_let_in_is_not_called_too_ofte
     assert outcome.breaches == ()
 
 
+def test_a_number_that_a_person_changed_of_a_scarce_sku_is_put_right_whatever_is_computed(
+    theatre: Theatre,
+) -> None:
+    assert theatre.play(plan_of(50278)).breaches == ()
+
+
 def test_on_the_night_of_a_clock_change_a_season_begins_when_the_house_says(
     theatre: Theatre,
 ) -> None:
