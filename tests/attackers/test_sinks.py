@@ -43,7 +43,6 @@ NAMED: dict[str, dict[str, str]] = {
         "workers/failures/store.py:_asked": CONDITIONS,
         "workers/flows/stamps.py:newest_of_all": TABLES,
         "workers/flows/stamps.py:put_back": TABLES,
-        "workers/flows/stamps.py:put_marks_back": TABLES,
         "workers/flows/waiting.py": "a table of ours: each row is a statement of its own room",
     },
     "unproven": {},
