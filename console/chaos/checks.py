@@ -15,7 +15,7 @@ from console.chaos.types import Breach
 from console.chaos.vendors import Refusals, throttled
 from ledger.db import transaction
 from ledger.verify import verify
-from reconcile.types import Cause
+from reconcile.types import Action
 from workers.flows.allocate import targets_now
 
 #: A refusal takes so long to reach us, and a call to the vendor, at most; a slow one is forgiven nothing.
@@ -30,7 +30,7 @@ _SHOULD = """
                    WHERE h.channel = t.channel AND h.sku = t.sku AND h.state <> 'lifted') AS halted
     FROM target AS t LEFT JOIN shown AS s USING (channel, sku, location) ORDER BY 1, 2, 3
 """
-_DRIFTS = "SELECT channel, sku, location, expected, actual, cause FROM drift ORDER BY id"
+_DRIFTS = "SELECT channel, sku, location, expected, actual, cause, action FROM drift ORDER BY id"
 _HALTS = (
     "SELECT channel, sku, state, error FROM halt WHERE state IN ('setting', 'lifting') ORDER BY id"
 )
@@ -210,10 +210,11 @@ def no_confirmed_number_goes_back(house: House, deeds: Deeds) -> Iterator[str]:
 def no_drift_without_cause(house: House, deeds: Deeds) -> Iterator[str]:
     """Where nobody touched a number and no call of ours went wrong, nothing was found to drift, and no SKU halted.
 
-    By a clock that was set each order of a vendor whose clock is right looks late: that is said, and nothing is done.
+    By a clock that was set each order and cancel of a vendor whose clock is right looks late: that is said, and nothing
+    is done.
     """
     for row in house.rows(_DRIFTS):
-        if house.clock_was_set and row.cause == Cause.LATE_EVENT:
+        if house.clock_was_set and row.action == Action.BACKFILL:
             continue
         if (row.channel, row.sku) not in deeds.touched and row.channel not in deeds.troubled:
             yield f"{row.channel} {row.sku} {row.location}: {row.actual} for {row.expected}, called {row.cause}"
