@@ -94,6 +94,7 @@ class House:
     later     deeds of the way and of vendors that are done at their moment: (moment, number, name, deed)
     overtaken   what a call changed at a vendor although a younger one had changed it before
     sold_halted   what a call of ours put on sale although its halt was confirmed when it was sent
+    untold    channels of which a notification was lost on its way
     doubled   vendor -> when a call arrived twice, of which it counted both
 
     What a planted mistake takes the place of (`plants.py`): the drain's lanes, `keep` (a delivery into the inbox),
@@ -120,6 +121,7 @@ class House:
     trace: list[str] = field(default_factory=list)
     overtaken: list[str] = field(default_factory=list)
     sold_halted: list[str] = field(default_factory=list)
+    untold: set[str] = field(default_factory=set)
     doubled: defaultdict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
     keep: Callable[..., object] = receive
     limit: Callable[[House, str, str, Allowance], Limiter] = field(default=lambda *of: bucket(*of))
@@ -155,6 +157,7 @@ class House:
         """The relay: a vendor's notification is kept, or refused, or lost on the way there or back."""
         channel = url.rpartition("/")[2]
         if self.dice.random() < self.weather.hook_lost:
+            self.untold.add(channel)
             return 0, "lost"
         lower = {name.lower(): value for name, value in headers.items()}
         lane, account = self.lane_of(channel), self.accounts[channel]
