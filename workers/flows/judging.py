@@ -15,6 +15,7 @@ from reconcile.judge import Judged, judge
 from reconcile.types import Action, Finding, Limits
 from workers.flows import halt_rules
 from workers.flows.reconcile_terms import Terms
+from workers.flows.set_back import TOLERATED
 
 Readings = Mapping[tuple[str, str], Reading]
 
@@ -56,15 +57,18 @@ def judge_readings(
     now: datetime,
     told: Sequence[Reading] = (),
 ) -> Judged:
-    """Compare, collect what names causes, and judge; writes nothing.
+    """Compare, collect what names causes, and judge; writes nothing. What is dated later than `now` is in flight.
 
     known    readings by place; none of them unknown
     told     what is known besides of other places of the same SKUs
     """
     limits, rule = at.terms.limits, halt_rules.of_channel(connection, at.channel, at.terms.rule)
-    found = pages.cases(connection, at.channel, list(known.values()), state=state, unseen={})
+    cases = pages.cases(connection, at.channel, list(known.values()), state=state, unseen={})
+    # Read by a clock that was put back since: nobody can tell which call it came after.
+    found = [case for case in cases if case.reading.observed_at <= now + TOLERATED]
+    undated = len(cases) - len(found)
     if not found:
-        return judge([], {}, limits, rule)
+        return replace(judge([], {}, limits, rule), in_flight=undated)
     like = known[found[0].sku, found[0].location].binding
     found = stood.as_read(connection, at.channel, found)
     named, any_sku = pages.explained_by_deliveries(connection, at.channel, like, now, limits.grace)
@@ -82,7 +86,8 @@ def judge_readings(
     )
     may_halt = state.writes and not state.paused
     found = halt_rules.with_tiers(connection, at.channel, found, rule, now, at.terms.fast_per_day)
-    return judge(found, siblings, limits, rule, may_halt=may_halt)
+    judged = judge(found, siblings, limits, rule, may_halt=may_halt)
+    return replace(judged, in_flight=judged.in_flight + undated)
 
 
 def due_again(findings: Sequence[Finding], now: datetime, limits: Limits) -> list[pages.Repush]:

@@ -23,6 +23,7 @@ class Times:
     awaited   when something is to be done
     ends      a time of the future, and the written one that it is counted from
     only      which rows count, as SQL; "" all
+    goes      whether a row that such a clock wrote goes, for it is worth nothing without its moment to the second
     """
 
     written: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class Times:
     awaited: tuple[str, ...] = ()
     ends: tuple[tuple[str, str], ...] = ()
     only: str = ""
+    goes: bool = False
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -86,8 +88,12 @@ TIMES: Final[Mapping[str, Times]] = {
     ),
     "reorder_level": Times(dated=("low_since",), awaited=("look_at",)),
     "run": Times(written=("started_at", "finished_at"), awaited=("leased_until",)),
+    # Taken back it could be later than a call that came after it: how far the clock was ahead is known at least only.
     "second_look": Times(
-        written=("observed_at",), awaited=("due_at",), ends=(("until_at", "observed_at"),)
+        written=("observed_at",),
+        awaited=("due_at",),
+        ends=(("until_at", "observed_at"),),
+        goes=True,
     ),
     "shown": Times(written=("confirmed_at", "read_at", "missing_at"), awaited=("verify_at",)),
     "silence": Times(written=("since",)),
@@ -140,6 +146,9 @@ def put_back() -> Iterator[TextClause]:
     Values: now, from (what is later is of the future), ahead
     """
     for table, times in TIMES.items():
+        if times.goes:
+            written = " OR ".join(f"{time} > :from" for time in times.written)
+            yield text(f"DELETE FROM {table} WHERE {written}")  # noqa: S608 -- constants
         put = [
             _put(time, f"least({time} - CAST(:ahead AS interval), {_NOW})")
             for time in times.written
