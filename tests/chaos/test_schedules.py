@@ -6,6 +6,7 @@ In long: `make test-chaos`, which plays ten thousand.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,23 @@ def test_a_number_that_a_person_changed_of_a_scarce_sku_is_put_right_whatever_is
     theatre: Theatre,
 ) -> None:
     assert theatre.play(plan_of(50278)).breaches == ()
+
+
+def test_what_was_read_by_a_clock_that_is_put_back_is_judged_by_no_call_that_came_after_it(
+    theatre: Theatre,
+) -> None:
+    steps = (
+        Step(0, "order", {"sku": "A", "place": "OSLO", "units": 1, "shop": "shop"}),
+        Step(0.1, "set_clock", {"by_s": 3600.0}),
+        Step(2, "order", {"sku": "B", "place": "OSLO", "units": 3, "shop": "mall"}),
+        Step(2, "set_clock", {"by_s": -3600.0}),
+        Step(0.5, "write_off", {"sku": "A", "place": "BERGEN", "units": 2}),
+    )
+    weather = replace(CALM, bell_twice=0.054)
+    short = Plan(61074, weather, steps, "two shops", sweep_s=3, compared=False)
+
+    for plan in (plan_of(61074), short):
+        assert theatre.play(plan).breaches == ()
 
 
 def test_on_the_night_of_a_clock_change_a_season_begins_when_the_house_says(
