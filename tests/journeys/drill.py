@@ -198,9 +198,11 @@ class ShopDrill(Drill):
         windows = reconcile.open_windows(self.house.engine, now=now(), window_s=900)
         for channel, window_at in windows.opened:
             chores.reconcile_channel(self.house, channel, window_at.isoformat())
-        for column in ("updated_at", "observed_at", "due_at", "until_at"):
+        for column in ("observed_at", "due_at", "until_at"):
             self.older("second_look", column, 70)
-        self.settle(70)
+        # What was done, and what the shop says of it, lies further back: nothing was read within seconds of a call.
+        self.older("second_look", "updated_at", 85)
+        self.settle(85)
         chores.read_early(self.house, CHANNEL)
         # Far away and back, because no two rows may meet on the way.
         for away in ("- interval '100 years'", "+ interval '100 years' - interval '900 s'"):
