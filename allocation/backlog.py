@@ -35,6 +35,10 @@ DUE_CHANNELS = text("""
     ORDER BY c.channel
 """)
 
+_ON_ITS_WAY = text("""
+    SELECT EXISTS (SELECT FROM push_due WHERE channel = :channel AND sku = :sku AND leased_until > :now)
+""")
+
 _PUSHES_WAIT = text("""
     SELECT EXISTS (
         SELECT FROM push_due d JOIN channel c USING (channel)
@@ -101,6 +105,12 @@ class Parked:
     attempts: int
     since: datetime
     error: str
+
+
+def is_on_its_way(connection: Connection, channel: str, sku: str, now: datetime) -> bool:
+    """Whether somebody holds a number of this SKU to send it, or has sent it and waits for the answer."""
+    values = {"channel": channel, "sku": sku, "now": now}
+    return bool(connection.execute(_ON_ITS_WAY, values).scalar_one())
 
 
 def due_channels(connection: Connection, now: datetime) -> list[str]:

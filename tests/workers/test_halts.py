@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
+from allocation import pushes
 from channels.base import Binding, ChannelError, Refused, Throttled, Unavailable
+from ledger.db import transaction
 from reconcile.halt_store import NothingToHalt, NothingToLift
 from tests.reconcile.house import CHANNEL, OSLO, MemoryChannel, furnish, rows
 from tests.servers import Clock, Database
@@ -76,6 +79,33 @@ def test_a_halt_stops_every_place_is_confirmed_and_is_lifted_with_its_exact_undo
         ("bob", "halt.lift"),
         ("bob", "halt.lifted"),
     ]
+
+
+def test_a_number_that_was_claimed_before_the_halt_and_comes_after_its_stop_is_stopped_again(
+    database: Database, clock: Clock
+) -> None:
+    furnish(database.engine, {"TEA-1": 30}, clock=clock)
+    client = MemoryChannel(clock, {("TEA-1", OSLO): 30})
+    with transaction(database.engine) as connection:
+        connection.execute(
+            text(
+                "INSERT INTO push_due (channel, sku, location, since, run_at) VALUES (:c, 'TEA-1', :l, :now, :now)"
+            ),
+            {"c": CHANNEL, "l": OSLO, "now": clock.now},
+        )
+        (claimed,) = pushes.claim_pushes(connection, CHANNEL, 10, clock.now, 120.0, "k")
+    _halt(database, clock)
+
+    first = _work(database, client, clock)
+    client.shows["TEA-1", OSLO] = 30
+    with transaction(database.engine) as connection:
+        pushes.give_back(connection, [claimed], clock.now, "answered late")
+    clock.advance(5)
+    second = _work(database, client, clock)
+
+    assert first.later == (("TEA-1", "stopped, while a number of ours is on its way"),)
+    assert second.set == ("TEA-1",)
+    assert client.shows["TEA-1", OSLO] == 0
 
 
 def test_a_stop_that_the_channel_ignores_is_not_believed(database: Database, clock: Clock) -> None:

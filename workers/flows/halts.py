@@ -17,6 +17,7 @@ from typing import TypeAlias
 import structlog
 from sqlalchemy import Connection, Engine
 
+from allocation import backlog
 from channels.base import Binding, Channel, ChannelError, Reading, Refused, Throttled
 from ledger.db import refuse_inside_transaction, transaction
 from reconcile import halt_store, pages
@@ -226,6 +227,9 @@ class _Round:
             pages.note_readings(connection, self.channel, list(read.values()))
             if still:
                 self._later(connection, wish, f"not stopped yet: {still}", at)
+            elif backlog.is_on_its_way(connection, self.channel, wish.sku, at):
+                # Claimed before the halt, it may come after the stop by a slow way: then it is stopped again.
+                self._later(connection, wish, "stopped, while a number of ours is on its way", at)
             elif halt_store.mark_set(connection, wish.halt_id, at):
                 self.set.append(wish.sku)
             else:
