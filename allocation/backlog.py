@@ -36,7 +36,8 @@ DUE_CHANNELS = text("""
 """)
 
 _ON_ITS_WAY = text("""
-    SELECT EXISTS (SELECT FROM push_due WHERE channel = :channel AND sku = :sku AND leased_until > :now)
+    SELECT EXISTS (SELECT FROM push_due
+                   WHERE channel = :channel AND sku = :sku AND leased_until > :now AND begun > 0)
 """)
 
 _PUSHES_WAIT = text("""
@@ -108,7 +109,10 @@ class Parked:
 
 
 def is_on_its_way(connection: Connection, channel: str, sku: str, now: datetime) -> bool:
-    """Whether somebody holds a number of this SKU to send it, or has sent it and waits for the answer."""
+    """Whether somebody holds a number of this SKU to send it, or has sent it and was not answered yet.
+
+    One that the vendor accepted and answers later is not: it is halted again when it has landed.
+    """
     values = {"channel": channel, "sku": sku, "now": now}
     return bool(connection.execute(_ON_ITS_WAY, values).scalar_one())
 

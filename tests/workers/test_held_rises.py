@@ -160,8 +160,11 @@ def test_what_is_halted_and_read_back_as_zero_holds_nobody(two: TwoShops) -> Non
     halts.work_halts(engine, mall, channel="mall", now=lambda: two.clock.now)
 
     assert sent.units > 0
-    assert two.rows("SELECT state FROM halt") == [("set",)]
+    assert two.rows("SELECT state FROM halt") == [("setting",)]
     assert shown_after(1) == sent.units  # it may still land
+    two.clock.advance(60)
+    halts.work_halts(engine, mall, channel="mall", now=lambda: two.clock.now)
+    assert two.rows("SELECT state FROM halt") == [("set",)]
     assert shown_after(3700) == 0  # a reading that finds the same is kept once an hour
 
 
