@@ -117,11 +117,6 @@ def is_on_its_way(connection: Connection, channel: str, sku: str, now: datetime)
     return bool(connection.execute(_ON_ITS_WAY, values).scalar_one())
 
 
-def due_channels(connection: Connection, now: datetime) -> list[str]:
-    """Channels that have something to push, to read back or to put on sale again now."""
-    return [row.channel for row in connection.execute(DUE_CHANNELS, {"now": now})]
-
-
 def pushes_wait(connection: Connection, channel: str, now: datetime) -> bool:
     """Whether a channel has decreases or repairs that could go out now: they need its limit more than a read does."""
     return bool(connection.execute(_PUSHES_WAIT, {"channel": channel, "now": now}).scalar_one())

@@ -268,12 +268,6 @@ def due(connection: Connection, now: datetime) -> list[str]:
     return [row.name for row in connection.execute(_THESE_DUE, {"now": now})]
 
 
-def waits(connection: Connection, now: datetime, looked_before: datetime) -> bool:
-    """Whether a program has something to release, or its pace was last looked at before then."""
-    values = {"now": now, "looked_before": looked_before}
-    return bool(connection.execute(WAITS, values).scalar_one())
-
-
 def look(connection: Connection, now: datetime, looked_before: datetime) -> list[str]:
     """Take the programs whose pace is to be looked at, so that nobody else does."""
     rows = connection.execute(_LOOK, {"now": now, "before": looked_before})

@@ -185,11 +185,6 @@ def requests(connection: Connection, skus: Collection[str] | None = None) -> lis
     return [Asked(*row) for row in rows]
 
 
-def is_short(connection: Connection) -> bool:
-    """Whether a request is to be opened, changed or taken back for what was sold and is not there."""
-    return bool(connection.execute(ANY_SHORT, {"source": SOURCE}).scalar_one())
-
-
 def shortages(connection: Connection, *, most: int) -> list[Shortage]:
     """Places whose request is to be opened, changed or taken back."""
     rows = connection.execute(_SHORTAGES, {"source": SOURCE, "most": most})

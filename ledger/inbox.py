@@ -306,11 +306,6 @@ def replay(connection: Connection, ids: Sequence[int]) -> list[int]:
     return list(connection.execute(_REPLAY, {"ids": list(ids)}).scalars())
 
 
-def interchanges_wait(connection: Connection) -> bool:
-    """Whether any interchange is pending."""
-    return bool(connection.execute(ANY_INTERCHANGE).scalar_one())
-
-
 def pending(connection: Connection) -> int:
     """How many deliveries are pending for the drain, counted up to 10,000 (the sweep only asks whether to ring)."""
     return int(connection.execute(_PENDING).scalar_one())

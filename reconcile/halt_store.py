@@ -274,11 +274,6 @@ ORDER BY c.channel
 """)
 
 
-def halts_to_work(connection: Connection, now: datetime) -> list[str]:
-    """Channels with a halt that waits for a worker now; the sweep rings for them."""
-    return list(connection.execute(WAITING, {"now": now}).scalars())
-
-
 # The first undo of a location stands: a second stop finds its own work and would undo nothing.
 _KEEP_UNDO = text("UPDATE halt SET undo = CAST(:undo AS jsonb) || undo WHERE id = :id")
 

@@ -15,7 +15,6 @@ from typing import Any
 import requests
 from sqlalchemy import text
 
-from allocation import backlog
 from channels.base import Channel
 from channels.edi.exchange import FolderExchange
 from channels.registry import LANES
@@ -29,6 +28,7 @@ from ledger.context import Catalogue
 from ledger.db import transaction
 from tests.reconcile.house import rows
 from tests.servers import Database
+from tests.waits import channels_of
 from workers.flows import (
     early_reads,
     edi_desk,
@@ -198,7 +198,7 @@ class Trade:
     def _show(self, waiting: sweep.Waiting, at: datetime) -> None:
         """Numbers go out and are read back."""
         with transaction(self.database.engine) as connection:
-            due = backlog.due_channels(connection, at)
+            due = channels_of(connection, "pushes", at)
         for channel in due:
             push(self._lane(channel))
             verify(self._lane(channel))

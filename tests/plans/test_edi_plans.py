@@ -49,7 +49,7 @@ SEED = (
 QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "what the sweep wakes": inbox.wake_missed,
     "the next interchange": inbox.next_interchange,
-    "whether an interchange waits": inbox.interchanges_wait,
+    "whether an interchange waits": lambda c: c.execute(inbox.ANY_INTERCHANGE).all(),
     "whose folder is due": lambda c: visits.due(c, FIRST_NOW),
     "what is to be sent": lambda c: visits.unsent(c, "grocer", most=500),
     "what is overdue": lambda c: awaited.find_overdue(c, now=FIRST_NOW),

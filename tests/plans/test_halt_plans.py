@@ -58,7 +58,10 @@ def test_halts_that_wait_are_found_by_their_time(full: Connection) -> None:
         nodes = plan_of(full, partial(halt_store.take_halts, full, "shop", LATER, 60, 20, own=own))
         assert scanned_whole(nodes) == set()
         assert "halt_work" in indexes(nodes)
-    assert scanned_whole(plan_of(full, lambda: halt_store.halts_to_work(full, LATER))) == set()
+    assert (
+        scanned_whole(plan_of(full, lambda: full.execute(halt_store.WAITING, {"now": LATER}).all()))
+        == set()
+    )
     assert scanned_whole(plan_of(full, lambda: halt_store.over(full, LATER))) == set()
 
 

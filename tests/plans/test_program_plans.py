@@ -34,7 +34,9 @@ SEED = (
 )
 
 QUESTIONS: dict[str, Callable[[Connection], object]] = {
-    "whether a program waits": lambda c: program_store.waits(c, FIRST_NOW, FIRST_NOW),
+    "whether a program waits": lambda c: c.execute(
+        program_store.WAITS, {"now": FIRST_NOW, "looked_before": FIRST_NOW}
+    ).all(),
     "which programs are due": lambda c: program_store.due(c, FIRST_NOW),
     "which programs are to be looked at": lambda c: program_store.look(c, FIRST_NOW, FIRST_NOW),
     "what an order may draw on": lambda c: program_store.of_order(

@@ -10,6 +10,7 @@ from reconcile import halt_store, halting
 from reconcile.halts import RULE
 from tests.reconcile.house import furnish, rows
 from tests.servers import Clock, Database
+from tests.waits import channels_of
 
 
 def _set(database: Database, clock: Clock, by: str = "ann", reason: str = "recall") -> int:
@@ -115,8 +116,8 @@ def test_a_halt_is_held_by_one_worker_until_its_lease_ends(
     with database.engine.begin() as connection:
         taken = halt_store.take_halts(connection, "shopify", clock.now, 60)
         other = halt_store.take_halts(connection, "shopify", clock.advance(59), 60)
-        waiting_early = halt_store.halts_to_work(connection, clock.now)
-        waiting = halt_store.halts_to_work(connection, clock.advance(1))
+        waiting_early = channels_of(connection, "halts", clock.now)
+        waiting = channels_of(connection, "halts", clock.advance(1))
         after_death = halt_store.take_halts(connection, "shopify", clock.now, 60)
 
     assert [halt.halt_id for halt in taken] == [halt_id]
@@ -148,12 +149,12 @@ def test_a_halt_is_worked_at_once_when_a_person_turned_it_while_it_was_held(
     with database.engine.begin() as connection:
         (held,) = halt_store.take_halts(connection, "shopify", clock.now, 60)
         halt_store.lift_halt(connection, "shopify", "TEA-1", "ann", "mistake", clock.now)
-        assert halt_store.halts_to_work(connection, clock.now) == []
+        assert channels_of(connection, "halts", clock.now) == []
         halt_store.work_later(
             connection, held, error="503", now=clock.now, run_at=clock.now + timedelta(minutes=5)
         )
 
-        assert halt_store.halts_to_work(connection, clock.now) == ["shopify"]
+        assert channels_of(connection, "halts", clock.now) == ["shopify"]
 
 
 def test_the_rule_sees_how_often_it_has_lifted_a_sku_today(

@@ -9,8 +9,8 @@ import pytest
 from ledger.db import transaction
 from tests.channels.amazon_rig import CHANNEL, skus
 from tests.servers import Database
+from tests.waits import channels_of
 from tests.workers.seller_house import SellerHouse, a_seller
-from workers.flows import orders
 from workers.flows.push import push
 
 
@@ -75,11 +75,11 @@ def test_a_cancel_that_the_notification_does_not_place_asks_the_order_api_once(
     house.rig.do("cancel_order", order=order, skus=["SKU-B"])
     house.listen()
     with transaction(house.database.engine) as connection:
-        at_once = orders.asked(connection, house.rig.now())
+        at_once = channels_of(connection, "asked", house.rig.now())
 
     house.rig.advance(130)
     with transaction(house.database.engine) as connection:
-        later = orders.asked(connection, house.rig.now())
+        later = channels_of(connection, "asked", house.rig.now())
     house.poll()
 
     assert (at_once, later) == ([], [CHANNEL])

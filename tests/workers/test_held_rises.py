@@ -11,6 +11,7 @@ from allocation.outlook_store import HELD_AT_MOST, HELD_FOR, look_at_held
 from ledger.db import transaction
 from reconcile import pages
 from tests.servers import FIRST_NOW, Clock, Database
+from tests.waits import waits
 from tests.workers.test_quotas import demand
 from tests.workers.two_shops import SHOPS, TwoShops
 from workers.flows import halts, held_watch
@@ -112,13 +113,13 @@ def test_the_sweep_rings_for_a_rise_that_is_held_for_long_and_again_until_it_is_
     hinder(two, "paused")
     a_round(two, 0)
     with transaction(two.database.engine) as connection:
-        early = held_watch.waits(connection, two.clock.now)
-        late = held_watch.waits(connection, two.clock.now + timedelta(minutes=15))
+        early = waits(connection, "rises", two.clock.now)
+        late = waits(connection, "rises", two.clock.now + timedelta(minutes=15))
     two.clock.advance(16 * MINUTES)
     held_watch.watch(two.database.engine, now=two.clock.now)
     with transaction(two.database.engine) as connection:
-        told = held_watch.waits(connection, two.clock.now)
-        due = held_watch.waits(connection, two.clock.now + held_watch.LOOK_EVERY)
+        told = waits(connection, "rises", two.clock.now)
+        due = waits(connection, "rises", two.clock.now + held_watch.LOOK_EVERY)
 
     assert (early, late, told, due) == (False, True, False, True)
 

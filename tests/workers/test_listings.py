@@ -16,6 +16,7 @@ from channels.base import Binding, Confirmed, Level
 from channels.names import Part
 from channels.packs import Packed
 from tests.servers import Clock, Database
+from tests.waits import channels_of
 from tests.workers.shelf import SHOWN, House, a_house, settled
 from workers.flows.push import push
 from workers.flows.verify import verify
@@ -125,7 +126,7 @@ def test_a_channel_without_its_certificate_is_sent_nothing_and_what_is_due_waits
 
     assert (house.shelf.calls, len(house.queue())) == ([], 1)
     with house.engine.begin() as connection:
-        assert backlog.due_channels(connection, house.clock.now) == []
+        assert channels_of(connection, "pushes", house.clock.now) == []
         backlog.allow_writes(connection, "shop")
     push(house.lane)
     assert house.shelf.numbers["A"] == 7

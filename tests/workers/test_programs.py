@@ -15,6 +15,7 @@ from allocation.programs import Ends, Policy
 from ledger import verify
 from tests.builders import a_fact, book
 from tests.servers import Clock, Database
+from tests.waits import waits
 from tests.workers.edi_rig import Grocer, a_grocer, change, changed, line, po
 from tests.workers.program_rig import agreement, booked, days, held, reserve, standing
 from workers.flows import program_watch, programs
@@ -368,7 +369,7 @@ def test_a_pace_is_looked_at_once_a_minute_and_raises_its_alarm_once(grocer: Gro
 def test_the_sweep_rings_for_a_program_that_is_due_or_was_not_looked_at(grocer: Grocer) -> None:
     def rings() -> bool:
         with grocer.engine.connect() as connection:
-            return program_watch.waits(connection, grocer.clock.now)
+            return waits(connection, "programs", grocer.clock.now)
 
     assert not rings()
     reserve(grocer, 400)

@@ -10,6 +10,7 @@ from allocation import backlog, pushes
 from channels.base import Refused, Throttled, Unauthorised, Unavailable, Unreadable
 from ledger.db import transaction
 from tests.servers import Clock, Database
+from tests.waits import channels_of
 from tests.workers.shelf import LOG, House, a_house, settled
 from workers.flows.push import PushReport, push
 
@@ -220,10 +221,10 @@ def test_a_channel_that_does_not_accept_us_is_stopped_until_a_person_resumes_it(
     house.clock.advance(1000)
     assert push(house.lane) == PushReport()
     with transaction(house.engine) as connection:
-        assert backlog.due_channels(connection, house.clock.now) == []
+        assert channels_of(connection, "pushes", house.clock.now) == []
         assert backlog.resume(connection, "shop")
         assert not backlog.resume(connection, "shop")
-        assert backlog.due_channels(connection, house.clock.now) == ["shop"]
+        assert channels_of(connection, "pushes", house.clock.now) == ["shop"]
     assert push(house.lane).confirmed == 1
 
 

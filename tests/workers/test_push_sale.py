@@ -5,6 +5,7 @@ from __future__ import annotations
 from allocation import backlog
 from channels.base import Unavailable
 from tests.servers import Clock, Database
+from tests.waits import channels_of
 from tests.workers.shelf import HALT, HIDING, House, a_house
 from workers.flows.push import push
 from workers.flows.verify import verify
@@ -64,7 +65,7 @@ def test_a_resume_that_fails_is_done_by_the_next_go(database: Database, clock: C
 
     clock.advance(5)
     with house.engine.connect() as connection:
-        assert backlog.due_channels(connection, clock.now) == ["shop"]
+        assert channels_of(connection, "pushes", clock.now) == ["shop"]
     assert push(house.lane).resumed == 1
 
 
@@ -113,7 +114,7 @@ def test_a_channel_that_lost_its_certificate_is_not_put_on_sale_either(
 
     assert house.shelf.off_sale == {"A": "CONTINUE"}
     with house.engine.begin() as connection:
-        assert backlog.due_channels(connection, house.clock.now) == []
+        assert channels_of(connection, "pushes", house.clock.now) == []
         backlog.allow_writes(connection, "shop")
     verify(house.lane)
     assert house.shelf.off_sale == {}

@@ -20,6 +20,7 @@ from tests.channels.square_rig import CHANNEL, SquareRig, an_account
 from tests.console.door import a_door
 from tests.reconcile.house import rows
 from tests.servers import Database
+from tests.waits import channels_of
 from tests.workers.shelf import apply, list_skus
 from workers.flows import orders
 from workers.flows.allocate import allocate
@@ -71,7 +72,7 @@ class TillHouse:
         self.rig.advance(10)
         self.drain()
         with transaction(self.database.engine) as connection:
-            asked = orders.asked(connection, self.rig.now())
+            asked = channels_of(connection, "asked", self.rig.now())
         for channel in asked:
             report = orders.poll_orders(
                 self.database.engine,

@@ -7,6 +7,7 @@ import pytest
 from allocation import backlog
 from channels.base import Throttled, Unavailable
 from tests.servers import Clock, Database
+from tests.waits import channels_of
 from tests.workers.shelf import HIDING, House, a_house
 from workers.flows.push import push
 from workers.flows.verify import VerifyReport, verify
@@ -147,7 +148,7 @@ def test_a_read_back_that_is_throttled_comes_again_when_the_channel_may_be_calle
 
     house.clock.advance(5)
     with house.engine.connect() as connection:
-        assert backlog.due_channels(connection, house.clock.now) == ["shop"]
+        assert channels_of(connection, "pushes", house.clock.now) == ["shop"]
     assert verify(house.lane) == VerifyReport(read=1)
 
 
@@ -227,4 +228,4 @@ def test_listings_that_are_gone_keep_nobody_from_being_read_back(
 
     assert report.read == 1
     with house.engine.connect() as connection:
-        assert backlog.due_channels(connection, house.clock.now) == []
+        assert channels_of(connection, "pushes", house.clock.now) == []

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from allocation import alarms, holder_store
 from allocation.holders import Holder, next_step, said_of
@@ -28,11 +28,6 @@ WAITS = text("""
     SELECT coalesce(told.last_at <= :told_before, EXISTS (SELECT FROM exposure WHERE held AND since <= :held_before))
     FROM (SELECT min(last_at) AS last_at FROM alarm WHERE resolved_at IS NULL AND rule = :blocked) AS told
 """)
-
-
-def waits(connection: Connection, now: datetime) -> bool:
-    """Whether a rise is held for long, or an alarm of one is to be looked at again."""
-    return bool(connection.execute(WAITS, waits_at(now)).scalar_one())
 
 
 def waits_at(now: datetime) -> dict[str, object]:

@@ -85,11 +85,6 @@ class PollReport:
     error: str = ""
 
 
-def asked(connection: Connection, now: datetime) -> list[str]:
-    """Channels whose orders somebody asked for."""
-    return list(connection.execute(ASKED, {"now": now}).scalars())
-
-
 def poll_orders(
     engine: Engine,
     client: Channel,

@@ -29,11 +29,6 @@ class Raised:
     detail: Mapping[str, object]
 
 
-def waits(connection: Connection, now: datetime) -> bool:
-    """Whether programs have something to release, or are to be looked at."""
-    return program_store.waits(connection, now, now - LOOK_EVERY)
-
-
 def watch(engine: Engine, *, now: datetime) -> list[Raised]:
     """Look at every program that was not looked at for a while; returns the alarms that are new."""
     with transaction(engine) as connection:

@@ -50,7 +50,7 @@ def hide(lane: Lane, skus: Collection[str]) -> int:
 def resume(lane: Lane) -> int:
     """Put back on sale every hidden listing whose new number is confirmed; how many.
 
-    raises    Stopped when the vendor does not let us go on; `allocation.backlog.due_channels` names the channel again
+    raises    Stopped when the vendor does not let us go on; `allocation.backlog.DUE_CHANNELS` names the channel again
     """
     with transaction(lane.engine) as connection:
         listings = hidden.to_resume(connection, lane.client.name)
